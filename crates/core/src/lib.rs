@@ -1,0 +1,7 @@
+//! What holds a port, why a bind fails, and how to give the port back.
+
+pub mod addr;
+pub mod bind;
+pub mod process;
+pub mod snapshot;
+pub mod socket;

@@ -1,0 +1,136 @@
+//! A process: what identifies it, and the few facts a person needs to recognise it.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// A process for good: the PID and when it started. A PID alone may be somebody else tomorrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The number.
+    pub pid: u32,
+    /// When it started, in the system's own finest unit since boot (Linux: clock ticks, field 22
+    /// of `/proc/PID/stat`, proc_pid_stat(5)). Only ever compared for equality and order.
+    pub start: u64,
+}
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessState {
+    /// On a processor or ready for one.
+    Running,
+    /// Waiting for an event.
+    Sleeping,
+    /// Waiting for a device, deaf to signals (state D).
+    Uninterruptible,
+    /// Stopped by a signal, as by Ctrl-Z (state T). SIGTERM alone only queues.
+    Stopped,
+    /// Stopped by a debugger (state t).
+    Traced,
+    /// Ended and not yet collected by its parent.
+    Zombie,
+    /// Its main thread has ended and others run on.
+    LeaderExited,
+    /// Something this version does not know.
+    Other,
+}
+
+/// What runs a process from inside a box with its own name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// `docker`, `podman`, `containerd`, `cri-o`, `kubernetes`, `lxc`, `nspawn`.
+    pub engine: String,
+    /// The id or name the control group carries.
+    pub id: String,
+}
+
+/// Who runs a process, so far as its control group and its ancestors tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supervisor {
+    /// What kind of thing it is.
+    pub kind: SupervisorKind,
+    /// Its name: unit, container, program.
+    pub name: String,
+    /// Its process, where it is one.
+    pub pid: Option<u32>,
+    /// Whether it would start the process again; `None` where that is not known.
+    pub restarts: Option<bool>,
+    /// The command that stops the process for good.
+    pub stop: Option<Vec<String>>,
+}
+
+/// The kinds of [`Supervisor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SupervisorKind {
+    /// A systemd system service.
+    SystemdUnit,
+    /// A unit of a user's own systemd.
+    SystemdUserUnit,
+    /// A container engine.
+    Container,
+    /// A process manager such as pm2 or supervisord.
+    ProcessManager,
+    /// A watcher that starts its child again on a change or an exit, such as nodemon.
+    Watcher,
+    /// The master of a pool of workers that share the socket.
+    Master,
+    /// Another parent that is not an interactive shell, such as a script with a loop.
+    Parent,
+}
+
+/// One process, seen at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Which.
+    pub id: ProcessId,
+    /// Its parent's PID; 0 for none.
+    pub ppid: u32,
+    /// The kernel's short name, at most 15 bytes on Linux, as the process chose it.
+    pub name: String,
+    /// The executable's path; a deleted one as it was.
+    pub exe: Option<String>,
+    /// Whether the executable's file is gone or was replaced since.
+    pub exe_deleted: bool,
+    /// The arguments, lossily as text.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub cwd: Option<String>,
+    /// The effective user.
+    pub uid: Option<u32>,
+    /// That user's name.
+    pub user: Option<String>,
+    /// What it is doing.
+    pub state: ProcessState,
+    /// When it started.
+    pub started_at: Option<SystemTime>,
+    /// Its process group.
+    pub group: Option<u32>,
+    /// Its session.
+    pub session: Option<u32>,
+    /// The controlling terminal, such as `pts/3`.
+    pub terminal: Option<String>,
+    /// How many threads.
+    pub threads: Option<u32>,
+    /// Whether it is a thread of the kernel.
+    pub kernel_thread: bool,
+    /// The control group's path.
+    pub cgroup: Option<String>,
+    /// The systemd unit the control group names.
+    pub unit: Option<String>,
+    /// The container the control group names.
+    pub container: Option<Container>,
+}
+
+impl Process {
+    /// Its age at that moment; `None` where the start is unknown or later.
+    pub fn age(&self, now: SystemTime) -> Option<Duration> {
+        now.duration_since(self.started_at?).ok()
+    }
+
+    /// Whether a SIGTERM would only queue until somebody continues it.
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self.state, ProcessState::Stopped)
+    }
+}

@@ -1,0 +1,245 @@
+//! Everything that was seen at one moment, as a plain value: it can be built by hand in a test,
+//! recorded by `proc record` and read back by `--replay`.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::{Endpoint, Port};
+use crate::process::Process;
+use crate::socket::Socket;
+
+/// What to look at. Every flag costs something; the cheapest scope that answers is the right one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Which sockets.
+    pub sockets: SocketScope,
+    /// Whether to find the processes behind them.
+    pub holders: bool,
+    /// Whether to ask for sockets that neither listen nor receive datagrams (connections,
+    /// remains, bound ones): about half a millisecond, and more with 100,000 connections.
+    pub every_state: bool,
+    /// Whether to sweep other network namespaces.
+    pub namespaces: Sweep,
+    /// Whether to read the holders' own options (SO_REUSEADDR, SO_REUSEPORT).
+    pub options: bool,
+    /// Processes wanted whether or not they hold a socket.
+    pub pids: Vec<u32>,
+}
+
+/// Which sockets are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SocketScope {
+    /// None.
+    #[default]
+    None,
+    /// Those with a local port of one of these endpoints, whatever the address.
+    Ports(Vec<Endpoint>),
+    /// Every socket with a port.
+    AllPorts,
+    /// Unix sockets of this path or abstract name (`@name`).
+    Unix(Vec<String>),
+    /// Every socket these processes hold.
+    HeldBy(Vec<u32>),
+}
+
+/// How far to look into other network namespaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sweep {
+    /// Only the asker's own.
+    #[default]
+    None,
+    /// Others too where that is a matter of microseconds.
+    Cheap,
+    /// All that can be reached.
+    All,
+}
+
+/// The asker: who looks decides what can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// This process.
+    pub pid: u32,
+    /// The effective user.
+    pub uid: u32,
+    /// That user's name.
+    pub user: Option<String>,
+    /// Whether it may bind ports below the privileged floor (CAP_NET_BIND_SERVICE).
+    pub may_bind_privileged: bool,
+    /// Whether it may destroy sockets (CAP_NET_ADMIN).
+    pub may_destroy: bool,
+    /// Whether it can see into every process (CAP_SYS_PTRACE, and CAP_DAC_READ_SEARCH or root).
+    pub sees_all: bool,
+    /// This process's ancestors, nearest first.
+    pub ancestors: Vec<u32>,
+}
+
+/// The rules of this machine about ports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Where the kernel takes ports for outgoing connections and binds of port 0
+    /// (`ip_local_port_range`, ip(7)).
+    pub ephemeral: RangeInclusive<u16>,
+    /// Ports it then leaves out (`ip_local_reserved_ports`).
+    pub reserved: Vec<RangeInclusive<u16>>,
+    /// The first port anybody may bind (`ip_unprivileged_port_start`).
+    pub unprivileged_start: u16,
+    /// Whether a packet may no longer end a TIME-WAIT early (`tcp_rfc1337`).
+    pub rfc1337: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            ephemeral: 32768..=60999,
+            reserved: Vec::new(),
+            unprivileged_start: 1024,
+            rfc1337: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether the kernel may draw this port for somebody's outgoing connection.
+    pub fn is_ephemeral(&self, port: Port) -> bool {
+        self.ephemeral.contains(&port.get())
+            && !self.reserved.iter().any(|range| range.contains(&port.get()))
+    }
+}
+
+/// Another network namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// Its inode: the number in `net:[…]`.
+    pub inode: u64,
+    /// A name a person knows it by (`ip netns`, a container), where there is one.
+    pub name: Option<String>,
+    /// A process inside it.
+    pub pid: Option<u32>,
+}
+
+/// Where the sockets came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// NETLINK_SOCK_DIAG (sock_diag(7)).
+    #[default]
+    SockDiag,
+    /// `/proc/net/tcp` and kin, where netlink is refused: no bound-only sockets, no cookies.
+    ProcNet,
+    /// The BSD process-control-block lists (`net.inet.tcp.pcblist_n`).
+    PcbList,
+    /// The Windows extended tables (`GetExtendedTcpTable`).
+    ExtendedTable,
+}
+
+/// Something that could not be seen, and what would show it. Part of every answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "gap")]
+pub enum Gap {
+    /// The descriptors of this many processes could not be read.
+    UnreadableProcesses {
+        /// How many.
+        count: usize,
+    },
+    /// `/proc` shows only this user's own processes (hidepid) or another PID namespace's.
+    HiddenProcesses,
+    /// `/proc` is missing or is not a process file system.
+    NoProcfs,
+    /// sock_diag was refused, and `/proc/net` answered in its place.
+    NoSockDiag {
+        /// The error's name.
+        error: String,
+    },
+    /// Neither sock_diag nor `/proc/net` answered for this protocol.
+    NoSockets {
+        /// Which protocol.
+        protocol: String,
+        /// The error's name.
+        error: String,
+    },
+    /// This kernel does not list sockets that are bound and do nothing else (Linux before 6.8).
+    NoBoundSockets,
+    /// This many network namespaces were not looked at.
+    OtherNamespaces {
+        /// How many; `None` where not counted.
+        count: Option<usize>,
+    },
+    /// A sweep or scan stopped at this limit of open descriptors.
+    TooFewDescriptors,
+    /// The kernel kept changing the table while it was read.
+    UnstableTable,
+    /// The end of a very large table was left unread.
+    Truncated {
+        /// How many rows were kept.
+        kept: usize,
+    },
+}
+
+/// Everything seen at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When.
+    pub taken_at: SystemTime,
+    /// Who looked.
+    pub asker: Asker,
+    /// The machine's rules.
+    pub policy: Policy,
+    /// The sockets of the scope.
+    pub sockets: Vec<Socket>,
+    /// Whether sockets of every state were asked for, or only listeners and UDP.
+    pub every_state: bool,
+    /// The holders of those sockets, the processes asked for, and all their ancestors.
+    pub processes: BTreeMap<u32, Process>,
+    /// Other network namespaces with sockets in the answer.
+    pub namespaces: Vec<Namespace>,
+    /// The addresses of this machine; only where one asked for turned out not to be.
+    pub local_addresses: Vec<std::net::IpAddr>,
+    /// What answered.
+    pub source: Source,
+    /// What could not be seen, each once.
+    pub gaps: Vec<Gap>,
+}
+
+impl Snapshot {
+    /// A snapshot with nothing in it.
+    pub fn empty(taken_at: SystemTime) -> Self {
+        Self {
+            taken_at,
+            asker: Asker::default(),
+            policy: Policy::default(),
+            sockets: Vec::new(),
+            every_state: false,
+            processes: BTreeMap::new(),
+            namespaces: Vec::new(),
+            local_addresses: Vec::new(),
+            source: Source::default(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Notes something unseen, once.
+    pub fn note(&mut self, gap: Gap) {
+        if !self.gaps.contains(&gap) {
+            self.gaps.push(gap);
+        }
+    }
+
+    /// The ancestors of a process, nearest first, as far as they were seen. Ends at a process
+    /// that claims to descend from itself.
+    pub fn ancestors(&self, pid: u32) -> Vec<&Process> {
+        let mut chain: Vec<&Process> = Vec::new();
+        let mut next = self.processes.get(&pid).map_or(0, |process| process.ppid);
+        while next != 0 {
+            let Some(process) = self.processes.get(&next) else { break };
+            if next == pid || chain.iter().any(|seen| seen.id == process.id) {
+                break;
+            }
+            chain.push(process);
+            next = process.ppid;
+        }
+        chain
+    }
+}
