@@ -2,6 +2,10 @@
 
 pub mod addr;
 pub mod bind;
+pub mod decode;
+pub mod diagnosis;
 pub mod process;
+pub mod remedy;
+pub mod report;
 pub mod snapshot;
 pub mod socket;

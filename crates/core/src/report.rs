@@ -1,0 +1,328 @@
+//! The JSON documents, versioned: the only types whose renaming breaks users. Everything that
+//! prints reads these; nothing here looks or decides. `proc schema` prints their JSON Schema.
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnosis::{CauseKind, Verdict};
+use crate::process::{Container, ProcessState, SupervisorKind};
+use crate::remedy::Remedy;
+use crate::socket::{HeldBy, Protocol, TcpState};
+
+/// The version of the documents. It changes when a field is renamed, removed or means something
+/// else; new fields do not change it.
+pub const SCHEMA: u32 = 1;
+
+/// A whole answer, errors included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The command that answered.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The answers, in the order asked.
+    pub targets: Vec<TargetReport>,
+    /// What stopped the command as a whole.
+    pub error: Option<ErrorReport>,
+}
+
+/// Why a command could not be carried out at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorReport {
+    /// `usage`, `denied`, `refused`, `unsupported`, `failed`.
+    pub kind: String,
+    /// One sentence.
+    pub explain: String,
+    /// The word at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
+    /// What was probably meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<String>,
+}
+
+/// The answer to one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetReport {
+    /// The target, in its canonical form.
+    pub target: String,
+    /// What the kernel says; absent where the target is not a port or socket file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// The kernel's answers to a bind.
+    pub bind: Vec<BindRow>,
+    /// Why, most important first.
+    pub causes: Vec<CauseReport>,
+    /// The sockets concerned.
+    pub sockets: Vec<SocketReport>,
+    /// The processes concerned, holders first.
+    pub processes: Vec<ProcessReport>,
+    /// What could not be seen.
+    pub gaps: Vec<GapReport>,
+    /// What an action came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// One sentence on the outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
+    /// What an action would do (`--dry-run`) or was asked to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<StepReport>,
+    /// What was done, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventReport>,
+}
+
+/// The kernel's answer for one address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BindRow {
+    /// The address, without port.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// `ok` or the error's name.
+    pub plain: String,
+    /// The same with SO_REUSEADDR.
+    pub reuse_addr: String,
+    /// Whether it was worked out from a recording and not asked of a kernel.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub predicted: bool,
+}
+
+/// One cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CauseReport {
+    /// Which.
+    pub kind: CauseKind,
+    /// Whether the evidence proves it.
+    pub certain: bool,
+    /// One sentence for people.
+    pub explain: String,
+    /// Indices into the target's `sockets`.
+    pub sockets: Vec<usize>,
+    /// The processes.
+    pub pids: Vec<u32>,
+    /// Milliseconds until it passes by itself.
+    pub expires_ms: Option<u32>,
+    /// What can be done.
+    pub remedies: Vec<Remedy>,
+}
+
+/// One socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketReport {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// `address:port`, a path, or `@name`.
+    pub local: String,
+    /// The other end.
+    pub remote: Option<String>,
+    /// The TCP state.
+    pub state: Option<TcpState>,
+    /// Whether an IPv6 socket refuses IPv4.
+    pub v6only: Option<bool>,
+    /// The key of its descriptors.
+    pub inode: Option<u64>,
+    /// Its creator.
+    pub uid: Option<u32>,
+    /// SO_REUSEADDR.
+    pub reuse_addr: Option<bool>,
+    /// SO_REUSEPORT.
+    pub reuse_port: Option<bool>,
+    /// The network namespace, by name or inode, where it is not the asker's.
+    pub netns: Option<String>,
+    /// Who holds it.
+    pub holders: Vec<HolderReport>,
+    /// Whether somebody holds it whom this user cannot see.
+    pub hidden: bool,
+    /// Whether the kernel holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kernel: bool,
+    /// Whether it is the TCP side of an MPTCP socket.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mptcp: bool,
+    /// Connections waiting to be accepted, and the most that may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backlog: Option<(u32, u32)>,
+    /// Milliseconds until the kernel drops it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u32>,
+    /// The control group it was created in, where that is all there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// `loopback`, `lan` or `any`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<crate::addr::Exposure>,
+}
+
+/// One hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HolderReport {
+    /// The process.
+    pub pid: u32,
+    /// Its descriptor, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// How, where not by an ordinary descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<HeldBy>,
+}
+
+/// One process. Secrets in `argv` are masked unless asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProcessReport {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub ppid: u32,
+    /// When it started, RFC 3339, UTC.
+    pub started_at: Option<String>,
+    /// Its age at the time of the answer, in milliseconds.
+    pub age_ms: Option<u64>,
+    /// The kernel's short name.
+    pub name: String,
+    /// The executable.
+    pub exe: Option<String>,
+    /// Whether that file is gone or was replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exe_deleted: bool,
+    /// The arguments.
+    pub argv: Vec<String>,
+    /// The working directory.
+    pub cwd: Option<String>,
+    /// The user's name.
+    pub user: Option<String>,
+    /// The user's number.
+    pub uid: Option<u32>,
+    /// What it is doing.
+    pub state: ProcessState,
+    /// The controlling terminal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<String>,
+    /// The session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u32>,
+    /// The container it runs in.
+    pub container: Option<Container>,
+    /// The unit it belongs to.
+    pub unit: Option<String>,
+    /// Who would start it again, or runs it.
+    pub supervisor: Option<SupervisorReport>,
+    /// Its ancestors, nearest first.
+    pub ancestors: Vec<u32>,
+}
+
+/// Who runs a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupervisorReport {
+    /// What kind of thing.
+    pub kind: SupervisorKind,
+    /// Its name.
+    pub name: String,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Whether it starts the process again.
+    pub restarts: Option<bool>,
+    /// What stops it for good.
+    pub stop: Option<Vec<String>>,
+}
+
+/// Something unseen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GapReport {
+    /// What, in a sentence.
+    pub what: String,
+    /// What would show it: `sudo`, an option, a newer kernel.
+    pub cure: Option<String>,
+}
+
+/// What an action came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The port can be bound, by a bind; a process target has ended.
+    Freed,
+    /// It could be bound before anything was done.
+    AlreadyFree,
+    /// Somebody still has it.
+    StillHeld,
+    /// It was free and its old owner's supervisor took it again.
+    Respawned,
+    /// It was free and somebody else took it.
+    TakenByAnother,
+    /// Only remains are left, and they outlast the time allowed.
+    Lingering,
+    /// This user may not.
+    Denied,
+    /// A guard rail stands before it.
+    Refused,
+    /// The person said no, or nobody could be asked.
+    Declined,
+    /// `--dry-run`: nothing was done.
+    Planned,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepReport {
+    /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`.
+    pub step: String,
+    /// The process it is done to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The command it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argv: Option<Vec<String>>,
+    /// One sentence.
+    pub explain: String,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventReport {
+    /// Milliseconds since the action began.
+    pub at_ms: u64,
+    /// `asked`, `continued`, `forced`, `exited`, `released`, `destroyed`, `reset`, `ran`, `freed`,
+    /// `respawned`, `interrupted`, `failed`.
+    pub event: String,
+    /// Which process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// One sentence.
+    pub explain: String,
+}
+
+/// The answer of `proc ports`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortsReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `ports`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The sockets, by port, protocol and address.
+    pub sockets: Vec<SocketReport>,
+    /// Their holders.
+    pub processes: Vec<ProcessReport>,
+    /// What could not be seen.
+    pub gaps: Vec<GapReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}

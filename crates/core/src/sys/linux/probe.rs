@@ -1,0 +1,91 @@
+//! Asks the kernel by doing it: a bind, closed at once. A probe holds the port for some two
+//! microseconds, so callers make one round an answer and never loop.
+
+use std::net::SocketAddr;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+
+use crate::addr::Transport;
+use crate::bind::{Attempt, BindRequest, BindResult};
+
+/// Both probes of one address: without and with SO_REUSEADDR. `::` is bound dual-stack, the way
+/// servers do, whatever `net.ipv6.bindv6only` says.
+pub(crate) fn attempt(transport: Transport, address: SocketAddr, uid: u32) -> Attempt {
+    let request = BindRequest {
+        transport,
+        address,
+        v6only: false,
+        reuse_addr: false,
+        reuse_port: false,
+        uid,
+        device: None,
+    };
+    Attempt {
+        transport,
+        address,
+        plain: try_bind(&request),
+        reuse_addr: try_bind(&BindRequest { reuse_addr: true, ..request }),
+    }
+}
+
+/// One bind with those options, undone at once.
+pub(crate) fn try_bind(request: &BindRequest) -> BindResult {
+    match bind_and_close(request) {
+        Ok(()) => BindResult::Ok,
+        Err(Errno::ADDRINUSE) => BindResult::InUse,
+        Err(Errno::ACCESS | Errno::PERM) => BindResult::Denied,
+        Err(Errno::ADDRNOTAVAIL) => BindResult::NotLocal,
+        Err(error) => BindResult::Other(error.raw_os_error()),
+    }
+}
+
+fn bind_and_close(request: &BindRequest) -> Result<(), Errno> {
+    let v6 = request.address.is_ipv6();
+    let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
+    let kind = match request.transport {
+        Transport::Tcp => SocketType::STREAM,
+        Transport::Udp => SocketType::DGRAM,
+    };
+    let fd = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    if v6 {
+        set_ipv6_v6only(&fd, request.v6only)?;
+    }
+    if request.reuse_addr {
+        set_socket_reuseaddr(&fd, true)?;
+    }
+    if request.reuse_port {
+        set_socket_reuseport(&fd, true)?;
+    }
+    bind(&fd, &request.address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    fn a_listener_is_in_use_with_and_without_reuse() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let attempt = attempt(Transport::Tcp, address, 0);
+        assert_eq!((attempt.plain, attempt.reuse_addr), (BindResult::InUse, BindResult::InUse));
+    }
+
+    #[test]
+    fn udp_and_tcp_do_not_meet() {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = udp.local_addr().unwrap();
+        assert_eq!(attempt(Transport::Udp, address, 0).plain, BindResult::InUse);
+        assert_eq!(attempt(Transport::Tcp, address, 0).plain, BindResult::Ok);
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_not_local() {
+        let address = "192.0.2.9:0".parse().unwrap();
+        assert_eq!(attempt(Transport::Tcp, address, 0).plain, BindResult::NotLocal);
+    }
+}
