@@ -3,8 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::addr::Endpoint;
-use crate::bind::Attempt;
+use crate::addr::{AddressScope, Endpoint, Port, unmap};
+use crate::bind::{
+    Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
+};
+use crate::explain;
+use crate::snapshot::Snapshot;
+use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,4 +120,460 @@ pub struct Diagnosis {
     pub causes: Vec<Cause>,
     /// All sockets that the answer is about, as indices into the snapshot.
     pub sockets: Vec<usize>,
+    /// Open connections to the listeners among them.
+    pub clients: usize,
+}
+
+/// Explains what the kernel said about an endpoint by what was seen.
+pub fn diagnose(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) -> Diagnosis {
+    let scene = Scene::new(endpoint, attempts, snapshot);
+    let mut causes = Vec::new();
+    causes.extend(scene.servers());
+    causes.extend(scene.connections());
+    causes.extend(scene.remains());
+    causes.extend(scene.permission());
+    causes.extend(scene.not_local());
+    causes.extend(scene.unexplained());
+    causes.extend(scene.other_namespaces());
+    causes.sort_by_key(|cause| rank(cause.kind));
+    let mut sockets: Vec<usize> =
+        causes.iter().flat_map(|cause| cause.sockets.iter().copied()).collect();
+    sockets.sort_unstable();
+    sockets.dedup();
+    Diagnosis {
+        endpoint: *endpoint,
+        verdict: scene.verdict(),
+        bind: attempts.to_vec(),
+        clients: scene.clients().count(),
+        causes,
+        sockets,
+    }
+}
+
+/// Whether the kernel refuses a bind here that nothing in the snapshot explains, so that sockets
+/// of every state should be asked for.
+pub fn is_unexplained(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) -> bool {
+    Scene::new(endpoint, attempts, snapshot).unexplained().is_some()
+}
+
+/// Most important first: who to talk to, then what passes by itself, then what is no socket.
+const fn rank(kind: CauseKind) -> u8 {
+    match kind {
+        CauseKind::Container | CauseKind::SocketActivation => 0,
+        CauseKind::Listener
+        | CauseKind::SharedListener
+        | CauseKind::InheritedListener
+        | CauseKind::UnixSocket => 1,
+        CauseKind::InFlight | CauseKind::Kernel | CauseKind::HiddenHolder => 2,
+        CauseKind::BoundNotListening => 3,
+        CauseKind::AcceptedConnection | CauseKind::OutgoingConnection => 4,
+        CauseKind::UdpSocket => 5,
+        CauseKind::Closing | CauseKind::TimeWait | CauseKind::StaleUnixSocket => 6,
+        CauseKind::Privileged
+        | CauseKind::Reserved
+        | CauseKind::NotLocal
+        | CauseKind::NoPortsLeft => 7,
+        CauseKind::Unexplained => 8,
+        CauseKind::OtherNamespace => 9,
+    }
+}
+
+/// One endpoint with everything known about it.
+struct Scene<'a> {
+    endpoint: &'a Endpoint,
+    attempts: &'a [Attempt],
+    snapshot: &'a Snapshot,
+    /// The asker's own sockets on the endpoint, by place in the snapshot.
+    own: Vec<(usize, Occupant)>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(endpoint: &'a Endpoint, attempts: &'a [Attempt], snapshot: &'a Snapshot) -> Self {
+        let mut own: Vec<(usize, Occupant)> = snapshot
+            .sockets
+            .iter()
+            .enumerate()
+            .filter_map(|(index, socket)| Some((index, Occupant::from_socket(socket)?)))
+            .filter(|(_, occupant)| touches(endpoint, occupant))
+            .collect();
+        let occupants: Vec<Occupant> = own.iter().map(|(_, occupant)| *occupant).collect();
+        let learned = infer_options(attempts, &occupants, false);
+        for ((_, occupant), learned) in own.iter_mut().zip(learned) {
+            *occupant = occupant.learn(learned);
+        }
+        Self { endpoint, attempts, snapshot, own }
+    }
+
+    fn socket(&self, index: usize) -> &'a Socket {
+        &self.snapshot.sockets[index]
+    }
+
+    fn verdict(&self) -> Verdict {
+        let refused = |wanted| self.attempts.iter().any(|attempt| attempt.plain == wanted);
+        if refused(BindResult::InUse) {
+            let remains_only = self.remains().next().is_some()
+                && self.unexplained().is_none()
+                && !self.blocked_by(|socket| !is_remains(socket));
+            return if remains_only { Verdict::Lingering } else { Verdict::Held };
+        }
+        if self.attempts.iter().any(|attempt| attempt.plain != BindResult::Ok) {
+            // The refusal of permission comes first, whether or not the port is taken as well.
+            return match self.blocked_by(|socket| !is_remains(socket)) {
+                true => Verdict::Held,
+                false => Verdict::Denied,
+            };
+        }
+        Verdict::Free
+    }
+
+    /// Whether a socket of that sort may stop a plain bind that was refused.
+    fn blocked_by(&self, sort: impl Fn(&Socket) -> bool) -> bool {
+        self.refused().any(|request| {
+            self.own.iter().any(|(index, occupant)| {
+                sort(self.socket(*index)) && conflict(&request, occupant) != Conflict::No
+            })
+        })
+    }
+
+    /// The plain binds that the kernel refused for any reason a socket could be.
+    fn refused(&self) -> impl Iterator<Item = BindRequest> + '_ {
+        self.attempts
+            .iter()
+            .filter(|attempt| matches!(attempt.plain, BindResult::InUse | BindResult::Denied))
+            .map(|attempt| plain(attempt, self.snapshot.asker.uid))
+    }
+
+    /// Listeners, bound sockets and UDP sockets, one cause for each set of holders.
+    fn servers(&self) -> Vec<Cause> {
+        let servers: Vec<usize> = self
+            .own
+            .iter()
+            .map(|(index, _)| *index)
+            .filter(|&index| !is_connection(self.socket(index)))
+            .collect();
+        let mut groups: Vec<(CauseKind, bool, Vec<usize>)> = Vec::new();
+        for &index in &servers {
+            let (kind, certain) = self.server_kind(index, &servers);
+            let same = groups.iter_mut().find(|(other, _, members)| {
+                *other == kind && self.belong_together(kind, members[0], index)
+            });
+            match same {
+                Some((_, _, members)) => members.push(index),
+                None => groups.push((kind, certain, vec![index])),
+            }
+        }
+        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+    }
+
+    fn belong_together(&self, kind: CauseKind, a: usize, b: usize) -> bool {
+        let (a, b) = (self.socket(a), self.socket(b));
+        if a.protocol != b.protocol {
+            return false;
+        }
+        match kind {
+            CauseKind::SharedListener => a.local == b.local,
+            CauseKind::HiddenHolder => a.uid == b.uid && a.cgroup == b.cgroup,
+            _ => a.holders.pids() == b.holders.pids(),
+        }
+    }
+
+    fn server_kind(&self, index: usize, servers: &[usize]) -> (CauseKind, bool) {
+        let socket = self.socket(index);
+        let holders = match &socket.holders {
+            Holders::Kernel => return (CauseKind::Kernel, true),
+            Holders::Hidden => return (CauseKind::HiddenHolder, true),
+            Holders::Processes { holders } => holders,
+            Holders::Nobody | Holders::NotLooked => return (by_state(socket), true),
+        };
+        if holders.iter().all(|holder| matches!(holder.by, HeldBy::InFlight(_))) {
+            return (CauseKind::InFlight, false);
+        }
+        let pids = socket.holders.pids();
+        if pids.iter().any(|&pid| self.is_activator(pid)) {
+            return (CauseKind::SocketActivation, true);
+        }
+        if pids.iter().any(|&pid| self.is_contained(pid)) {
+            return (CauseKind::Container, true);
+        }
+        let by_state = by_state(socket);
+        if by_state != CauseKind::Listener {
+            return (by_state, true);
+        }
+        let shared = servers.iter().any(|&other| {
+            other != index
+                && self.socket(other).local == socket.local
+                && self.socket(other).state == Some(TcpState::Listen)
+        });
+        if shared {
+            return (CauseKind::SharedListener, true);
+        }
+        match self.inheritance(&pids) {
+            Some(certain) => (CauseKind::InheritedListener, certain),
+            None => (CauseKind::Listener, true),
+        }
+    }
+
+    /// Whether none of the holders can have opened the socket, and how sure that is: several
+    /// without one among them that the others descend from, or a program that is no server.
+    fn inheritance(&self, pids: &[u32]) -> Option<bool> {
+        if pids.len() > 1 {
+            let top = topmost(self.snapshot, pids);
+            let rest = pids.iter().filter(|&&pid| pid != top[0]);
+            let one_family = rest.clone().all(|&pid| is_below(self.snapshot, pid, top[0]));
+            return (!one_family).then_some(true);
+        }
+        let process = self.snapshot.processes.get(pids.first()?)?;
+        NEVER_SERVERS.contains(&explain::program(process)).then_some(false)
+    }
+
+    fn is_activator(&self, pid: u32) -> bool {
+        let Some(process) = self.snapshot.processes.get(&pid) else { return false };
+        (pid == 1 || process.ppid == 1) && explain::program(process) == "systemd"
+    }
+
+    /// Whether a process is in a container that the asker is not in: the first process of the
+    /// asker's own world then is not in it.
+    fn is_contained(&self, pid: u32) -> bool {
+        let Some(process) = self.snapshot.processes.get(&pid) else { return false };
+        if explain::container_proxy(process).is_some() {
+            return true;
+        }
+        let world = self.snapshot.processes.get(&1).and_then(|init| init.container.as_ref());
+        process.container.is_some() && process.container.as_ref() != world
+    }
+
+    /// Connections that keep the port without a listener above them.
+    fn connections(&self) -> Vec<Cause> {
+        let mut groups: Vec<(CauseKind, bool, Vec<usize>)> = Vec::new();
+        for &(index, occupant) in &self.own {
+            let socket = self.socket(index);
+            if !is_connection(socket) || is_remains(socket) || self.is_served(&occupant) {
+                continue;
+            }
+            let (kind, certain) = match socket.holders {
+                Holders::Hidden => (CauseKind::HiddenHolder, true),
+                _ => self.direction(socket),
+            };
+            let same = groups.iter_mut().find(|(other, _, members)| {
+                *other == kind
+                    && self.socket(members[0]).holders.pids() == socket.holders.pids()
+            });
+            match same {
+                Some((_, all_certain, members)) => {
+                    *all_certain &= certain;
+                    members.push(index);
+                }
+                None => groups.push((kind, certain, vec![index])),
+            }
+        }
+        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+    }
+
+    /// Whether a connection left from here or came in. The kernel does not say; the other end
+    /// does where a listener is seen there, and the ephemeral range mostly does.
+    fn direction(&self, socket: &Socket) -> (CauseKind, bool) {
+        let Some((local, remote)) = socket.local.inet().zip(socket.remote) else {
+            return (CauseKind::AcceptedConnection, false);
+        };
+        if socket.state == Some(TcpState::SynSent) || local == remote {
+            return (CauseKind::OutgoingConnection, true);
+        }
+        let listens_there = self.snapshot.peer_listeners.iter().any(|listener| {
+            listener.port() == remote.port() && covers(listener.ip(), false, remote.ip())
+        });
+        if listens_there {
+            return (CauseKind::OutgoingConnection, true);
+        }
+        let drawn = |port| Port::new(port).is_some_and(|p| self.snapshot.policy.is_ephemeral(p));
+        match (drawn(local.port()), drawn(remote.port())) {
+            (true, false) => (CauseKind::OutgoingConnection, true),
+            (false, true) => (CauseKind::AcceptedConnection, true),
+            // A peer on this machine would be listening, had we called it.
+            _ if unmap(remote.ip()).is_loopback() => (CauseKind::AcceptedConnection, false),
+            (true, true) => (CauseKind::OutgoingConnection, false),
+            (false, false) => (CauseKind::AcceptedConnection, false),
+        }
+    }
+
+    /// Whether a listener here would have accepted that connection.
+    fn is_served(&self, connection: &Occupant) -> bool {
+        self.own.iter().any(|(_, listener)| {
+            listener.state == Some(TcpState::Listen)
+                && listener.transport == connection.transport
+                && covers(
+                    listener.address.ip(),
+                    listener.v6only.unwrap_or(false),
+                    connection.address.ip(),
+                )
+        })
+    }
+
+    /// Open connections to a listener here: the people who would notice.
+    fn clients(&self) -> impl Iterator<Item = usize> + '_ {
+        self.own
+            .iter()
+            .filter(|(_, occupant)| {
+                occupant.state == Some(TcpState::Established) && self.is_served(occupant)
+            })
+            .map(|(index, _)| *index)
+    }
+
+    /// What ended connections left, one cause for TIME-WAIT and one for the other endings.
+    fn remains(&self) -> impl Iterator<Item = Cause> + '_ {
+        let of = |wanted: CauseKind| -> Vec<usize> {
+            self.own
+                .iter()
+                .filter(|(index, occupant)| {
+                    let socket = self.socket(*index);
+                    is_remains(socket)
+                        && remains_kind(socket) == wanted
+                        // A connection that waits in a living listener's queue is not over.
+                        && !(socket.state == Some(TcpState::Established)
+                            && self.is_served(occupant))
+                })
+                .map(|(index, _)| *index)
+                .collect()
+        };
+        [CauseKind::TimeWait, CauseKind::Closing]
+            .into_iter()
+            .map(move |kind| (kind, of(kind)))
+            .filter(|(_, sockets)| !sockets.is_empty())
+            .map(|(kind, sockets)| self.cause(kind, true, sockets))
+    }
+
+    fn permission(&self) -> Option<Cause> {
+        let denied = self.attempts.iter().any(|attempt| attempt.plain == BindResult::Denied);
+        let below = self.endpoint.port.get() < self.snapshot.policy.unprivileged_start;
+        let lacks = !self.snapshot.asker.may_bind_privileged;
+        (denied && below && lacks).then(|| self.cause(CauseKind::Privileged, true, Vec::new()))
+    }
+
+    fn not_local(&self) -> Option<Cause> {
+        let asked = matches!(self.endpoint.address, AddressScope::One(..));
+        let refused = self.attempts.iter().any(|attempt| attempt.plain == BindResult::NotLocal);
+        (asked && refused).then(|| self.cause(CauseKind::NotLocal, true, Vec::new()))
+    }
+
+    fn unexplained(&self) -> Option<Cause> {
+        let denied_by_floor = self.permission().is_some();
+        let puzzle = self.attempts.iter().any(|attempt| match attempt.plain {
+            BindResult::Ok | BindResult::NotLocal => false,
+            BindResult::Denied => !denied_by_floor,
+            BindResult::InUse => {
+                let request = plain(attempt, self.snapshot.asker.uid);
+                self.own.iter().all(|(_, old)| conflict(&request, old) == Conflict::No)
+            }
+            // An address family that is switched off is no puzzle.
+            BindResult::Other(_) => matches!(self.endpoint.address, AddressScope::One(..)),
+        });
+        puzzle.then(|| self.cause(CauseKind::Unexplained, false, Vec::new()))
+    }
+
+    fn other_namespaces(&self) -> Option<Cause> {
+        let there: Vec<usize> = self
+            .snapshot
+            .sockets
+            .iter()
+            .enumerate()
+            .filter(|(_, socket)| {
+                socket.netns.is_some()
+                    && socket.port() == Some(self.endpoint.port.get())
+                    && socket
+                        .protocol
+                        .transport()
+                        .is_some_and(|own| self.endpoint.transports().contains(&own))
+            })
+            .map(|(index, _)| index)
+            .collect();
+        (!there.is_empty()).then(|| self.cause(CauseKind::OtherNamespace, true, there))
+    }
+
+    fn cause(&self, kind: CauseKind, certain: bool, sockets: Vec<usize>) -> Cause {
+        let mut pids: Vec<u32> =
+            sockets.iter().flat_map(|&index| self.socket(index).holders.pids()).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        let passes = matches!(kind, CauseKind::TimeWait | CauseKind::Closing);
+        let expires_ms = sockets
+            .iter()
+            .filter_map(|&index| self.socket(index).expires_ms)
+            .max()
+            .filter(|_| passes);
+        Cause { kind, certain, sockets, pids: topmost(self.snapshot, &pids), expires_ms }
+    }
+}
+
+/// Programs that hold a listener only because they inherited it.
+const NEVER_SERVERS: [&str; 14] = [
+    "sleep", "tail", "cat", "tee", "less", "more", "mpv", "gpg-agent", "ssh-agent", "esbuild",
+    "dash", "watch", "tsserver", "xclip",
+];
+
+/// The processes, those first that others descend from.
+pub fn topmost(snapshot: &Snapshot, pids: &[u32]) -> Vec<u32> {
+    let mut ordered: Vec<u32> = pids.to_vec();
+    ordered.sort_by_key(|&pid| {
+        let above = snapshot.ancestors(pid).iter().filter(|a| pids.contains(&a.id.pid)).count();
+        (above, pid)
+    });
+    ordered
+}
+
+fn is_below(snapshot: &Snapshot, pid: u32, ancestor: u32) -> bool {
+    snapshot.ancestors(pid).iter().any(|process| process.id.pid == ancestor)
+}
+
+fn touches(endpoint: &Endpoint, occupant: &Occupant) -> bool {
+    if occupant.address.port() != endpoint.port.get()
+        || !endpoint.transports().contains(&occupant.transport)
+    {
+        return false;
+    }
+    match endpoint.address {
+        AddressScope::Every => true,
+        AddressScope::Localhost | AddressScope::One(..) => {
+            let v6only = occupant.v6only.unwrap_or(occupant.connected);
+            endpoint
+                .addresses()
+                .into_iter()
+                .any(|wanted| overlaps(wanted, false, occupant.address.ip(), v6only))
+        }
+    }
+}
+
+fn plain(attempt: &Attempt, uid: u32) -> BindRequest {
+    BindRequest {
+        transport: attempt.transport,
+        address: attempt.address,
+        v6only: false,
+        reuse_addr: false,
+        reuse_port: false,
+        uid,
+        device: None,
+    }
+}
+
+fn is_connection(socket: &Socket) -> bool {
+    socket.state.is_some_and(TcpState::is_connection)
+}
+
+/// Whether nobody owns it any more: no inode, so no descriptor.
+pub fn is_remains(socket: &Socket) -> bool {
+    is_connection(socket) && socket.inode.is_none() && socket.netns.is_none()
+}
+
+fn remains_kind(socket: &Socket) -> CauseKind {
+    match socket.state {
+        Some(TcpState::TimeWait) => CauseKind::TimeWait,
+        _ => CauseKind::Closing,
+    }
+}
+
+fn by_state(socket: &Socket) -> CauseKind {
+    match (socket.protocol, socket.state) {
+        (Protocol::Tcp, Some(TcpState::Listen)) => CauseKind::Listener,
+        (Protocol::Tcp, _) => CauseKind::BoundNotListening,
+        (Protocol::Unix, _) => CauseKind::UnixSocket,
+        (Protocol::Udp | Protocol::UdpLite | Protocol::Raw, _) => CauseKind::UdpSocket,
+    }
 }

@@ -1,0 +1,128 @@
+//! The one seam for time and effects: looking, trying, stopping, waiting and the clock. What
+//! waits or acts takes a [`Host`]; everything else takes values.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::addr::Transport;
+use crate::bind::Attempt;
+use crate::process::ProcessId;
+use crate::snapshot::{Scope, Snapshot};
+use crate::socket::{Holder, Socket};
+use crate::sys;
+
+pub use crate::sys::LiveHost;
+
+/// A process that cannot be mistaken for another: on Linux a pidfd, opened before its identity
+/// was checked.
+#[derive(Debug)]
+pub struct Pinned {
+    /// Which process.
+    pub id: ProcessId,
+    /// The system's handle; a scripted host has none.
+    pub(crate) handle: Option<sys::Handle>,
+}
+
+impl Pinned {
+    /// A pin without a handle, for hosts that are not a machine.
+    pub const fn scripted(id: ProcessId) -> Self {
+        Self { id, handle: None }
+    }
+}
+
+/// Why something was not done to a process or socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActError {
+    /// It ended, or its number now belongs to another.
+    #[error("it is gone")]
+    Gone,
+    /// This user may not.
+    #[error("not permitted")]
+    Denied,
+    /// This system or kernel cannot.
+    #[error("this system cannot do it")]
+    Unsupported,
+    /// Another refusal, by the system's error number.
+    #[error("the system refused with error {0}")]
+    Other(i32),
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// A process ended or a socket was destroyed: look again.
+    Event,
+    /// The time is over.
+    Timeout,
+    /// The person asked to stop (SIGINT, SIGTERM).
+    Interrupted,
+}
+
+/// A stream of "something closed", open from the moment it was made.
+#[derive(Debug)]
+pub struct Watch {
+    pub(crate) events: Option<sys::Events>,
+}
+
+impl Watch {
+    /// One that never reports anything.
+    pub const fn silent() -> Self {
+        Self { events: None }
+    }
+}
+
+/// A command that was run for its effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Whether it ended by itself, in time, with status 0.
+    pub success: bool,
+    /// The last line it wrote to stderr, or why it could not run.
+    pub message: String,
+}
+
+/// A machine, live or scripted.
+pub trait Host {
+    /// Time since some fixed moment; never goes back.
+    fn now(&self) -> Duration;
+
+    /// Everything in scope, at one moment. What could not be seen is in its gaps.
+    fn snapshot(&self, scope: &Scope) -> Snapshot;
+
+    /// The kernel's answer to a bind, plain and with SO_REUSEADDR. Callers make one round an
+    /// answer: each is a bind that others can collide with for some microseconds.
+    fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt;
+
+    /// The addresses of this machine.
+    fn local_addresses(&self) -> Vec<IpAddr>;
+
+    /// Takes hold of a process for good, or says why not. [`ActError::Gone`] where the PID is
+    /// somebody else by now.
+    fn pin(&self, id: ProcessId) -> Result<Pinned, ActError>;
+
+    /// Whether the pinned process still holds that very socket in that very way.
+    fn still_holds(&self, pinned: &Pinned, holder: &Holder, inode: u64) -> bool;
+
+    /// Sends a signal through the pin.
+    fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError>;
+
+    /// Whether the pinned process has ended.
+    fn exited(&self, pinned: &Pinned) -> bool;
+
+    /// Begins to watch for closing sockets.
+    fn watch(&self) -> Watch;
+
+    /// Waits until one of the processes ends, a socket is destroyed, or the time is over. Without
+    /// events it returns early now and then, as a timeout of a few milliseconds.
+    fn wait(&self, processes: &[&Pinned], watch: &mut Watch, timeout: Duration) -> Woken;
+
+    /// Closes a socket in the kernel without touching its process (SOCK_DESTROY).
+    fn destroy(&self, socket: &Socket) -> Result<(), ActError>;
+
+    /// Ends a TIME-WAIT whose other end was on this machine, without privileges: a connection
+    /// attempt from that end makes the kernel reset it. The caller has checked that nothing
+    /// listens on the port.
+    fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError>;
+
+    /// Runs a command of an engine or service manager, for at most that long.
+    fn run(&self, argv: &[String], timeout: Duration) -> Ran;
+}

@@ -1,0 +1,208 @@
+//! The calls that change the world, and those that wait for it: pidfds, signals, destroyed
+//! sockets. Who and what is decided elsewhere.
+
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use super::process::{ProcessReader, open_proc};
+use super::sock_diag::{DestroyEvents, SockDiag};
+use super::holders;
+use crate::host::{ActError, Pinned, Ran, Watch, Woken};
+use crate::process::ProcessId;
+use crate::socket::{HeldBy, Holder, Socket, TcpState};
+
+/// A pidfd: it names one process for ever, whatever becomes of the number.
+pub(crate) type Handle = OwnedFd;
+
+/// How long to wait before looking again where the kernel gives no events.
+const WITHOUT_EVENTS: Duration = Duration::from_millis(5);
+
+/// A stream of destroyed sockets.
+#[derive(Debug)]
+pub(crate) struct Events(DestroyEvents);
+
+/// Opens the pidfd first and checks the identity after: from then on the number cannot move to
+/// another process unseen (pidfd_open(2)).
+pub(crate) fn pin(id: ProcessId) -> Result<Pinned, ActError> {
+    let pid = i32::try_from(id.pid).ok().and_then(Pid::from_raw).ok_or(ActError::Gone)?;
+    let handle = pidfd_open(pid, PidfdFlags::empty()).map_err(act_error)?;
+    let reader = ProcessReader::new().map_err(|_| ActError::Unsupported)?;
+    if reader.identity(id.pid) != Some(id) {
+        return Err(ActError::Gone);
+    }
+    Ok(Pinned { id, handle: Some(handle) })
+}
+
+/// Whether the process still has the socket as it was seen to. The pidfd keeps the number from
+/// being used again, so a look under it is a look at the same process.
+pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool {
+    let Ok(proc) = open_proc() else { return false };
+    let pid = pinned.id.pid;
+    let found = match holder.by {
+        HeldBy::Descriptor(_) => {
+            holders::by_descriptor(&proc, &[pid], &holders::Wanted::new([inode])).holders
+        }
+        HeldBy::InFlight(_) => return !exited(pinned),
+        HeldBy::ThreadDescriptor { .. } | HeldBy::IoUring(_) | HeldBy::Mapping => {
+            let wanted = holders::Wanted::new([inode]);
+            holders::by_other_means(&proc, &[pid], &wanted, &Default::default()).0.holders
+        }
+    };
+    found.contains_key(&inode) && !exited(pinned)
+}
+
+pub(crate) fn signal(pinned: &Pinned, number: i32) -> Result<(), ActError> {
+    let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
+    let signal = Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
+    pidfd_send_signal(handle, signal).map_err(act_error)
+}
+
+/// A pidfd becomes readable when its process has ended (all its threads; pidfd_open(2)).
+pub(crate) fn exited(pinned: &Pinned) -> bool {
+    let Some(handle) = &pinned.handle else { return true };
+    let mut fds = [PollFd::new(handle, PollFlags::IN)];
+    matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1))
+}
+
+pub(crate) fn watch() -> Watch {
+    Watch { events: DestroyEvents::open().ok().map(Events) }
+}
+
+pub(crate) fn wait(
+    processes: &[&Pinned],
+    watch: &mut Watch,
+    interrupt: Option<BorrowedFd<'_>>,
+    timeout: Duration,
+) -> Woken {
+    let deadline = Instant::now() + timeout;
+    let blind = watch.events.is_none();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = if blind { left.min(WITHOUT_EVENTS) } else { left };
+        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(processes.len() + 2);
+        let ended = processes.iter().filter_map(|pinned| pinned.handle.as_ref());
+        fds.extend(ended.map(|handle| PollFd::new(handle, PollFlags::IN)));
+        if let Some(Events(events)) = &watch.events {
+            fds.push(PollFd::from_borrowed_fd(events.as_fd(), PollFlags::IN));
+        }
+        let before_interrupt = fds.len();
+        if let Some(interrupt) = interrupt {
+            fds.push(PollFd::from_borrowed_fd(interrupt, PollFlags::IN));
+        }
+        let time = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&time)) {
+            Err(Errno::INTR) => continue,
+            Ok(0) | Err(_) => return Woken::Timeout,
+            Ok(_) => {}
+        }
+        if fds[before_interrupt..].iter().any(|fd| !fd.revents().is_empty()) {
+            return Woken::Interrupted;
+        }
+        if let Some(Events(events)) = &mut watch.events {
+            events.drain();
+        }
+        return Woken::Event;
+    }
+}
+
+pub(crate) fn destroy(socket: &Socket) -> Result<(), ActError> {
+    let mut diag = SockDiag::open().map_err(act_error)?;
+    diag.destroy(socket).map_err(act_error)
+}
+
+/// The SYN from the other end meets the TIME-WAIT and is answered with an ACK; our unfinished
+/// socket answers that with a reset, which ends the TIME-WAIT (RFC 1337 describes the hazard;
+/// `net.ipv4.tcp_rfc1337=1` turns it off).
+pub(crate) fn reset_time_wait(socket: &Socket) -> Result<(), ActError> {
+    let (Some(local), Some(remote)) = (socket.local.inet(), socket.remote) else {
+        return Err(ActError::Unsupported);
+    };
+    if socket.state != Some(TcpState::TimeWait) {
+        return Err(ActError::Unsupported);
+    }
+    let family = if local.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(family, SocketType::STREAM, flags, None).map_err(act_error)?;
+    set_socket_reuseaddr(&fd, true).map_err(act_error)?;
+    match bind(&fd, &remote) {
+        Ok(()) => {}
+        // The other end is on another machine.
+        Err(Errno::ADDRNOTAVAIL) => return Err(ActError::Unsupported),
+        Err(error) => return Err(act_error(error)),
+    }
+    match connect(&fd, &local) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(()),
+        Err(error) => Err(act_error(error)),
+    }
+}
+
+
+/// Runs a command with an end: no input, no output to the terminal, killed when the time is over.
+pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
+    let failed = |message: String| Ran { success: false, message };
+    let Some((program, arguments)) = argv.split_first() else {
+        return failed("no command".into());
+    };
+    let child = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) => return failed(format!("{program}: {error}")),
+    };
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let ended = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).map(|pidfd| {
+        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+        let time = Timespec { tv_sec: timeout.as_secs().cast_signed(), tv_nsec: 0 };
+        matches!(poll(&mut fds, Some(&time)), Ok(1))
+    });
+    if ended == Some(false) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return failed(format!("{program} did not end in {} s", timeout.as_secs()));
+    }
+    let mut text = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        let _ = stderr.take(64 * 1024).read_to_string(&mut text);
+    }
+    let success = child.wait().is_ok_and(|status| status.success());
+    let message = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned();
+    Ran { success, message }
+}
+
+/// Connects to a unix socket's file and hangs up: refused means that nobody serves it.
+pub(crate) fn unix_refuses(path: &str) -> Option<bool> {
+    let address = rustix::net::SocketAddrUnix::new(path).ok()?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+    match connect(&fd, &address) {
+        Err(Errno::CONNREFUSED) => Some(true),
+        Ok(()) | Err(Errno::AGAIN | Errno::PROTOTYPE) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// What an error number means to whoever wanted to act.
+pub(crate) fn act_error(error: Errno) -> ActError {
+    match error {
+        Errno::SRCH | Errno::NOENT => ActError::Gone,
+        Errno::PERM | Errno::ACCESS => ActError::Denied,
+        Errno::NOSYS | Errno::OPNOTSUPP => ActError::Unsupported,
+        other => ActError::Other(other.raw_os_error()),
+    }
+}

@@ -1,0 +1,110 @@
+//! Linux: sock_diag, `/proc`, pidfds. [`LiveHost`] ties them to the [`Host`] seam.
+
+mod act;
+mod addresses;
+mod cgroup;
+mod holders;
+mod namespaces;
+mod options;
+mod probe;
+pub mod process;
+mod see;
+mod sock_diag;
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use crate::addr::Transport;
+use crate::bind::Attempt;
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::process::ProcessId;
+use crate::snapshot::{Scope, Snapshot};
+use crate::socket::{Holder, Socket};
+
+pub(crate) use act::{Events, Handle, unix_refuses};
+
+/// This machine.
+#[derive(Debug)]
+pub struct LiveHost {
+    started: Instant,
+    interrupt: Option<OwnedFd>,
+    blind_to_bound: bool,
+}
+
+impl Default for LiveHost {
+    fn default() -> Self {
+        Self { started: Instant::now(), interrupt: None, blind_to_bound: false }
+    }
+}
+
+impl LiveHost {
+    /// This machine, with a descriptor that becomes readable when the person wants to stop: it
+    /// ends every wait.
+    #[must_use]
+    pub fn with_interrupt(mut self, interrupt: OwnedFd) -> Self {
+        self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// As on a kernel that does not list bound sockets (before 6.8): for tests.
+    #[must_use]
+    pub fn blind_to_bound(mut self) -> Self {
+        self.blind_to_bound = true;
+        self
+    }
+}
+
+impl Host for LiveHost {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn snapshot(&self, scope: &Scope) -> Snapshot {
+        see::snapshot(scope, self.blind_to_bound)
+    }
+
+    fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {
+        probe::attempt(transport, address, rustix::process::geteuid().as_raw())
+    }
+
+    fn local_addresses(&self) -> Vec<IpAddr> {
+        addresses::all()
+    }
+
+    fn pin(&self, id: ProcessId) -> Result<Pinned, ActError> {
+        act::pin(id)
+    }
+
+    fn still_holds(&self, pinned: &Pinned, holder: &Holder, inode: u64) -> bool {
+        act::still_holds(pinned, holder, inode)
+    }
+
+    fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError> {
+        act::signal(pinned, signal)
+    }
+
+    fn exited(&self, pinned: &Pinned) -> bool {
+        act::exited(pinned)
+    }
+
+    fn watch(&self) -> Watch {
+        act::watch()
+    }
+
+    fn wait(&self, processes: &[&Pinned], watch: &mut Watch, timeout: Duration) -> Woken {
+        act::wait(processes, watch, self.interrupt.as_ref().map(AsFd::as_fd), timeout)
+    }
+
+    fn destroy(&self, socket: &Socket) -> Result<(), ActError> {
+        act::destroy(socket)
+    }
+
+    fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError> {
+        act::reset_time_wait(socket)
+    }
+
+    fn run(&self, argv: &[String], timeout: Duration) -> Ran {
+        act::run(argv, timeout)
+    }
+}

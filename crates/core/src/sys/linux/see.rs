@@ -1,0 +1,688 @@
+//! Looking at a Linux machine: one snapshot from sock_diag (or `/proc/net` where that is
+//! refused), the descriptor walk, and `/proc` facts of the few processes that matter.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+
+use super::holders::{self, Found, Wanted};
+use super::namespaces::{self, OtherNamespace};
+use super::process::ProcessReader;
+use super::sock_diag::{PortSet, SockDiag};
+use super::{cgroup, options, process};
+use crate::addr::{Endpoint, Transport};
+use crate::decode::procfs;
+use crate::decode::sock_diag::{Row, Table, states};
+use crate::snapshot::{Gap, Namespace, Scope, Snapshot, SocketScope, Source, States, Sweep};
+use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
+
+/// Up to this many TCP sockets, asking for every state costs under a millisecond.
+const CHEAP_SOCKETS: u64 = 8_000;
+/// Up to this many named namespaces are looked into unasked: 60 µs each.
+const CHEAP_NAMESPACES: usize = 4;
+/// Up to this many processes are asked for their namespace unasked: a microsecond each.
+const CHEAP_PROCESSES: u64 = 150;
+
+/// One look, while it is being put together.
+pub(super) struct Look<'a> {
+    scope: &'a Scope,
+    snapshot: Snapshot,
+    proc: Option<OwnedFd>,
+    pids: Vec<u32>,
+    cgroups: HashMap<usize, u64>,
+    unix_files: HashMap<usize, (u32, u64)>,
+    /// For tests: pretend that the kernel does not list bound sockets.
+    blind_to_bound: bool,
+}
+
+/// Takes a snapshot.
+pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
+    let mut snapshot = Snapshot::empty(SystemTime::now());
+    snapshot.asker = process::asker();
+    snapshot.policy = process::policy();
+    let proc = process::open_proc().ok();
+    if proc.is_none() {
+        snapshot.note(Gap::NoProcfs);
+    }
+    let mut look = Look {
+        scope,
+        snapshot,
+        proc,
+        pids: Vec::new(),
+        cgroups: HashMap::new(),
+        unix_files: HashMap::new(),
+        blind_to_bound,
+    };
+    look.see_sockets();
+    look.see_namespaces();
+    if scope.holders {
+        look.see_holders();
+    }
+    look.see_processes();
+    look.snapshot
+}
+
+impl Look<'_> {
+    fn see_sockets(&mut self) {
+        match &self.scope.sockets {
+            SocketScope::None => {}
+            SocketScope::Ports(endpoints) => {
+                let ports = PortSet::new(endpoints.iter().map(|endpoint| endpoint.port.get()));
+                let tables = tables_of(endpoints);
+                self.see_tables(&tables, &ports);
+            }
+            SocketScope::AllPorts => self.see_tables(&ALL_TABLES, &PortSet::default()),
+            SocketScope::Unix(names) => self.see_unix(|row| names_it(names, row)),
+            SocketScope::HeldBy(pids) => self.see_sockets_of(&pids.clone()),
+        }
+    }
+
+    fn see_tables(&mut self, tables: &[Table], ports: &PortSet) {
+        match SockDiag::open() {
+            Ok(mut diag) => {
+                for &table in tables {
+                    self.see_table(&mut diag, table, ports);
+                }
+            }
+            Err(error) => self.see_proc_net(tables, ports, error),
+        }
+    }
+
+    fn see_table(&mut self, diag: &mut SockDiag, table: Table, ports: &PortSet) {
+        let mut wanted = if table == Table::Tcp { states::LISTEN } else { u32::MAX };
+        match diag.dump(table, wanted, ports) {
+            Ok(dump) => self.add(dump.rows, dump.unstable),
+            // sock_diag itself may be there and its TCP part refused or not built in.
+            Err(error) if table == Table::Tcp => {
+                return self.see_proc_net(&[Table::Tcp], ports, error);
+            }
+            // The kernel has no such protocol, so nothing of it can be held.
+            Err(Errno::NOENT | Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT) => return,
+            Err(error) => return self.see_proc_net(&[table], ports, error),
+        }
+        if table != Table::Tcp {
+            return;
+        }
+        self.snapshot.every_state = match self.scope.states {
+            States::Servers => false,
+            States::All => true,
+            States::AllIfCheap => self.table_is_small(),
+        };
+        if !self.snapshot.every_state {
+            return;
+        }
+        wanted = states::NOT_LISTENING;
+        if self.blind_to_bound {
+            wanted &= !states::BOUND_INACTIVE;
+        }
+        match diag.dump(table, wanted, ports) {
+            Ok(dump) => self.add(dump.rows, dump.unstable),
+            Err(error) => self.snapshot.note(Gap::NoSockets {
+                protocol: "tcp".into(),
+                error: error_name(error),
+            }),
+        }
+        if self.blind_to_bound || !kernel_lists_bound(diag) {
+            self.see_bound_by_descriptor(ports);
+        }
+        self.see_peers(diag);
+    }
+
+    /// Listeners at the other ends of connections: they tell an outgoing connection from an
+    /// accepted one.
+    fn see_peers(&mut self, diag: &mut SockDiag) {
+        let remote_ports: Vec<u16> = self
+            .snapshot
+            .sockets
+            .iter()
+            .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
+            .filter_map(|socket| Some(socket.remote?.port()))
+            .collect();
+        if remote_ports.is_empty() {
+            return;
+        }
+        let ports = PortSet::new(remote_ports);
+        if let Ok(dump) = diag.dump(Table::Tcp, states::LISTEN, &ports) {
+            self.snapshot.peer_listeners =
+                dump.rows.iter().filter_map(|row| row.socket.local.inet()).collect();
+        }
+    }
+
+    fn table_is_small(&self) -> bool {
+        let counts = fs::read("/proc/net/sockstat").unwrap_or_default();
+        procfs::tcp_socket_count(&counts).is_some_and(|count| count <= CHEAP_SOCKETS)
+    }
+
+    fn add(&mut self, rows: Vec<Row>, unstable: bool) {
+        if unstable {
+            self.snapshot.note(Gap::UnstableTable);
+        }
+        for row in rows {
+            let index = self.snapshot.sockets.len();
+            if let Some(id) = row.cgroup_id {
+                self.cgroups.insert(index, id);
+            }
+            if let Some(file) = row.file {
+                self.unix_files.insert(index, file);
+            }
+            self.snapshot.sockets.push(row.socket);
+        }
+    }
+
+    fn see_proc_net(&mut self, tables: &[Table], ports: &PortSet, error: Errno) {
+        self.snapshot.source = Source::ProcNet;
+        self.snapshot.note(Gap::NoSockDiag { error: error_name(error) });
+        self.snapshot.note(Gap::NoBoundSockets);
+        let mut read_any = false;
+        for (file, protocol) in proc_net_files(tables) {
+            let Ok(text) = fs::read(format!("/proc/net/{file}")) else { continue };
+            read_any = true;
+            let rows = procfs::net_table(&text, protocol);
+            self.snapshot.sockets.extend(
+                rows.into_iter().filter(|socket| socket.port().is_some_and(|p| ports.contains(p))),
+            );
+        }
+        if !read_any {
+            self.snapshot.note(Gap::NoSockets {
+                protocol: "tcp and udp".into(),
+                error: error_name(error),
+            });
+        }
+        self.snapshot.every_state = true;
+        self.see_bound_by_descriptor(ports);
+    }
+
+    /// Bound sockets on kernels that do not list them: every TCP socket this user may duplicate
+    /// is asked for its own name.
+    fn see_bound_by_descriptor(&mut self, ports: &PortSet) {
+        let Some(proc) = &self.proc else { return };
+        self.snapshot.note(Gap::NoBoundSockets);
+        let known: HashSet<u64> =
+            self.snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
+        let pids = holders::pids(proc).unwrap_or_default();
+        let mut seen = HashSet::new();
+        for (pid, fd, inode) in holders::sockets_of(proc, &pids) {
+            if known.contains(&inode) || !seen.insert(inode) {
+                continue;
+            }
+            if let Some(mut socket) = options::bound_tcp(pid, fd)
+                && socket.port().is_some_and(|port| ports.contains(port))
+            {
+                socket.inode = Some(inode);
+                self.snapshot.sockets.push(socket);
+            }
+        }
+    }
+
+    fn see_unix(&mut self, keep: impl Fn(&Row) -> bool) {
+        match SockDiag::open().and_then(|mut diag| diag.dump_unix()) {
+            Ok(dump) => {
+                let rows = dump.rows.into_iter().filter(keep).collect();
+                self.add(rows, dump.unstable);
+            }
+            Err(error) => {
+                self.snapshot.source = Source::ProcNet;
+                self.snapshot.note(Gap::NoSockDiag { error: error_name(error) });
+                let text = fs::read("/proc/net/unix").unwrap_or_default();
+                for socket in procfs::unix_table(&text) {
+                    let row = Row { socket, cgroup_id: None, file: None, queued: 0 };
+                    if keep(&row) {
+                        self.snapshot.sockets.push(row.socket);
+                    }
+                }
+            }
+        }
+        self.snapshot.every_state = true;
+    }
+
+    /// Every socket with an address that these processes hold.
+    fn see_sockets_of(&mut self, pids: &[u32]) {
+        let Some(proc) = &self.proc else { return };
+        let inodes: HashSet<u64> =
+            holders::sockets_of(proc, pids).into_iter().map(|(_, _, inode)| inode).collect();
+        if inodes.is_empty() {
+            return;
+        }
+        let mine = |socket: &Socket| socket.inode.is_some_and(|inode| inodes.contains(&inode));
+        let Ok(mut diag) = SockDiag::open() else {
+            return self.see_proc_net(&ALL_TABLES, &PortSet::default(), Errno::PERM);
+        };
+        for table in ALL_TABLES {
+            let wanted = if table == Table::Tcp { !0 } else { u32::MAX };
+            if let Ok(dump) = diag.dump(table, wanted, &PortSet::default()) {
+                let rows = dump.rows.into_iter().filter(|row| mine(&row.socket)).collect();
+                self.add(rows, dump.unstable);
+            }
+        }
+        if let Ok(dump) = diag.dump_unix() {
+            let named = |row: &Row| {
+                row.socket.local != LocalAddress::Unnamed
+                    && row.socket.state != Some(TcpState::Established)
+            };
+            let rows =
+                dump.rows.into_iter().filter(|row| mine(&row.socket) && named(row)).collect();
+            self.add(rows, dump.unstable);
+        }
+        self.snapshot.every_state = true;
+    }
+
+    fn see_namespaces(&mut self) {
+        let SocketScope::Ports(_) | SocketScope::AllPorts = self.scope.sockets else { return };
+        let Some(proc) = &self.proc else { return };
+        let Some(own) = namespaces::own(proc) else { return };
+        let mut others = match self.scope.namespaces {
+            Sweep::None => return,
+            Sweep::Cheap | Sweep::All => namespaces::named(own),
+        };
+        let by_process = self.scope.namespaces == Sweep::All || process_count() <= CHEAP_PROCESSES;
+        if by_process {
+            let pids = holders::pids(proc).unwrap_or_default();
+            namespaces::add_of_processes(proc, &pids, own, &mut others);
+        }
+        if self.scope.namespaces == Sweep::Cheap && others.len() > CHEAP_NAMESPACES {
+            self.snapshot.note(Gap::OtherNamespaces { count: Some(others.len()) });
+            others.truncate(CHEAP_NAMESPACES);
+        }
+        let mut unread = 0;
+        for other in others {
+            unread += usize::from(!self.see_namespace(other));
+        }
+        if unread > 0 && self.scope.namespaces == Sweep::All {
+            self.snapshot.note(Gap::OtherNamespaces { count: Some(unread) });
+        }
+    }
+
+    /// Servers of another namespace on the wanted ports; false where it may not be entered.
+    fn see_namespace(&mut self, other: OtherNamespace) -> bool {
+        let (ports, tables) = match &self.scope.sockets {
+            SocketScope::Ports(endpoints) => (
+                PortSet::new(endpoints.iter().map(|endpoint| endpoint.port.get())),
+                tables_of(endpoints),
+            ),
+            _ => (PortSet::default(), ALL_TABLES.to_vec()),
+        };
+        let mut rows = Vec::new();
+        if let Ok(mut diag) = other.sock_diag() {
+            for table in tables {
+                let wanted = if table == Table::Tcp { states::LISTEN } else { u32::MAX };
+                if let Ok(dump) = diag.dump(table, wanted, &ports) {
+                    rows.extend(dump.rows);
+                }
+            }
+        } else if let Some(pid) = other.pid {
+            // A process of this user in a namespace of its own shows its tables all the same.
+            let mut read_any = false;
+            for (file, protocol) in proc_net_files(&tables) {
+                let Ok(text) = fs::read(format!("/proc/{pid}/net/{file}")) else { continue };
+                read_any = true;
+                let sockets = procfs::net_table(&text, protocol);
+                rows.extend(
+                    sockets
+                        .into_iter()
+                        .filter(|socket| socket.port().is_some_and(|port| ports.contains(port)))
+                        .map(|socket| Row { socket, cgroup_id: None, file: None, queued: 0 }),
+                );
+            }
+            if !read_any {
+                return false;
+            }
+        } else {
+            return false;
+        }
+        rows.retain(|row| row.socket.is_server());
+        if rows.is_empty() {
+            return true;
+        }
+        let index = self.snapshot.namespaces.len();
+        self.snapshot.namespaces.push(Namespace {
+            inode: other.inode,
+            name: other.name,
+            pid: other.pid,
+        });
+        for row in &mut rows {
+            row.socket.netns = Some(index);
+        }
+        self.add(rows, false);
+        true
+    }
+
+    fn see_holders(&mut self) {
+        let wanted = Wanted::new(self.snapshot.sockets.iter().filter_map(|socket| socket.inode));
+        for socket in &mut self.snapshot.sockets {
+            socket.holders =
+                if socket.inode.is_none() { Holders::Nobody } else { Holders::Hidden };
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let Some(proc) = self.proc.take() else { return };
+        self.pids = holders::pids(&proc).unwrap_or_default();
+        let hinted = self.pids_of_cgroups();
+        put_first(&mut self.pids, &hinted);
+        let found = holders::by_descriptor(&proc, &self.pids, &wanted);
+        self.note_unseen(&found);
+        self.claim(&found.holders);
+        self.search_further(&proc, found.unreadable == 0 && !found.starved);
+        if self.scope.options {
+            options::fill_in(&mut self.snapshot.sockets);
+        }
+        self.proc = Some(proc);
+        self.name_cgroups_of_hidden();
+    }
+
+    /// Processes of the control groups the sockets were made in: most likely the holders.
+    fn pids_of_cgroups(&self) -> Vec<u32> {
+        // Finding a group's path costs a walk over all groups without privileges.
+        if !self.snapshot.asker.sees_all || self.pids.len() < 500 {
+            return Vec::new();
+        }
+        let ids: HashSet<u64> = self.cgroups.values().copied().collect();
+        cgroup::members(&ids)
+    }
+
+    fn note_unseen(&mut self, found: &Found) {
+        if found.unreadable > 0 {
+            self.snapshot.note(Gap::UnreadableProcesses { count: found.unreadable });
+        }
+        if found.starved {
+            self.snapshot.note(Gap::TooFewDescriptors);
+        }
+        if !self.pids.contains(&1) {
+            self.snapshot.note(Gap::HiddenProcesses);
+        }
+    }
+
+    fn claim(&mut self, found: &HashMap<u64, Vec<Holder>>) {
+        for socket in &mut self.snapshot.sockets {
+            if let Some(holders) = socket.inode.and_then(|inode| found.get(&inode)) {
+                socket.holders = Holders::Processes { holders: holders.clone() };
+            }
+        }
+    }
+
+    fn unclaimed(&self) -> Vec<u64> {
+        self.snapshot
+            .sockets
+            .iter()
+            .filter(|socket| socket.holders == Holders::Hidden)
+            .filter_map(|socket| socket.inode)
+            .collect()
+    }
+
+    /// The second pass, for sockets that no descriptor claims, and its three possible ends: the
+    /// kernel's, somebody unseen, or gone meanwhile.
+    fn search_further(&mut self, proc: &OwnedFd, read_all: bool) {
+        self.drop_ended();
+        let unclaimed = self.unclaimed();
+        if unclaimed.is_empty() {
+            return;
+        }
+        let me = self.snapshot.asker.uid;
+        // Another user's socket, and processes that cannot be read: it is theirs.
+        let worth = read_all
+            || self.snapshot.sockets.iter().any(|socket| {
+                socket.holders == Holders::Hidden && socket.uid.is_none_or(|uid| uid == me)
+            });
+        if worth {
+            let wanted = Wanted::new(unclaimed);
+            // A process may have been born, or have passed its socket on, during the first walk.
+            let pids = holders::pids(proc).unwrap_or_default();
+            let again = holders::by_descriptor(proc, &pids, &wanted);
+            self.claim(&again.holders);
+            let wanted = Wanted::new(self.unclaimed());
+            if !wanted.is_empty() {
+                let queued = unix_queues();
+                let (found, in_flight) = holders::by_other_means(proc, &pids, &wanted, &queued);
+                self.claim(&found.holders);
+                self.claim_in_flight(in_flight);
+            }
+        }
+        self.drop_ended();
+        // Everything of this machine was readable and nobody has it: the kernel does.
+        let outermost = procfs::is_initial_pid_namespace(&self_pid_namespace());
+        if read_all && outermost && self.snapshot.asker.sees_all {
+            for socket in &mut self.snapshot.sockets {
+                if socket.holders == Holders::Hidden && socket.netns.is_none() {
+                    socket.holders = Holders::Kernel;
+                }
+            }
+        }
+    }
+
+    fn claim_in_flight(&mut self, receivers: Vec<Holder>) {
+        if receivers.is_empty() {
+            return;
+        }
+        for socket in &mut self.snapshot.sockets {
+            if socket.holders == Holders::Hidden {
+                socket.holders = Holders::Processes { holders: receivers.clone() };
+            }
+        }
+    }
+
+    /// Removes sockets that closed while their holders were looked for.
+    fn drop_ended(&mut self) {
+        if self.snapshot.source != Source::SockDiag || self.unclaimed().is_empty() {
+            return;
+        }
+        let Ok(mut diag) = SockDiag::open() else { return };
+        let ports: Vec<u16> = self
+            .snapshot
+            .sockets
+            .iter()
+            .filter(|socket| socket.holders == Holders::Hidden && socket.netns.is_none())
+            .filter_map(Socket::port)
+            .collect();
+        if ports.is_empty() {
+            return;
+        }
+        let ports = PortSet::new(ports);
+        let mut alive = HashSet::new();
+        for table in ALL_TABLES {
+            let wanted = match (table, self.snapshot.every_state) {
+                (Table::Tcp, false) => states::LISTEN,
+                _ => u32::MAX,
+            };
+            let Ok(dump) = diag.dump(table, wanted, &ports) else { continue };
+            alive.extend(dump.rows.iter().filter_map(|row| row.socket.inode));
+        }
+        let ended = |socket: &Socket| {
+            socket.holders == Holders::Hidden
+                && socket.netns.is_none()
+                && socket.protocol != Protocol::Unix
+                && socket.state != Some(TcpState::Bound)
+                && socket.inode.is_some_and(|inode| !alive.contains(&inode))
+        };
+        let gone: Vec<bool> = self.snapshot.sockets.iter().map(ended).collect();
+        if !gone.contains(&true) {
+            return;
+        }
+        // The side tables are keyed by position.
+        let moved: HashMap<usize, usize> = gone
+            .iter()
+            .enumerate()
+            .filter(|&(_, &gone)| !gone)
+            .enumerate()
+            .map(|(new, (old, _))| (old, new))
+            .collect();
+        let mut keep = gone.iter().map(|gone| !gone);
+        self.snapshot.sockets.retain(|_| keep.next().unwrap_or(true));
+        self.cgroups = std::mem::take(&mut self.cgroups)
+            .into_iter()
+            .filter_map(|(old, id)| Some((*moved.get(&old)?, id)))
+            .collect();
+    }
+
+    /// Where nobody can be named, the control group often can: it is a unit or a container.
+    fn name_cgroups_of_hidden(&mut self) {
+        let hidden: HashMap<usize, u64> = self
+            .cgroups
+            .iter()
+            .filter(|(index, _)| {
+                self.snapshot
+                    .sockets
+                    .get(**index)
+                    .is_some_and(|socket| socket.holders == Holders::Hidden)
+            })
+            .map(|(&index, &id)| (index, id))
+            .collect();
+        if hidden.is_empty() {
+            return;
+        }
+        let names = cgroup::paths(&hidden.values().copied().collect());
+        for (index, id) in hidden {
+            self.snapshot.sockets[index].cgroup = names.get(&id).cloned();
+        }
+    }
+
+    fn see_processes(&mut self) {
+        let mut wanted: Vec<u32> = self
+            .snapshot
+            .sockets
+            .iter()
+            .flat_map(|socket| socket.holders.list())
+            .map(|holder| holder.pid)
+            .chain(self.scope.pids.iter().copied())
+            .chain(self.snapshot.namespaces.iter().filter_map(|namespace| namespace.pid))
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted.is_empty() && !self.scope.all_processes {
+            return;
+        }
+        let Ok(mut reader) = ProcessReader::new() else { return };
+        if self.scope.all_processes
+            && let Some(proc) = &self.proc
+        {
+            wanted = holders::pids(proc).unwrap_or_default();
+        }
+        self.snapshot.processes = reader.read_with_ancestors(&wanted);
+        self.forget_vanished();
+    }
+
+    /// A holder that ended between the walk and now holds nothing any more.
+    fn forget_vanished(&mut self) {
+        let processes: &BTreeMap<u32, _> = &self.snapshot.processes;
+        for socket in &mut self.snapshot.sockets {
+            if let Holders::Processes { holders } = &mut socket.holders {
+                holders.retain(|holder| processes.contains_key(&holder.pid));
+                if holders.is_empty() {
+                    socket.holders = Holders::Hidden;
+                }
+            }
+        }
+    }
+}
+
+const ALL_TABLES: [Table; 7] = [
+    Table::Tcp,
+    Table::Udp4,
+    Table::Udp6,
+    Table::UdpLite4,
+    Table::UdpLite6,
+    Table::Raw4,
+    Table::Raw6,
+];
+
+fn tables_of(endpoints: &[Endpoint]) -> Vec<Table> {
+    let asks = |transport| endpoints.iter().any(|e| e.transports().contains(&transport));
+    let mut tables = Vec::new();
+    if asks(Transport::Tcp) {
+        tables.push(Table::Tcp);
+    }
+    if asks(Transport::Udp) {
+        tables.extend([Table::Udp4, Table::Udp6]);
+    }
+    tables
+}
+
+fn proc_net_files(tables: &[Table]) -> Vec<(&'static str, Protocol)> {
+    let of = |table: &Table| -> &[&'static str] {
+        match table {
+            Table::Tcp => &["tcp", "tcp6"],
+            Table::Udp4 => &["udp"],
+            Table::Udp6 => &["udp6"],
+            Table::UdpLite4 => &["udplite"],
+            Table::UdpLite6 => &["udplite6"],
+            Table::Raw4 => &["raw"],
+            Table::Raw6 => &["raw6"],
+        }
+    };
+    tables.iter().flat_map(|table| of(table).iter().map(|file| (*file, table.protocol()))).collect()
+}
+
+/// Whether a unix socket is the one meant: by its name, or by the very file the path leads to.
+fn names_it(names: &[String], row: &Row) -> bool {
+    names.iter().any(|name| match (&row.socket.local, name.strip_prefix('@')) {
+        (LocalAddress::Abstract(own), Some(wanted)) => own == wanted,
+        (_, Some(_)) => false,
+        (LocalAddress::Path(own), None) => {
+            let file = fs::metadata(Path::new(name)).ok().map(|facts| {
+                use std::os::unix::fs::MetadataExt;
+                (facts.ino(), facts.dev())
+            });
+            match (file, row.file) {
+                // The kernel reports 32 bits of the inode.
+                (Some((inode, device)), Some((own_inode, own_device))) => {
+                    inode as u32 == own_inode && device == own_device
+                }
+                _ => own == name,
+            }
+        }
+        _ => false,
+    })
+}
+
+/// Whether this kernel lists bound sockets (6.8): it ignores the state bit in silence otherwise,
+/// so a socket bound here must show up.
+fn kernel_lists_bound(diag: &mut SockDiag) -> bool {
+    if let Some(answer) = release_lists_bound() {
+        return answer;
+    }
+    let Some((_socket, port)) = options::bind_one() else { return true };
+    let ports = PortSet::new([port]);
+    diag.dump(Table::Tcp, states::BOUND_INACTIVE, &ports).is_ok_and(|dump| !dump.rows.is_empty())
+}
+
+/// What the kernel's version says, where it leaves no doubt: distributions move features back to
+/// older kernels, never forward.
+fn release_lists_bound() -> Option<bool> {
+    let name = rustix::system::uname();
+    let release = name.release().to_str().ok()?;
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let version = (numbers.next()?, numbers.next()?);
+    (version >= (6, 8)).then_some(true)
+}
+
+/// How many processes there are, by the link count of `/proc`: no listing needed.
+fn process_count() -> u64 {
+    rustix::fs::stat("/proc").map_or(u64::MAX, |facts| facts.st_nlink)
+}
+
+/// Unix sockets with something in their queue: only there can a descriptor be in flight.
+fn unix_queues() -> HashSet<u64> {
+    let Ok(dump) = SockDiag::open().and_then(|mut diag| diag.dump_unix()) else {
+        return HashSet::new();
+    };
+    dump.rows.iter().filter(|row| row.queued > 0).filter_map(|row| row.socket.inode).collect()
+}
+
+fn self_pid_namespace() -> Vec<u8> {
+    rustix::fs::readlinkat(CWD, "/proc/self/ns/pid", Vec::with_capacity(64))
+        .map(std::ffi::CString::into_bytes)
+        .unwrap_or_default()
+}
+
+fn put_first(pids: &mut [u32], first: &[u32]) {
+    let first: HashSet<u32> = first.iter().copied().collect();
+    pids.sort_by_key(|pid| !first.contains(pid));
+}
+
+fn error_name(error: Errno) -> String {
+    crate::bind::BindResult::Other(error.raw_os_error()).name().into_owned()
+}
