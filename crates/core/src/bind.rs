@@ -216,7 +216,7 @@ pub fn conflict(new: &BindRequest, old: &Occupant) -> Conflict {
     if !devices_meet(new_device, device_of(old.device, old.address)) {
         return Conflict::No;
     }
-    match all([addresses_meet(new, old), may_share(new, old).map(|share| !share)]) {
+    match all_of([addresses_meet(new, old), may_share(new, old).map(|share| !share)]) {
         Some(true) => Conflict::Yes,
         Some(false) => Conflict::No,
         None => Conflict::Unknown,
@@ -368,6 +368,9 @@ impl Attempt {
 /// The same number on every system.
 const EINVAL: i32 = 22;
 
+/// The IPv4 address of sockets that have only an IPv6 one (include/net/ipv6.h).
+const LOOPBACK4_IPV6: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
+
 /// Whether the kernel turns that state into an `inet_timewait_sock` (`tcp_time_wait`).
 fn is_mini(state: Option<TcpState>, ownerless: bool) -> bool {
     match state {
@@ -398,7 +401,7 @@ fn devices_meet(a: Option<u32>, b: Option<u32>) -> bool {
 fn addresses_meet(new: &BindRequest, old: &Occupant) -> Option<bool> {
     let meet = |v6only| {
         let (a, b) = (new.address.ip(), old.address.ip());
-        overlaps(a, new.v6only, b, v6only) || (!v6only && is_phantom_ipv4(a, old))
+        overlaps(a, new.v6only, b, v6only) || (!v6only && is_phantom_ipv4(new, old))
     };
     match old.effective_v6only() {
         Some(v6only) => Some(meet(v6only)),
@@ -406,23 +409,27 @@ fn addresses_meet(new: &BindRequest, old: &Occupant) -> Option<bool> {
     }
 }
 
-/// A connected IPv6 socket without IPV6_V6ONLY has no IPv4 address, but the kernel compares its
-/// placeholder (LOOPBACK4_IPV6) with an IPv4 wildcard, and every address equals that one
-/// (`ipv4_rcv_saddr_equal`).
-fn is_phantom_ipv4(new: IpAddr, old: &Occupant) -> bool {
-    new == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-        && old.connected
-        && matches!(unmap(old.address.ip()), IpAddr::V6(_))
+/// A connected IPv6 socket without IPV6_V6ONLY has no IPv4 address, but a placeholder, which the
+/// kernel compares with an IPv4 bind like any other (`ipv4_rcv_saddr_equal`): it equals the
+/// wildcard, and itself. TCP finds a concrete address by its hash (`inet_bhash2_conflict`, Linux
+/// 6.1), and so no longer notices the latter.
+fn is_phantom_ipv4(new: &BindRequest, old: &Occupant) -> bool {
+    let matched = match new.address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => true,
+        IpAddr::V4(LOOPBACK4_IPV6) => new.transport == Transport::Udp,
+        IpAddr::V4(_) | IpAddr::V6(_) => false,
+    };
+    matched && old.connected && matches!(unmap(old.address.ip()), IpAddr::V6(_))
 }
 
 /// Whether options let a bind and a socket have the same address; `None` where those of the
 /// socket are unknown and decide.
 fn may_share(new: &BindRequest, old: &Occupant) -> Option<bool> {
     let listens = old.transport == Transport::Tcp && old.state == Some(TcpState::Listen);
-    let by_address = all([Some(new.reuse_addr && !listens), old.reuse_addr]);
-    let one_creator = any([Some(old.mini), old.uid.map(|uid| uid == new.uid)]);
-    let by_port = all([Some(new.reuse_port), old.reuse_port, one_creator]);
-    any([by_address, by_port])
+    let by_address = all_of([Some(new.reuse_addr && !listens), old.reuse_addr]);
+    let one_creator = any_of([Some(old.mini), old.uid.map(|uid| uid == new.uid)]);
+    let by_port = all_of([Some(new.reuse_port), old.reuse_port, one_creator]);
+    any_of([by_address, by_port])
 }
 
 /// Binds that fail whatever is there: a v4-mapped address on a v6-only socket, a link-local one
@@ -544,7 +551,7 @@ impl<A: PartialEq> Part<A> {
 }
 
 /// "And" where some facts are unknown: one known "no" settles it.
-fn all<const N: usize>(facts: [Option<bool>; N]) -> Option<bool> {
+fn all_of<const N: usize>(facts: [Option<bool>; N]) -> Option<bool> {
     if facts.contains(&Some(false)) {
         Some(false)
     } else {
@@ -553,6 +560,545 @@ fn all<const N: usize>(facts: [Option<bool>; N]) -> Option<bool> {
 }
 
 /// "Or" where some facts are unknown: one known "yes" settles it.
-fn any<const N: usize>(facts: [Option<bool>; N]) -> Option<bool> {
-    all(facts.map(|fact| fact.map(|yes| !yes))).map(|none| !none)
+fn any_of<const N: usize>(facts: [Option<bool>; N]) -> Option<bool> {
+    all_of(facts.map(|fact| fact.map(|yes| !yes))).map(|none| !none)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::socket::{LocalAddress, Protocol};
+
+    const PORT: u16 = 3000;
+    const ME: u32 = 1000;
+
+    fn at(ip: &str) -> SocketAddr {
+        SocketAddr::new(ip.parse().unwrap(), PORT)
+    }
+
+    fn request(ip: &str) -> BindRequest {
+        BindRequest {
+            transport: Transport::Tcp,
+            address: at(ip),
+            v6only: false,
+            reuse_addr: false,
+            reuse_port: false,
+            uid: ME,
+            device: None,
+        }
+    }
+
+    /// A listener with neither option, dual-stack where that is possible.
+    fn listener(ip: &str) -> Occupant {
+        Occupant {
+            transport: Transport::Tcp,
+            address: at(ip),
+            v6only: Some(false),
+            state: Some(TcpState::Listen),
+            connected: false,
+            mini: false,
+            reuse_addr: Some(false),
+            reuse_port: Some(false),
+            uid: Some(ME),
+            device: None,
+        }
+    }
+
+    fn unknown(occupant: Occupant) -> Occupant {
+        Occupant { reuse_addr: None, reuse_port: None, ..occupant }
+    }
+
+    fn time_wait(ip: &str) -> Occupant {
+        Occupant {
+            state: Some(TcpState::TimeWait),
+            connected: true,
+            mini: true,
+            uid: None,
+            v6only: None,
+            ..listener(ip)
+        }
+    }
+
+    fn attempt(ip: &str, plain: BindResult, reuse_addr: BindResult) -> Attempt {
+        Attempt { transport: Transport::Tcp, address: at(ip), plain, reuse_addr }
+    }
+
+    fn answer(new: &BindRequest, old: &[Occupant]) -> Option<BindResult> {
+        predict(new, old, &Policy::default(), false).result
+    }
+
+    #[test]
+    fn addresses_meet_as_families_and_wildcards_say() {
+        let table = [
+            ("0.0.0.0", "::", true, false),
+            ("0.0.0.0", "::1", false, false),
+            ("127.0.0.1", "::ffff:127.0.0.1", true, true),
+            ("::ffff:0.0.0.0", "127.0.0.1", true, true),
+            ("::ffff:0.0.0.0", "::1", false, false),
+            ("::", "::1", true, true),
+            ("::", "10.0.0.1", true, false),
+            ("127.0.0.1", "127.0.0.2", false, false),
+        ];
+        for (a, b, dual, v6only) in table {
+            let (first, second) = (at(a).ip(), at(b).ip());
+            assert_eq!(overlaps(first, false, second, false), dual, "{a} {b}");
+            assert_eq!(overlaps(second, false, first, false), dual, "{b} {a}");
+            assert_eq!(overlaps(first, true, second, true), v6only, "{a} {b} v6only");
+        }
+        assert!(covers(at("::").ip(), false, at("127.0.0.1").ip()));
+        assert!(!covers(at("::").ip(), true, at("::ffff:127.0.0.1").ip()));
+        assert!(covers(at("127.0.0.1").ip(), false, at("::ffff:127.0.0.1").ip()));
+        assert!(!covers(at("0.0.0.0").ip(), false, at("::1").ip()));
+    }
+
+    #[test]
+    fn other_ports_transports_and_devices_are_no_conflict() {
+        let new = request("0.0.0.0");
+        let old = listener("127.0.0.1");
+        assert_eq!(conflict(&new, &old), Conflict::Yes);
+        let next_port = SocketAddr::new(old.address.ip(), PORT + 1);
+        assert_eq!(conflict(&new, &Occupant { address: next_port, ..old }), Conflict::No);
+        let udp = Occupant { transport: Transport::Udp, state: None, ..old };
+        assert_eq!(conflict(&new, &udp), Conflict::No);
+        let (here, there) = (Some(1), Some(2));
+        let on_device = BindRequest { device: here, ..new };
+        assert_eq!(conflict(&on_device, &Occupant { device: there, ..old }), Conflict::No);
+        assert_eq!(conflict(&on_device, &Occupant { device: here, ..old }), Conflict::Yes);
+        assert_eq!(conflict(&on_device, &old), Conflict::Yes);
+        assert_eq!(conflict(&new, &Occupant { device: there, ..old }), Conflict::Yes);
+    }
+
+    #[test]
+    fn a_scope_id_is_a_device() {
+        let scoped = |scope| format!("[fe80::1%{scope}]:{PORT}").parse::<SocketAddr>().unwrap();
+        let new = BindRequest { address: scoped(2), ..request("::") };
+        let old = Occupant { address: scoped(2), ..listener("::") };
+        assert_eq!(conflict(&new, &old), Conflict::Yes);
+        assert_eq!(conflict(&new, &Occupant { address: scoped(3), ..old }), Conflict::No);
+        assert_eq!(answer(&new, &[]), Some(BindResult::Ok));
+        assert_eq!(answer(&request("fe80::1"), &[]), Some(BindResult::Other(EINVAL)));
+    }
+
+    #[test]
+    fn port_zero_and_impossible_addresses() {
+        let zero = SocketAddr::new(at("0.0.0.0").ip(), 0);
+        let new = BindRequest { address: zero, ..request("0.0.0.0") };
+        let policy = Policy::default();
+        assert_eq!(
+            predict(&new, &[Occupant { address: zero, ..listener("::") }], &policy, false),
+            Prediction { result: Some(BindResult::Ok), blockers: vec![], maybe: vec![] }
+        );
+        let mapped = BindRequest { v6only: true, ..request("::ffff:127.0.0.1") };
+        assert_eq!(answer(&mapped, &[]), Some(BindResult::Other(EINVAL)));
+    }
+
+    #[test]
+    fn denied_comes_before_in_use() {
+        let low = SocketAddr::new(at("0.0.0.0").ip(), 80);
+        let new = BindRequest { address: low, ..request("0.0.0.0") };
+        let old = [Occupant { address: low, ..listener("0.0.0.0") }];
+        let mut policy = Policy::default();
+        let denied = predict(&new, &old, &policy, false);
+        assert_eq!((denied.result, denied.blockers), (Some(BindResult::Denied), vec![0]));
+        assert_eq!(predict(&new, &old, &policy, true).result, Some(BindResult::InUse));
+        assert_eq!(predict(&new, &[], &policy, true).result, Some(BindResult::Ok));
+        policy.unprivileged_start = 80;
+        assert_eq!(predict(&new, &[], &policy, false).result, Some(BindResult::Ok));
+        policy.unprivileged_start = 81;
+        assert_eq!(predict(&new, &[], &policy, false).result, Some(BindResult::Denied));
+        policy.unprivileged_start = 0;
+        assert_eq!(predict(&new, &[], &policy, false).result, Some(BindResult::Ok));
+    }
+
+    #[test]
+    fn unknown_options_are_unknown_only_where_they_decide() {
+        let plain = request("0.0.0.0");
+        let reuse_addr = BindRequest { reuse_addr: true, ..plain };
+        let reuse_port = BindRequest { reuse_port: true, ..plain };
+        let bound = unknown(Occupant { state: Some(TcpState::Bound), ..listener("0.0.0.0") });
+        let listening = unknown(listener("0.0.0.0"));
+        assert_eq!(conflict(&plain, &bound), Conflict::Yes);
+        assert_eq!(conflict(&reuse_addr, &bound), Conflict::Unknown);
+        assert_eq!(conflict(&reuse_addr, &listening), Conflict::Yes);
+        assert_eq!(listen_conflict(&reuse_addr, &listening), Conflict::Yes);
+        assert_eq!(conflict(&reuse_port, &listening), Conflict::Unknown);
+        let stranger = Occupant { uid: Some(ME + 1), ..listening };
+        assert_eq!(conflict(&reuse_port, &stranger), Conflict::Yes);
+        let nobody_knows = Occupant { uid: None, reuse_port: Some(true), ..listening };
+        assert_eq!(conflict(&reuse_port, &nobody_knows), Conflict::Unknown);
+        assert_eq!(conflict(&reuse_addr, &unknown(listener("::1"))), Conflict::No);
+
+        let both = predict(&reuse_addr, &[bound, listening], &Policy::default(), false);
+        assert_eq!(
+            both,
+            Prediction { result: Some(BindResult::InUse), blockers: vec![1], maybe: vec![0] }
+        );
+        assert_eq!(answer(&reuse_addr, &[bound]), None);
+    }
+
+    #[test]
+    fn udp_shares_by_reuse_addr_and_never_listens() {
+        let udp = |occupant| Occupant { transport: Transport::Udp, state: None, ..occupant };
+        let new = BindRequest { transport: Transport::Udp, ..request("0.0.0.0") };
+        let old = udp(Occupant { reuse_addr: Some(true), ..listener("0.0.0.0") });
+        assert_eq!(conflict(&new, &old), Conflict::Yes);
+        assert_eq!(listen_conflict(&new, &old), Conflict::No);
+        assert_eq!(conflict(&BindRequest { reuse_addr: true, ..new }, &old), Conflict::No);
+    }
+
+    #[test]
+    fn remains_have_lost_their_creator() {
+        let new = BindRequest { reuse_port: true, ..request("127.0.0.1") };
+        let remains = Occupant { reuse_port: Some(true), ..time_wait("127.0.0.1") };
+        assert_eq!(conflict(&new, &remains), Conflict::No);
+        let owned = Occupant { mini: false, state: Some(TcpState::FinWait2), ..remains };
+        assert_eq!(conflict(&new, &owned), Conflict::Unknown);
+    }
+
+    #[test]
+    fn a_connection_over_ipv6_blocks_the_ipv4_wildcard_unless_v6only() {
+        let of_dual = Occupant { v6only: Some(false), ..time_wait("::1") };
+        let of_v6only = Occupant { v6only: Some(true), ..of_dual };
+        let unsaid = Occupant { v6only: None, ..of_dual };
+        let v4 = request("0.0.0.0");
+        assert_eq!(conflict(&v4, &of_dual), Conflict::Yes);
+        assert_eq!(conflict(&v4, &of_v6only), Conflict::No);
+        assert_eq!(conflict(&v4, &unsaid), Conflict::Unknown);
+        assert_eq!(conflict(&request("127.0.0.1"), &unsaid), Conflict::No);
+        assert_eq!(conflict(&request("::ffff:0.0.0.0"), &unsaid), Conflict::No);
+        assert_eq!(conflict(&request("::"), &unsaid), Conflict::Yes);
+        // A bind, unlike a connection, to a concrete address is v6-only whatever is claimed.
+        assert_eq!(conflict(&v4, &listener("::1")), Conflict::No);
+        // Nothing is unknown about IPv4 spoken over an IPv6 socket.
+        assert_eq!(conflict(&v4, &time_wait("::ffff:127.0.0.1")), Conflict::Yes);
+        // What /proc/net/tcp6 leaves unsaid of a listener.
+        let wildcard = Occupant { v6only: None, ..listener("::") };
+        assert_eq!(conflict(&v4, &wildcard), Conflict::Unknown);
+        assert_eq!(conflict(&request("::1"), &wildcard), Conflict::Yes);
+    }
+
+    #[test]
+    fn sockets_become_occupants_as_the_kernel_sees_them() {
+        let socket = |state, inode| {
+            let mut socket = Socket::new(Protocol::Tcp, LocalAddress::Inet(at("::1")), state);
+            socket.inode = inode;
+            socket.uid = Some(0);
+            socket
+        };
+        let occupant = |state, inode| Occupant::from_socket(&socket(Some(state), inode));
+        for (state, inode, mini, connected, uid) in [
+            (TcpState::Listen, Some(1), false, false, Some(0)),
+            (TcpState::Bound, Some(1), false, false, Some(0)),
+            (TcpState::Established, Some(1), false, true, Some(0)),
+            (TcpState::Established, None, false, true, None),
+            (TcpState::FinWait1, None, false, true, None),
+            (TcpState::FinWait2, None, true, true, None),
+            (TcpState::FinWait2, Some(1), false, true, Some(0)),
+            (TcpState::TimeWait, None, true, true, None),
+            (TcpState::SynReceived, Some(1), false, true, Some(0)),
+        ] {
+            let got = occupant(state, inode).unwrap();
+            assert_eq!((got.mini, got.connected, got.uid), (mini, connected, uid), "{state:?}");
+            assert_eq!((got.v6only, got.reuse_addr, got.reuse_port), (None, None, None));
+        }
+        assert_eq!(occupant(TcpState::SynReceived, None), None);
+        assert_eq!(occupant(TcpState::Closed, Some(1)), None);
+
+        let mut elsewhere = socket(Some(TcpState::Listen), Some(1));
+        elsewhere.netns = Some(0);
+        assert_eq!(Occupant::from_socket(&elsewhere), None);
+        let unix = Socket::new(Protocol::Unix, LocalAddress::Unnamed, None);
+        assert_eq!(Occupant::from_socket(&unix), None);
+        let mut udp = Socket::new(Protocol::Udp, LocalAddress::Inet(at("::1")), None);
+        assert!(!Occupant::from_socket(&udp).unwrap().connected);
+        udp.remote = Some(at("::1"));
+        assert!(Occupant::from_socket(&udp).unwrap().connected);
+    }
+
+    #[test]
+    fn the_most_specific_listener_answers() {
+        let shared = |ip| Occupant { reuse_port: Some(true), ..listener(ip) };
+        let v6only = Occupant { v6only: Some(true), ..listener("::") };
+        let who = |listeners: &[Occupant], to: &str| answers(listeners, at(to).ip());
+
+        let wild_and_exact = [listener("0.0.0.0"), listener("127.0.0.1"), listener("::")];
+        assert_eq!(who(&wild_and_exact, "127.0.0.1"), [1]);
+        assert_eq!(who(&wild_and_exact, "::ffff:127.0.0.1"), [1]);
+        assert_eq!(who(&wild_and_exact, "127.0.0.2"), [0]);
+        assert_eq!(who(&wild_and_exact, "::1"), [2]);
+        assert_eq!(who(&[listener("::")], "127.0.0.1"), [0]);
+        assert_eq!(who(&[v6only], "127.0.0.1"), [0_usize; 0]);
+        assert_eq!(who(&[v6only, listener("127.0.0.2")], "127.0.0.1"), [0_usize; 0]);
+        // Exact beats family, family beats nothing else.
+        assert_eq!(who(&[listener("::ffff:127.0.0.1"), listener("0.0.0.0")], "127.0.0.1"), [0]);
+        assert_eq!(who(&[shared("::ffff:127.0.0.1"), shared("127.0.0.1")], "127.0.0.1"), [1]);
+        // A group shares.
+        let group = [shared("::"), shared("0.0.0.0"), shared("0.0.0.0"), shared("::")];
+        assert_eq!(who(&group, "127.0.0.1"), [1, 2]);
+        assert_eq!(who(&group, "::1"), [0, 3]);
+        // What does not listen does not answer.
+        let bound = Occupant { state: Some(TcpState::Bound), ..listener("127.0.0.1") };
+        assert_eq!(who(&[bound, time_wait("127.0.0.1"), listener("::")], "127.0.0.1"), [2]);
+        let udp = Occupant { transport: Transport::Udp, state: None, ..listener("127.0.0.1") };
+        let peer = Occupant { connected: true, ..udp };
+        assert_eq!(who(&[peer, udp], "127.0.0.1"), [1]);
+    }
+
+    #[test]
+    fn a_device_bound_listener_answers_on_its_device() {
+        let wild = listener("0.0.0.0");
+        let on = |device| Occupant { device: Some(device), ..wild };
+        let all = [wild, on(1), on(2)];
+        let to = at("127.0.0.1").ip();
+        assert_eq!(answers(&all, to), [0]);
+        assert_eq!(answers_on(&all, to, Some(1)), [1]);
+        assert_eq!(answers_on(&all, to, Some(3)), [0]);
+        assert_eq!(answers(&all[1..], to), [0_usize; 0]);
+    }
+
+    #[test]
+    fn a_reuse_addr_success_proves_the_option_of_all_it_meets() {
+        let old = [
+            unknown(time_wait("127.0.0.1")),
+            unknown(time_wait("127.0.0.2")),
+            unknown(Occupant { v6only: Some(true), ..time_wait("::1") }),
+        ];
+        let probe = attempt("0.0.0.0", BindResult::InUse, BindResult::Ok);
+        let yes = Learned { reuse_addr: Some(true), ..Learned::default() };
+        for complete in [false, true] {
+            let got = infer_options(&[probe], &old, complete);
+            assert_eq!(got, [yes, yes, Learned::default()]);
+        }
+        let after = old[0].learn(yes);
+        assert_eq!((after.reuse_addr, after.reuse_port), (Some(true), None));
+    }
+
+    #[test]
+    fn a_failure_blames_only_a_lone_suspect() {
+        let probe = attempt("127.0.0.1", BindResult::InUse, BindResult::InUse);
+        let remains = unknown(time_wait("127.0.0.1"));
+        let no = Learned { reuse_addr: Some(false), ..Learned::default() };
+        let nothing = Learned::default();
+        assert_eq!(infer_options(&[probe], &[remains], true), [no]);
+        assert_eq!(infer_options(&[probe], &[remains], false), [nothing]);
+        assert_eq!(infer_options(&[probe], &[remains, remains], true), [nothing, nothing]);
+        // A listener explains the failure whatever its options are.
+        let listening = unknown(listener("127.0.0.1"));
+        assert_eq!(infer_options(&[probe], &[remains, listening], true), [nothing, nothing]);
+        // Cleared by another probe, one of two is no suspect any more.
+        let other = unknown(time_wait("127.0.0.2"));
+        let cleared = attempt("127.0.0.2", BindResult::InUse, BindResult::Ok);
+        let every = attempt("0.0.0.0", BindResult::InUse, BindResult::InUse);
+        let yes = Learned { reuse_addr: Some(true), ..nothing };
+        assert_eq!(infer_options(&[every, cleared], &[remains, other], true), [no, yes]);
+    }
+
+    #[test]
+    fn contradictions_and_other_errors_prove_nothing() {
+        let nothing = Learned::default();
+        let listening = [unknown(listener("0.0.0.0"))];
+        let gone = attempt("0.0.0.0", BindResult::Ok, BindResult::Ok);
+        assert_eq!(infer_options(&[gone], &listening, true), [nothing]);
+        let remains = [unknown(time_wait("0.0.0.0"))];
+        for result in [BindResult::Denied, BindResult::NotLocal, BindResult::Other(22)] {
+            let probe = attempt("0.0.0.0", result, result);
+            assert_eq!(infer_options(&[probe], &remains, true), [nothing]);
+        }
+        assert_eq!(infer_options(&[], &remains, true), [nothing]);
+    }
+
+    #[test]
+    fn a_plain_bind_tells_v6only() {
+        let old = [unknown(time_wait("::1"))];
+        let tell = |result| infer_options(&[attempt("0.0.0.0", result, result)], &old, true)[0];
+        assert_eq!(tell(BindResult::Ok), Learned { v6only: Some(true), ..Learned::default() });
+        let refused =
+            Learned { v6only: Some(false), reuse_addr: Some(false), ..Learned::default() };
+        assert_eq!(tell(BindResult::InUse), refused);
+    }
+
+    #[test]
+    fn results_have_names() {
+        for (errno, name) in [
+            (0, "ok"),
+            (98, "EADDRINUSE"),
+            (48, "EADDRINUSE"),
+            (13, "EACCES"),
+            (99, "EADDRNOTAVAIL"),
+            (22, "EINVAL"),
+            (97, "EAFNOSUPPORT"),
+            (10048, "EADDRINUSE"),
+            (200, "errno 200"),
+        ] {
+            assert_eq!(BindResult::from_errno(errno).name(), name);
+        }
+    }
+
+    fn any_ip() -> impl Strategy<Value = IpAddr> {
+        let notable = [
+            "0.0.0.0",
+            "127.0.0.1",
+            "127.0.0.2",
+            "::",
+            "::1",
+            "::2",
+            "fe80::1",
+            "::ffff:127.0.0.1",
+            "::ffff:0.0.0.0",
+            "255.255.255.255",
+            "ff02::1",
+        ];
+        prop_oneof![
+            8 => prop::sample::select(notable.map(|ip| ip.parse::<IpAddr>().unwrap()).to_vec()),
+            1 => any::<IpAddr>(),
+        ]
+    }
+
+    fn any_transport() -> impl Strategy<Value = Transport> {
+        prop::sample::select(Transport::ALL.to_vec())
+    }
+
+    fn any_request() -> impl Strategy<Value = BindRequest> {
+        let place = (any_transport(), any_ip(), 0_u16..3);
+        let who = (0_u32..2, prop::option::of(1_u32..3));
+        (place, any::<[bool; 3]>(), who).prop_map(
+            |((transport, ip, port), [v6only, reuse_addr, reuse_port], (uid, device))| {
+                let address = SocketAddr::new(ip, port);
+                BindRequest { transport, address, v6only, reuse_addr, reuse_port, uid, device }
+            },
+        )
+    }
+
+    /// The socket that a successful bind makes, which does not listen.
+    fn bound(request: &BindRequest) -> Occupant {
+        Occupant {
+            transport: request.transport,
+            address: request.address,
+            v6only: Some(request.v6only),
+            state: (request.transport == Transport::Tcp).then_some(TcpState::Bound),
+            connected: false,
+            mini: false,
+            reuse_addr: Some(request.reuse_addr),
+            reuse_port: Some(request.reuse_port),
+            uid: Some(request.uid),
+            device: request.device,
+        }
+    }
+
+    fn any_occupant() -> impl Strategy<Value = Occupant> {
+        let states = [TcpState::Listen, TcpState::Bound, TcpState::TimeWait, TcpState::FinWait2];
+        let facts = (any::<bool>(), any::<bool>(), prop::sample::select(states.to_vec()));
+        let unknowns = any::<[bool; 4]>();
+        (any_request(), facts, unknowns).prop_map(|(request, (connected, mini, state), hide)| {
+            let whole = bound(&request);
+            Occupant {
+                connected,
+                mini,
+                state: whole.state.map(|_| state),
+                v6only: whole.v6only.filter(|_| !hide[0]),
+                reuse_addr: whole.reuse_addr.filter(|_| !hide[1]),
+                reuse_port: whole.reuse_port.filter(|_| !hide[2]),
+                uid: whole.uid.filter(|_| !hide[3]),
+                ..whole
+            }
+        })
+    }
+
+    fn any_result() -> impl Strategy<Value = BindResult> {
+        prop_oneof![
+            3 => Just(BindResult::Ok),
+            3 => Just(BindResult::InUse),
+            1 => any::<i32>().prop_map(BindResult::from_errno),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn two_binds_conflict_in_either_order_alike(a in any_request(), b in any_request()) {
+            prop_assert_eq!(conflict(&a, &bound(&b)), conflict(&b, &bound(&a)));
+            prop_assert_ne!(conflict(&a, &bound(&b)), Conflict::Unknown);
+        }
+
+        /// Unknown is said exactly where the unknown facts could decide either way.
+        #[test]
+        fn unknown_means_either(new in any_request(), old in any_occupant(), uid in 0_u32..2) {
+            let users = old.uid.map_or(vec![new.uid, new.uid + 1, uid], |uid| vec![uid]);
+            let worlds = possibilities(&old).into_iter().flat_map(|world| {
+                users.iter().map(move |uid| Occupant { uid: Some(*uid), ..world })
+            });
+            let mut seen: Vec<_> = worlds.map(|world| conflict(&new, &world)).collect();
+            prop_assert!(!seen.contains(&Conflict::Unknown));
+            seen.dedup();
+            let agreed = seen.iter().all(|answer| *answer == seen[0]);
+            let want = if agreed { seen[0] } else { Conflict::Unknown };
+            prop_assert_eq!(conflict(&new, &old), want);
+        }
+
+        /// Whatever is hidden and then inferred from the true answers is what was hidden.
+        #[test]
+        fn inference_finds_the_truth(
+            olds in prop::collection::vec(any_occupant(), 0..4),
+            ips in prop::collection::vec((any_transport(), any_ip()), 0..6),
+        ) {
+            let real: Vec<_> = olds
+                .iter()
+                .map(|old| Occupant {
+                    v6only: old.v6only.or(Some(true)),
+                    reuse_addr: old.reuse_addr.or(Some(true)),
+                    reuse_port: old.reuse_port.or(Some(false)),
+                    ..*old
+                })
+                .collect();
+            let tried = |probe: &BindRequest| {
+                let free = real.iter().all(|old| conflict(probe, old) == Conflict::No);
+                if free { BindResult::Ok } else { BindResult::InUse }
+            };
+            let attempts: Vec<_> = ips
+                .into_iter()
+                .map(|(transport, ip)| {
+                    let address = SocketAddr::new(ip, 1);
+                    let (plain, reuse_addr) = (BindResult::Denied, BindResult::Denied);
+                    let blank = Attempt { transport, address, plain, reuse_addr };
+                    let [(plain, _), (reuse_addr, _)] = blank.probes();
+                    Attempt { plain: tried(&plain), reuse_addr: tried(&reuse_addr), ..blank }
+                })
+                .collect();
+            for (learned, (old, truth)) in
+                infer_options(&attempts, &olds, true).iter().zip(olds.iter().zip(&real))
+            {
+                let after = old.learn(*learned);
+                for (found, fact) in [
+                    (after.reuse_addr, truth.reuse_addr),
+                    (after.reuse_port, truth.reuse_port),
+                    (learned.v6only, truth.v6only),
+                ] {
+                    prop_assert!(found.is_none() || found == fact);
+                }
+            }
+        }
+
+        #[test]
+        fn nothing_panics(
+            new in any_request(),
+            olds in prop::collection::vec(any_occupant(), 0..5),
+            ip in any_ip(),
+            results in (any_result(), any_result()),
+            complete in any::<bool>(),
+        ) {
+            let prediction = predict(&new, &olds, &Policy::default(), false);
+            prop_assert!(prediction.blockers.iter().all(|index| *index < olds.len()));
+            prop_assert!(answers(&olds, ip).iter().all(|index| *index < olds.len()));
+            let (plain, reuse_addr) = results;
+            let attempt = Attempt { transport: new.transport, address: new.address, plain, reuse_addr };
+            prop_assert_eq!(infer_options(&[attempt], &olds, complete).len(), olds.len());
+            for old in &olds {
+                let _ = listen_conflict(&new, old);
+            }
+            let _ = (plain.name(), reuse_addr.name());
+        }
+    }
 }

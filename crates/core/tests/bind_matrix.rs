@@ -7,6 +7,8 @@
 //! `+v4peer` is a connection over IPv4 to a dual-stack socket. `listen` is empty where it was
 //! not tried.
 
+#![allow(clippy::unwrap_used, reason = "the data is part of the test")]
+
 use std::net::{IpAddr, SocketAddr};
 
 use proc_core::addr::Transport;
