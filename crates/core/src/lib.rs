@@ -2,6 +2,9 @@
 
 pub mod addr;
 pub mod bind;
+pub mod names;
 pub mod process;
+pub mod service;
 pub mod snapshot;
 pub mod socket;
+pub mod target;
