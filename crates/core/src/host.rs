@@ -95,6 +95,10 @@ pub trait Host {
     /// The addresses of this machine.
     fn local_addresses(&self) -> Vec<IpAddr>;
 
+    /// Whether a connection to a unix socket's file is refused: nobody serves it. `None` where
+    /// there is no socket file of that path, or it may not be tried.
+    fn unix_refuses(&self, path: &str) -> Option<bool>;
+
     /// Takes hold of a process for good, or says why not. [`ActError::Gone`] where the PID is
     /// somebody else by now.
     fn pin(&self, id: ProcessId) -> Result<Pinned, ActError>;

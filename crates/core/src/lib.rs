@@ -18,3 +18,4 @@ pub mod socket;
 pub mod supervisor;
 mod sys;
 pub mod target;
+pub mod timestamp;

@@ -3,6 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::addr::Endpoint;
+use crate::diagnosis::{Cause, CauseKind};
+use crate::snapshot::Snapshot;
+
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,4 +52,142 @@ pub struct Remedy {
     pub needs_root: bool,
     /// What it does and costs, in a sentence.
     pub explain: String,
+}
+
+/// What can be done about a cause, the softest that works first.
+pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<Remedy> {
+    let proc = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
+    let target = endpoint.to_string();
+    let foreign = cause.pids.iter().any(|pid| {
+        let uid = snapshot.processes.get(pid).and_then(|process| process.uid);
+        snapshot.asker.uid != 0 && uid.is_some_and(|uid| uid != snapshot.asker.uid)
+    });
+    let remedy = |action, argv, needs_root, explain: &str| Remedy {
+        action,
+        argv,
+        needs_root,
+        explain: explain.to_owned(),
+    };
+    let supervisor =
+        cause.pids.first().and_then(|&pid| crate::supervisor::supervisor_of(pid, snapshot));
+    let mut all = Vec::new();
+    match cause.kind {
+        CauseKind::Listener
+        | CauseKind::SharedListener
+        | CauseKind::InheritedListener
+        | CauseKind::BoundNotListening
+        | CauseKind::UdpSocket
+        | CauseKind::InFlight => {
+            if let Some(supervisor) = supervisor.filter(|s| s.restarts == Some(true)) {
+                all.push(remedy(
+                    Action::StopSupervisor,
+                    supervisor.stop.clone(),
+                    foreign,
+                    &format!("stops {}, which would start it again", supervisor.name),
+                ));
+            }
+            all.push(remedy(
+                Action::StopProcess,
+                proc(&["proc", "free", &target]),
+                foreign,
+                "asks the holder to end and waits until the port can be bound",
+            ));
+        }
+        CauseKind::UnixSocket => all.push(remedy(
+            Action::StopProcess,
+            proc(&["proc", "stop", &target]),
+            foreign,
+            "asks the server to end",
+        )),
+        CauseKind::Container | CauseKind::SocketActivation => {
+            let stop = supervisor.and_then(|supervisor| supervisor.stop);
+            let action = match cause.kind {
+                CauseKind::Container => Action::StopContainer,
+                _ => Action::StopUnit,
+            };
+            all.push(remedy(
+                action,
+                stop,
+                snapshot.asker.uid != 0,
+                "stops it where it is run, so that it does not come back; never signal the process that only forwards",
+            ));
+        }
+        CauseKind::AcceptedConnection => all.push(remedy(
+            Action::StopProcess,
+            proc(&["proc", "free", &target]),
+            foreign,
+            "closes the connections where that is allowed, else asks their holder to end",
+        )),
+        CauseKind::OutgoingConnection => {
+            all.push(remedy(
+                Action::CloseConnection,
+                proc(&["proc", "free", &target]),
+                !snapshot.asker.may_destroy,
+                "closes that connection; the program that has it lives on and may open it again",
+            ));
+            all.push(remedy(
+                Action::UseAnother,
+                None,
+                false,
+                &format!(
+                    "a port outside the ephemeral range ({} to {}) cannot be drawn like this",
+                    snapshot.policy.ephemeral.start(),
+                    snapshot.policy.ephemeral.end()
+                ),
+            ));
+        }
+        CauseKind::TimeWait => {
+            all.push(remedy(
+                Action::ClearRemains,
+                proc(&["proc", "free", &target]),
+                false,
+                "clears them where that is allowed, else waits for them",
+            ));
+            all.push(remedy(
+                Action::SetReuseAddr,
+                None,
+                false,
+                "a server that sets SO_REUSEADDR can bind beside them, if the one before it set it too",
+            ));
+        }
+        CauseKind::Closing => all.push(remedy(
+            Action::ClearRemains,
+            proc(&["proc", "free", &target]),
+            !snapshot.asker.may_destroy,
+            "destroys them, or waits until the kernel gives up on them",
+        )),
+        CauseKind::HiddenHolder | CauseKind::Unexplained => {
+            if !snapshot.asker.sees_all {
+                all.push(remedy(
+                    Action::LookAsRoot,
+                    proc(&["sudo", "proc", "on", &target]),
+                    true,
+                    "names the holder",
+                ));
+            }
+        }
+        CauseKind::StaleUnixSocket => all.push(remedy(
+            Action::RemoveFile,
+            proc(&["rm", &target]),
+            false,
+            "removes the file that nobody serves",
+        )),
+        CauseKind::Privileged => all.push(remedy(
+            Action::GetRight,
+            None,
+            true,
+            &format!(
+                "use port {} or higher, or give the program CAP_NET_BIND_SERVICE (setcap cap_net_bind_service=+ep PROGRAM)",
+                snapshot.policy.unprivileged_start
+            ),
+        )),
+        CauseKind::NotLocal | CauseKind::Reserved | CauseKind::NoPortsLeft => all.push(remedy(
+            Action::UseAnother,
+            None,
+            false,
+            "bind an address and port that this machine has",
+        )),
+        CauseKind::Kernel | CauseKind::OtherNamespace => {}
+    }
+    all
 }

@@ -61,8 +61,21 @@ pub struct TargetReport {
     pub sockets: Vec<SocketReport>,
     /// The processes concerned, holders first.
     pub processes: Vec<ProcessReport>,
+    /// Their ancestors (`why`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestors: Vec<ProcessReport>,
     /// What could not be seen.
     pub gaps: Vec<GapReport>,
+    /// What else a person should know: who answers where when several servers have the port,
+    /// what SO_REUSEADDR would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// How many open connections the listeners have, where they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<usize>,
+    /// Other ports that the holders have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_ports: Vec<OtherPort>,
     /// What an action came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -75,6 +88,16 @@ pub struct TargetReport {
     /// What was done, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventReport>,
+}
+
+/// A port that a holder has besides the one asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherPort {
+    /// The holder.
+    pub pid: u32,
+    /// `tcp:8080`, `udp:53`.
+    pub port: String,
 }
 
 /// The kernel's answer for one address.

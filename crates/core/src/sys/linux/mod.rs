@@ -22,7 +22,7 @@ use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 
-pub(crate) use act::{Events, Handle, unix_refuses};
+pub(crate) use act::{Events, Handle};
 
 /// This machine.
 #[derive(Debug)]
@@ -70,6 +70,10 @@ impl Host for LiveHost {
 
     fn local_addresses(&self) -> Vec<IpAddr> {
         addresses::all()
+    }
+
+    fn unix_refuses(&self, path: &str) -> Option<bool> {
+        act::unix_refuses(path)
     }
 
     fn pin(&self, id: ProcessId) -> Result<Pinned, ActError> {

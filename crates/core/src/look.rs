@@ -1,0 +1,708 @@
+//! Answers "what holds this, and why?": asks the host in the cheapest order that settles it,
+//! diagnoses, and turns the result into reports. Many targets cost one scan.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport, exposure};
+use crate::bind::{Attempt, BindResult};
+use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, diagnose, is_unexplained};
+use crate::explain;
+use crate::host::Host;
+use crate::mask::mask_argv;
+use crate::process::Process;
+use crate::remedy::remedies;
+use crate::report::{
+    BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
+    SupervisorReport, TargetReport,
+};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
+use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
+use crate::supervisor::supervisor_of;
+use crate::target::{Target, is_called};
+
+/// How to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookOptions {
+    /// Ask for sockets of every state, whatever it costs.
+    pub every_state: bool,
+    /// Look into every network namespace.
+    pub all_namespaces: bool,
+    /// Show values of arguments that look like secrets.
+    pub show_secrets: bool,
+    /// Include the facts of the holders' ancestors.
+    pub ancestors: bool,
+    /// Also find the holders' other ports (for a prompt): one more table.
+    pub other_ports: bool,
+}
+
+/// One endpoint's answer with the facts behind it.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// What is so, and why.
+    pub diagnosis: Diagnosis,
+    /// Everything seen, for all endpoints of the call together.
+    pub snapshot: std::sync::Arc<Snapshot>,
+}
+
+/// Answers each target, in order.
+pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {
+    let endpoints = wanted_endpoints(targets);
+    let sights = match endpoints.is_empty() {
+        true => Vec::new(),
+        false => look_at_ports(host, &endpoints, options),
+    };
+    let by_endpoint: HashMap<Endpoint, &Sight> = endpoints.iter().copied().zip(&sights).collect();
+    let census = Census::take(host, targets);
+    targets
+        .iter()
+        .map(|target| match target {
+            Target::Port(_) | Target::Range(_) => {
+                let sights: Vec<&Sight> =
+                    target.endpoints().iter().filter_map(|e| by_endpoint.get(e).copied()).collect();
+                port_report(host, target, &sights, options)
+            }
+            Target::Number(number) => {
+                let port = target.also_port().map(Endpoint::any);
+                let sight = port.and_then(|endpoint| by_endpoint.get(&endpoint).copied());
+                number_report(host, *number, sight, &census, options)
+            }
+            Target::Unix(name) => unix_report(host, &name.to_string(), options)
+                .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
+            Target::Path(path) => unix_report(host, path, options)
+                .unwrap_or_else(|| process_report(host, target, &census.running(path), options)),
+            Target::Pid(pid) => process_report(host, target, &census.alive(*pid), options),
+            Target::Name(name) => process_report(host, target, &census.called(name), options),
+            Target::Container(name) => {
+                process_report(host, target, &census.in_container(name), options)
+            }
+            Target::Unit(name) => process_report(host, target, &census.in_unit(name), options),
+        })
+        .collect()
+}
+
+fn wanted_endpoints(targets: &[Target]) -> Vec<Endpoint> {
+    let mut seen = BTreeSet::new();
+    targets
+        .iter()
+        .flat_map(|target| match target.also_port() {
+            Some(port) => vec![Endpoint::any(port)],
+            None => target.endpoints(),
+        })
+        .filter(|endpoint| seen.insert(*endpoint))
+        .collect()
+}
+
+/// The processes that targets other than ports need, read once.
+pub(crate) struct Census(Snapshot);
+
+impl Census {
+    /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
+    pub(crate) fn take(host: &dyn Host, targets: &[Target]) -> Self {
+        let mut scope = Scope::default();
+        for target in targets {
+            match target {
+                Target::Pid(pid) | Target::Number(pid) => scope.pids.push(*pid),
+                Target::Name(_) | Target::Path(_) | Target::Container(_) | Target::Unit(_) => {
+                    scope.all_processes = true;
+                }
+                Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
+            }
+        }
+        Self(match scope == Scope::default() {
+            true => Snapshot::empty(SystemTime::UNIX_EPOCH),
+            false => host.snapshot(&scope),
+        })
+    }
+
+    pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
+        self.0.processes.contains_key(&pid).then_some(pid).into_iter().collect()
+    }
+
+    pub(crate) fn called(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| is_called(process, name))
+    }
+
+    pub(crate) fn in_container(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| {
+            process.container.as_ref().is_some_and(|container| {
+                container.id == name || (name.len() >= 6 && container.id.starts_with(name))
+            })
+        })
+    }
+
+    pub(crate) fn in_unit(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| process.unit.as_deref() == Some(name))
+    }
+
+    /// Processes that run that file, as executable or as script.
+    pub(crate) fn running(&self, path: &str) -> Vec<u32> {
+        let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
+        self.matching(|process| {
+            let same = |other: &str| {
+                let base = process.cwd.as_deref().unwrap_or("/");
+                std::path::Path::new(base).join(other).canonicalize().is_ok_and(|own| own == file)
+            };
+            process.exe.as_deref().is_some_and(same)
+                || process.argv.iter().skip(1).take(3).any(|word| same(word))
+        })
+    }
+
+    fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
+        let own = self.0.asker.pid;
+        let found = self.0.processes.values().filter(|process| is(process));
+        found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
+    }
+}
+
+fn nothing(target: &Target, explain: String) -> TargetReport {
+    TargetReport { explain: Some(explain), ..empty_report(target.to_string()) }
+}
+
+/// An answer with nothing in it yet.
+pub(crate) fn empty_report(target: String) -> TargetReport {
+    TargetReport {
+        target,
+        verdict: None,
+        bind: Vec::new(),
+        causes: Vec::new(),
+        sockets: Vec::new(),
+        processes: Vec::new(),
+        ancestors: Vec::new(),
+        gaps: Vec::new(),
+        notes: Vec::new(),
+        clients: None,
+        other_ports: Vec::new(),
+        outcome: None,
+        explain: None,
+        plan: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+/// The answer about a port or a range, from what was seen.
+pub fn port_report(
+    host: &dyn Host,
+    target: &Target,
+    sights: &[&Sight],
+    options: &LookOptions,
+) -> TargetReport {
+    let mut report = empty_report(target.to_string());
+    let Some(first) = sights.first() else { return report };
+    let snapshot = &*first.snapshot;
+    let verdicts: Vec<Verdict> = sights.iter().map(|sight| sight.diagnosis.verdict).collect();
+    report.verdict = verdicts.iter().copied().max();
+    let mut free = Vec::new();
+    let mut pids = Vec::new();
+    for sight in sights {
+        let diagnosis = &sight.diagnosis;
+        if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
+            free.push(diagnosis.endpoint.port.get());
+        } else {
+            report.bind.extend(diagnosis.bind.iter().map(bind_row));
+        }
+        add_diagnosis(&mut report, diagnosis, snapshot);
+        pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
+        report.notes.extend(explain::split(diagnosis, snapshot));
+        report.notes.extend(explain::reuse_advice(diagnosis));
+    }
+    if !free.is_empty() {
+        report.notes.push(match free.len() == sights.len() {
+            true => "every port of the range is free".to_owned(),
+            false => format!("free: {}", ranges(&free)),
+        });
+    }
+    let clients: usize = sights.iter().map(|sight| sight.diagnosis.clients).sum();
+    report.clients = snapshot.every_state.then_some(clients);
+    if report.causes.is_empty() {
+        report.explain = Some(explain::verdict(&first.diagnosis));
+        if sights.len() > 1 {
+            report.explain = Some(format!("{target} is free"));
+        }
+    }
+    add_processes(&mut report, &pids, snapshot, options);
+    if options.other_ports {
+        add_other_ports(host, &mut report, &pids);
+    }
+    report.gaps = gaps(snapshot);
+    report
+}
+
+fn add_diagnosis(report: &mut TargetReport, diagnosis: &Diagnosis, snapshot: &Snapshot) {
+    let base = report.sockets.len();
+    let place: HashMap<usize, usize> =
+        diagnosis.sockets.iter().enumerate().map(|(at, &index)| (index, base + at)).collect();
+    report.sockets.extend(
+        diagnosis.sockets.iter().map(|&index| socket_report(&snapshot.sockets[index], snapshot)),
+    );
+    for cause in &diagnosis.causes {
+        report.causes.push(cause_report(cause, &diagnosis.endpoint, snapshot, &place));
+    }
+}
+
+fn cause_report(
+    cause: &Cause,
+    endpoint: &Endpoint,
+    snapshot: &Snapshot,
+    place: &HashMap<usize, usize>,
+) -> CauseReport {
+    CauseReport {
+        kind: cause.kind,
+        certain: cause.certain,
+        explain: explain::cause(cause, endpoint, snapshot),
+        sockets: cause.sockets.iter().filter_map(|index| place.get(index).copied()).collect(),
+        pids: cause.pids.clone(),
+        expires_ms: cause.expires_ms,
+        remedies: remedies(cause, endpoint, snapshot),
+    }
+}
+
+fn add_processes(
+    report: &mut TargetReport,
+    pids: &[u32],
+    snapshot: &Snapshot,
+    options: &LookOptions,
+) {
+    let mut seen = BTreeSet::new();
+    for &pid in pids {
+        if let Some(process) = snapshot.processes.get(&pid)
+            && seen.insert(pid)
+        {
+            report.processes.push(process_facts(process, snapshot, options));
+        }
+    }
+    if !options.ancestors {
+        return;
+    }
+    for &pid in pids {
+        for process in snapshot.ancestors(pid) {
+            if seen.insert(process.id.pid) {
+                report.ancestors.push(process_facts(process, snapshot, options));
+            }
+        }
+    }
+}
+
+fn add_other_ports(host: &dyn Host, report: &mut TargetReport, pids: &[u32]) {
+    if pids.is_empty() {
+        return;
+    }
+    let scope = Scope {
+        sockets: SocketScope::HeldBy(pids.to_vec()),
+        holders: true,
+        ..Scope::default()
+    };
+    let shown: BTreeSet<String> =
+        report.sockets.iter().map(|socket| socket.local.clone()).collect();
+    let mut others = BTreeSet::new();
+    for socket in &host.snapshot(&scope).sockets {
+        let (Some(port), true) = (socket.port(), socket.is_server()) else { continue };
+        if shown.contains(&socket.local.to_string()) {
+            continue;
+        }
+        for pid in socket.holders.pids().into_iter().filter(|pid| pids.contains(pid)) {
+            others.insert((pid, format!("{}:{port}", socket.protocol)));
+        }
+    }
+    report.other_ports = others.into_iter().map(|(pid, port)| OtherPort { pid, port }).collect();
+}
+
+fn number_report(
+    host: &dyn Host,
+    number: u32,
+    sight: Option<&Sight>,
+    census: &Census,
+    options: &LookOptions,
+) -> TargetReport {
+    let target = Target::Number(number);
+    let held = sight.filter(|sight| !sight.diagnosis.causes.is_empty());
+    let alive = census.alive(number);
+    if alive.is_empty() {
+        return nothing(
+            &target,
+            match held {
+                Some(sight) => format!(
+                    "there is no process {number}; the port of that number is held: say :{number} ({})",
+                    sight.diagnosis.causes.first().map_or(String::new(), |cause| {
+                        explain::cause(cause, &sight.diagnosis.endpoint, &sight.snapshot)
+                    })
+                ),
+                None => format!(
+                    "there is no process {number}; for the port of that number say :{number}"
+                ),
+            },
+        );
+    }
+    let mut report = process_report(host, &target, &alive, options);
+    if let Some(sight) = held {
+        let port = Target::Port(sight.diagnosis.endpoint);
+        let other = port_report(host, &port, &[sight], options);
+        report.notes.push(format!(
+            "{number} is both a process and a port: say pid:{number} or :{number} to mean one"
+        ));
+        let base = report.sockets.len();
+        report.sockets.extend(other.sockets);
+        report.causes.extend(other.causes.into_iter().map(|mut cause| {
+            cause.sockets.iter_mut().for_each(|index| *index += base);
+            cause
+        }));
+        for process in other.processes {
+            if report.processes.iter().all(|known| known.pid != process.pid) {
+                report.processes.push(process);
+            }
+        }
+    }
+    report
+}
+
+/// The answer about processes: who they are and what they hold.
+fn process_report(
+    host: &dyn Host,
+    target: &Target,
+    pids: &[u32],
+    options: &LookOptions,
+) -> TargetReport {
+    if pids.is_empty() {
+        return nothing(target, missing(target));
+    }
+    let scope = Scope {
+        sockets: SocketScope::HeldBy(pids.to_vec()),
+        holders: true,
+        options: true,
+        pids: pids.to_vec(),
+        ..Scope::default()
+    };
+    let snapshot = host.snapshot(&scope);
+    let mut report = empty_report(target.to_string());
+    report.sockets = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.is_server() || socket.state == Some(TcpState::Bound))
+        .map(|socket| socket_report(socket, &snapshot))
+        .collect();
+    add_processes(&mut report, pids, &snapshot, options);
+    report.gaps = gaps(&snapshot);
+    if report.processes.is_empty() {
+        report.explain = Some(missing(target));
+    }
+    report
+}
+
+fn missing(target: &Target) -> String {
+    match target {
+        Target::Pid(pid) => format!("there is no process {pid}"),
+        Target::Name(name) => format!("no process is called {name}"),
+        Target::Path(path) => format!("no socket or running process has the path {path}"),
+        Target::Container(name) => format!("no process runs in a container {name}"),
+        Target::Unit(name) => format!("no process runs in {name}"),
+        other => format!("nothing is {other}"),
+    }
+}
+
+/// The answer about a unix socket; `None` where neither a socket nor a socket's file is there.
+fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<TargetReport> {
+    let name = name.strip_prefix("unix:").unwrap_or(name);
+    let scope = Scope {
+        sockets: SocketScope::Unix(vec![name.to_owned()]),
+        holders: true,
+        ..Scope::default()
+    };
+    let snapshot = host.snapshot(&scope);
+    let target = if name.starts_with('@') { format!("unix:{name}") } else { name.to_owned() };
+    let mut report = empty_report(target.clone());
+    report.sockets =
+        snapshot.sockets.iter().map(|socket| socket_report(socket, &snapshot)).collect();
+    let pids: BTreeSet<u32> =
+        snapshot.sockets.iter().flat_map(|socket| socket.holders.pids()).collect();
+    let pids: Vec<u32> = crate::diagnosis::topmost(&snapshot, &Vec::from_iter(pids));
+    add_processes(&mut report, &pids, &snapshot, options);
+    report.gaps = gaps(&snapshot);
+    let (kind, explain) = if !snapshot.sockets.is_empty() {
+        let who = match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
+            Some(process) => explain::named(process, snapshot.taken_at),
+            None => "a process you may not see".to_owned(),
+        };
+        (CauseKind::UnixSocket, format!("{target} is served by {who}"))
+    } else {
+        match host.unix_refuses(name)? {
+            true => (
+                CauseKind::StaleUnixSocket,
+                format!("{target} is a socket file that nobody serves: a connection to it is refused, and a bind fails until the file is removed"),
+            ),
+            false => (
+                CauseKind::HiddenHolder,
+                format!("{target} is served by somebody in another network namespace"),
+            ),
+        }
+    };
+    let stale = kind == CauseKind::StaleUnixSocket;
+    report.verdict = Some(if stale { Verdict::Lingering } else { Verdict::Held });
+    let cause = Cause { kind, certain: true, sockets: Vec::new(), pids, expires_ms: None };
+    let words = |words: [&str; 3]| Some(words.map(str::to_owned).to_vec());
+    report.causes.push(CauseReport {
+        kind,
+        certain: true,
+        explain,
+        sockets: (0..report.sockets.len()).collect(),
+        pids: cause.pids,
+        expires_ms: None,
+        remedies: vec![match stale {
+            true => crate::remedy::Remedy {
+                action: crate::remedy::Action::RemoveFile,
+                argv: Some(vec!["rm".to_owned(), target]),
+                needs_root: false,
+                explain: "removes the file that nobody serves".to_owned(),
+            },
+            false => crate::remedy::Remedy {
+                action: crate::remedy::Action::StopProcess,
+                argv: words(["proc", "stop", &target]),
+                needs_root: false,
+                explain: "asks the server to end".to_owned(),
+            },
+        }],
+    });
+    Some(report)
+}
+
+/// The kernel's answer as a row.
+pub(crate) fn bind_row(attempt: &Attempt) -> BindRow {
+    BindRow {
+        address: attempt.address.ip().to_string(),
+        port: attempt.address.port(),
+        protocol: Protocol::from(attempt.transport),
+        plain: attempt.plain.name().into_owned(),
+        reuse_addr: attempt.reuse_addr.name().into_owned(),
+        predicted: false,
+    }
+}
+
+/// A socket as the documents show it.
+pub fn socket_report(socket: &Socket, snapshot: &Snapshot) -> SocketReport {
+    let hidden = socket.holders == Holders::Hidden;
+    SocketReport {
+        protocol: socket.protocol,
+        local: match (&socket.local, socket.protocol) {
+            (LocalAddress::Inet(address), Protocol::Raw) => address.ip().to_string(),
+            (local, _) => local.to_string(),
+        },
+        remote: socket.remote.map(|remote| remote.to_string()),
+        state: socket.state,
+        v6only: socket.v6only,
+        inode: socket.inode,
+        uid: socket.uid,
+        reuse_addr: socket.reuse_addr,
+        reuse_port: socket.reuse_port,
+        netns: socket.netns.and_then(|index| snapshot.namespaces.get(index)).map(|namespace| {
+            namespace.name.clone().unwrap_or_else(|| format!("net:[{}]", namespace.inode))
+        }),
+        holders: socket
+            .holders
+            .list()
+            .iter()
+            .map(|holder| HolderReport {
+                pid: holder.pid,
+                fd: match holder.by {
+                    HeldBy::Descriptor(fd) => Some(fd),
+                    _ => None,
+                },
+                by: Some(holder.by).filter(|by| !matches!(by, HeldBy::Descriptor(_))),
+            })
+            .collect(),
+        hidden,
+        kernel: socket.holders == Holders::Kernel,
+        mptcp: socket.mptcp,
+        backlog: socket.backlog.map(|backlog| (backlog.waiting, backlog.limit)),
+        expires_ms: socket.expires_ms,
+        cgroup: socket.cgroup.clone(),
+        exposure: socket.ip().map(exposure),
+    }
+}
+
+/// A process as the documents show it, secrets masked unless asked for.
+pub fn process_facts(
+    process: &Process,
+    snapshot: &Snapshot,
+    options: &LookOptions,
+) -> ProcessReport {
+    ProcessReport {
+        pid: process.id.pid,
+        ppid: process.ppid,
+        started_at: process.started_at.map(crate::timestamp::rfc3339),
+        age_ms: process.age(snapshot.taken_at).map(|age| age.as_millis() as u64),
+        name: explain::program(process).to_owned(),
+        exe: process.exe.clone(),
+        exe_deleted: process.exe_deleted,
+        argv: match options.show_secrets {
+            true => process.argv.clone(),
+            false => mask_argv(&process.argv),
+        },
+        cwd: process.cwd.clone(),
+        user: process.user.clone(),
+        uid: process.uid,
+        state: process.state,
+        terminal: process.terminal.clone(),
+        session: process.session,
+        container: process.container.clone(),
+        unit: process.unit.clone(),
+        supervisor: supervisor_of(process.id.pid, snapshot).map(|supervisor| SupervisorReport {
+            kind: supervisor.kind,
+            name: supervisor.name,
+            pid: supervisor.pid,
+            restarts: supervisor.restarts,
+            stop: supervisor.stop,
+        }),
+        ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
+    }
+}
+
+/// What could not be seen, in words.
+pub fn gaps(snapshot: &Snapshot) -> Vec<GapReport> {
+    let mut gaps: Vec<&Gap> = snapshot.gaps.iter().collect();
+    gaps.sort();
+    gaps.into_iter()
+        .map(|gap| {
+            let (what, cure) = explain::gap(gap, snapshot);
+            GapReport { what, cure }
+        })
+        .collect()
+}
+
+/// Ascending numbers as text: `3001, 3003-3010`.
+fn ranges(numbers: &[u16]) -> String {
+    let mut parts: Vec<(u16, u16)> = Vec::new();
+    for &number in numbers {
+        match parts.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => parts.push((number, number)),
+        }
+    }
+    let text = parts.iter().map(|&(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    text.collect::<Vec<_>>().join(", ")
+}
+
+/// Looks at ports: probes each once, and only where a bind is refused asks who is there.
+pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
+    let attempts = Prober::new(host).probe_all(endpoints);
+    let settled = attempts.iter().flatten().all(|attempt| attempt.plain == BindResult::Ok);
+    let mut scope = Scope {
+        sockets: SocketScope::Ports(endpoints.to_vec()),
+        holders: true,
+        states: if options.every_state { States::All } else { States::AllIfCheap },
+        namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
+        options: true,
+        ..Scope::default()
+    };
+    if settled && !options.every_state {
+        // Every bind succeeded: nothing of this namespace is in the way, and only another one
+        // can have anything to tell.
+        scope.states = States::Servers;
+        if scope.namespaces == Sweep::None && endpoints.len() == 1 {
+            scope.namespaces = Sweep::Cheap;
+        }
+    }
+    let mut snapshot = host.snapshot(&scope);
+    let puzzle = endpoints
+        .iter()
+        .zip(&attempts)
+        .any(|(endpoint, attempts)| is_unexplained(endpoint, attempts, &snapshot));
+    if puzzle && !snapshot.every_state {
+        snapshot = host.snapshot(&Scope { states: States::All, ..scope });
+    }
+    let not_local =
+        attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
+    if not_local {
+        snapshot.local_addresses = host.local_addresses();
+    }
+    let snapshot = std::sync::Arc::new(snapshot);
+    endpoints
+        .iter()
+        .zip(attempts)
+        .map(|(endpoint, attempts)| Sight {
+            diagnosis: diagnose(endpoint, &attempts, &snapshot),
+            snapshot: snapshot.clone(),
+        })
+        .collect()
+}
+
+/// Probes endpoints with as few binds as prove the whole table. A plain bind of the dual-stack
+/// wildcard meets every socket that any ordinary bind would meet, so where it succeeds the rest
+/// is known (a test holds the measured matrix to that).
+struct Prober<'a> {
+    host: &'a dyn Host,
+    /// Addresses found not to be bindable at all here, whatever the port.
+    unavailable: HashMap<(Transport, IpAddr), BindResult>,
+}
+
+impl<'a> Prober<'a> {
+    fn new(host: &'a dyn Host) -> Self {
+        Self { host, unavailable: HashMap::new() }
+    }
+
+    fn probe_all(mut self, endpoints: &[Endpoint]) -> Vec<Vec<Attempt>> {
+        endpoints.iter().map(|endpoint| self.probe(endpoint)).collect()
+    }
+
+    fn probe(&mut self, endpoint: &Endpoint) -> Vec<Attempt> {
+        let mut all = Vec::new();
+        for &transport in endpoint.transports() {
+            let addresses = table_addresses(endpoint);
+            match self.probe_wildcard(transport, endpoint.port) {
+                true => {
+                    for address in addresses {
+                        let result = self.availability(transport, address);
+                        all.push(Attempt {
+                            transport,
+                            address: SocketAddr::new(address, endpoint.port.get()),
+                            plain: result,
+                            reuse_addr: result,
+                        });
+                    }
+                }
+                false => all.extend(
+                    addresses.iter().map(|&address| {
+                        self.host.attempt(transport, bind_address(address, endpoint))
+                    }),
+                ),
+            }
+        }
+        all
+    }
+
+    fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
+        let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
+        self.host.attempt(transport, wildcard).plain == BindResult::Ok
+    }
+
+    /// Whether an address can be bound at all: port 0 asks without taking any port that somebody
+    /// may want.
+    fn availability(&mut self, transport: Transport, address: IpAddr) -> BindResult {
+        let host = self.host;
+        *self
+            .unavailable
+            .entry((transport, address))
+            .or_insert_with(|| host.attempt(transport, SocketAddr::new(address, 0)).plain)
+    }
+}
+
+/// The rows of the bind table: the ordinary four, and the address asked for.
+fn table_addresses(endpoint: &Endpoint) -> Vec<IpAddr> {
+    match endpoint.address {
+        AddressScope::One(address, _) => vec![address],
+        AddressScope::Every => ORDINARY_ADDRESSES.to_vec(),
+        AddressScope::Localhost => endpoint.addresses(),
+    }
+}
+
+/// The address to bind, with the scope id that a link-local one needs.
+fn bind_address(address: IpAddr, endpoint: &Endpoint) -> SocketAddr {
+    match (address, endpoint.address) {
+        (IpAddr::V6(v6), AddressScope::One(_, scope)) => {
+            std::net::SocketAddrV6::new(v6, endpoint.port.get(), 0, scope).into()
+        }
+        _ => SocketAddr::new(address, endpoint.port.get()),
+    }
+}
