@@ -1,8 +1,10 @@
 //! Holds the bind rules to the kernel under the tests: real sockets in every ordinary state are
 //! put on ports of the kernel's choice, and every ordinary bind is tried against each.
 //!
-//! Another program may draw one of these ports meanwhile, so a difference counts only if it
-//! shows again on two other ports. Not here: other users (the recorded matrix has them).
+//! Each port is one that nothing else has on any address. Another program may still draw it
+//! meanwhile, so a difference counts only if it shows again on two other ports. Connections end
+//! by reset, lest their remains fill the range that everybody draws from; only those that are
+//! the subject stay. Not here: other users (the recorded matrix has them).
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test's own sockets either work or fail the test")]
 #![allow(clippy::print_stderr, reason = "what is left out is said aloud")]
@@ -10,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use proc_core::addr::Transport;
 use proc_core::bind::{
@@ -17,8 +20,10 @@ use proc_core::bind::{
 };
 use proc_core::snapshot::Policy;
 use proc_core::socket::TcpState;
-use rustix::io::{Errno, read};
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_socket_reuseport};
+use rustix::io::{Errno, ioctl_fionbio, read};
+use rustix::net::sockopt::{
+    set_ipv6_v6only, set_socket_linger, set_socket_reuseaddr, set_socket_reuseport,
+};
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, accept, bind, connect, getsockname, listen, socket_with,
 };
@@ -294,12 +299,37 @@ fn local(socket: &OwnedFd) -> SocketAddr {
     getsockname(socket).unwrap().try_into().unwrap()
 }
 
-/// Takes a port of the kernel's choice, and keeps what must stay open for it.
-fn occupy(kind: Kind, place: Place, options: Options) -> (Occupant, Vec<OwnedFd>) {
-    let request = request(kind.transport(), place, 0, options);
+/// Has close(2) send a reset, which leaves no TIME-WAIT (SO_LINGER of zero, socket(7)).
+fn end_by_reset(socket: &OwnedFd) {
+    set_socket_linger(socket, Some(Duration::ZERO)).unwrap();
+}
+
+/// A port that nothing has on any address: what a plain dual-stack bind draws.
+fn unused_port(transport: Transport) -> u16 {
+    let every: IpAddr = if has_ipv6() { "::" } else { "0.0.0.0" }.parse().unwrap();
+    let every = Place { ip: every, v6only: false, ipv4_peer: false };
+    let request = request(transport, every, 0, Options::ALL[0]);
     let socket = unbound(&request);
     bind(&socket, &request.address).unwrap();
-    let port = local(&socket).port();
+    local(&socket).port()
+}
+
+/// A socket bound to a port that it has alone.
+fn bound_alone(transport: Transport, place: Place, options: Options) -> (BindRequest, OwnedFd) {
+    for _ in 0..100 {
+        let request = request(transport, place, unused_port(transport), options);
+        let socket = unbound(&request);
+        if bind(&socket, &request.address).is_ok() {
+            return (request, socket);
+        }
+    }
+    panic!("cannot bind {place:?} to any of 100 unused ports")
+}
+
+/// Takes a port of the kernel's choice, and keeps what must stay open for it.
+fn occupy(kind: Kind, place: Place, options: Options) -> (Occupant, Vec<OwnedFd>) {
+    let (request, socket) = bound_alone(kind.transport(), place, options);
+    let port = request.address.port();
     let (address, held) = match kind {
         Kind::Bound | Kind::Udp => (local(&socket), vec![socket]),
         Kind::Listening => {
@@ -315,6 +345,7 @@ fn occupy(kind: Kind, place: Place, options: Options) -> (Occupant, Vec<OwnedFd>
             bind(&target, &SocketAddr::new(place.peer(), 0)).unwrap();
             listen(&target, 8).unwrap();
             connect(&socket, &local(&target)).unwrap();
+            end_by_reset(&socket);
             (local(&socket), vec![socket, target])
         }
         Kind::Accepted | Kind::TimeWait => {
@@ -324,6 +355,7 @@ fn occupy(kind: Kind, place: Place, options: Options) -> (Occupant, Vec<OwnedFd>
             let server = accept(&socket).unwrap();
             let address = local(&server);
             if kind == Kind::Accepted {
+                end_by_reset(&server);
                 (address, vec![server, client])
             } else {
                 drop(server);
@@ -352,8 +384,8 @@ fn occupy(kind: Kind, place: Place, options: Options) -> (Occupant, Vec<OwnedFd>
 /// Listeners on all these places and one port; `None` where somebody else was in the way.
 fn all_listen(places: &[Place], options: Options) -> Option<Vec<(Occupant, OwnedFd)>> {
     let mut servers: Vec<(Occupant, OwnedFd)> = Vec::new();
+    let port = unused_port(Transport::Tcp);
     for place in places {
-        let port = servers.first().map_or(0, |(first, _)| first.address.port());
         let request = request(Transport::Tcp, *place, port, options);
         let socket = unbound(&request);
         bind(&socket, &request.address).ok()?;
@@ -384,12 +416,16 @@ fn reach(servers: &[(Occupant, OwnedFd)]) -> bool {
         let destination: IpAddr = destination.parse().unwrap();
         let expected = answers(&occupants, destination);
         let client = plain_socket(Transport::Tcp, destination);
+        end_by_reset(&client);
         if connect(&client, &SocketAddr::new(destination, port)).is_err() {
             return expected.is_empty();
         }
         let accepted = servers.iter().position(|(_, server)| {
-            rustix::io::ioctl_fionbio(server, true).unwrap();
-            accept(server).is_ok()
+            ioctl_fionbio(server, true).unwrap();
+            accept(server).is_ok_and(|connection| {
+                end_by_reset(&connection);
+                true
+            })
         });
         accepted.is_some_and(|index| expected.contains(&index))
     })
