@@ -260,7 +260,7 @@ fn workers_accept_are_replaced_and_end_with_their_master() {
     let (answered, connection) = greeting(actor.port());
     assert!(first.contains(&answered));
     drop(connection);
-    kill(&actor, first[0]);
+    kill(&actor, "-KILL", first[0]);
     let replaced = || {
         let now = procfs::children(actor.pid());
         now.len() == 2 && !now.contains(&first[0])
@@ -273,10 +273,10 @@ fn workers_accept_are_replaced_and_end_with_their_master() {
     assert!(becomes_free(actor.port()));
 }
 
-/// Kills a process that is still a child of the actor.
-fn kill(actor: &Actor, child: u32) {
+/// Signals a process that is still a child of the actor.
+fn kill(actor: &Actor, signal: &str, child: u32) {
     assert!(procfs::children(actor.pid()).contains(&child));
-    let status = Command::new("kill").args(["-9", &child.to_string()]).status().unwrap();
+    let status = Command::new("kill").args([signal, &child.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
@@ -483,12 +483,12 @@ fn a_supervisor_brings_its_child_back_after_the_delay() {
     let first = actor.children()[0];
     assert!(holds(first, actor.inode()) && !holds(actor.pid(), actor.inode()));
     let killed = Instant::now();
-    kill(&actor, first);
+    kill(&actor, "-TERM", first);
     let restarted = || procfs::children(actor.pid()).iter().any(|child| *child != first);
     assert!(wait_until(SOON, restarted) && wait_until(SOON, || is_taken(actor.port())));
     assert!(killed.elapsed() >= Duration::from_millis(200));
     let second = procfs::children(actor.pid())[0];
-    assert!(actor.signal(Signal::TERM) && actor.wait_exit(SOON) && gone(second));
+    assert!(actor.signal(Signal::TERM) && actor.wait_exit(Duration::from_secs(1)) && gone(second));
     assert!(becomes_free(actor.port()));
 
     // And nothing is left when the test goes without a word.

@@ -22,6 +22,8 @@ impl Stage {
     /// Takes on the user, the name and the memory that were asked for, and prepares SIGTERM. Call it
     /// before any fork or thread, so that they inherit all of it.
     pub fn prepare(options: Options) -> io::Result<Self> {
+        // The standard library passes the mask of whoever spawns on: a supervisor blocks SIGTERM.
+        sys::unblock_signals()?;
         if let Some(uid) = options.uid {
             sys::become_user(uid)?;
             // Changing credentials makes a process non-dumpable, which hides its descriptors even from
