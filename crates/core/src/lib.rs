@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod bind;
+pub mod decode;
 pub mod process;
 pub mod snapshot;
 pub mod socket;
