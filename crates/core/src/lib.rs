@@ -6,3 +6,4 @@ pub mod decode;
 pub mod process;
 pub mod snapshot;
 pub mod socket;
+pub mod supervisor;
