@@ -7,3 +7,4 @@ pub mod process;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;
+pub mod sys;

@@ -1,0 +1,3 @@
+//! Linux, by raw system calls.
+
+pub mod process;
