@@ -225,7 +225,10 @@ mod tests {
             (Endpoint::any(port), ":3000"),
             (Endpoint { transport: Some(Transport::Udp), ..Endpoint::any(port) }, "udp:3000"),
             (Endpoint { address: one("::1"), ..Endpoint::any(port) }, "[::1]:3000"),
-            (Endpoint { address: AddressScope::Localhost, ..Endpoint::any(port) }, "localhost:3000"),
+            (
+                Endpoint { address: AddressScope::Localhost, ..Endpoint::any(port) },
+                "localhost:3000",
+            ),
         ] {
             assert_eq!(endpoint.to_string(), want);
         }

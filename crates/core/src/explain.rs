@@ -523,7 +523,7 @@ fn group_name(cgroup: &str) -> String {
         return format!("the {} container {}", container.engine, short_id(&container.id));
     }
     match crate::supervisor::unit_of(cgroup) {
-        Some(unit) => unit.name,
+        Some((unit, _)) => unit,
         None => format!("the control group {cgroup}"),
     }
 }

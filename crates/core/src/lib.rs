@@ -9,6 +9,7 @@ pub mod host;
 pub mod look;
 pub mod mask;
 pub mod names;
+pub mod plan;
 pub mod process;
 pub mod remedy;
 pub mod report;

@@ -1,5 +1,7 @@
-//! Bytes and text from kernels turned into our types. No system call and no `unsafe` here, so
-//! every decoder is compiled and tested on every system with recorded bytes.
+//! Bytes from kernels and system files turned into plain values. No I/O and no `unsafe`: every
+//! decoder is compiled, tested and fuzzed on every system, whatever kernel speaks its format.
 
+pub mod passwd;
+pub mod procfs;
 pub mod route;
 pub mod sock_diag;

@@ -12,7 +12,7 @@ use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use super::process::{ProcessReader, open_proc};
+use super::process::ProcessReader;
 use super::sock_diag::{DestroyEvents, SockDiag};
 use super::holders;
 use crate::host::{ActError, Pinned, Ran, Watch, Woken};
@@ -44,16 +44,17 @@ pub(crate) fn pin(id: ProcessId) -> Result<Pinned, ActError> {
 /// Whether the process still has the socket as it was seen to. The pidfd keeps the number from
 /// being used again, so a look under it is a look at the same process.
 pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool {
-    let Ok(proc) = open_proc() else { return false };
+    let Ok(reader) = ProcessReader::new() else { return false };
+    let proc = reader.directory();
     let pid = pinned.id.pid;
     let found = match holder.by {
         HeldBy::Descriptor(_) => {
-            holders::by_descriptor(&proc, &[pid], &holders::Wanted::new([inode])).holders
+            holders::by_descriptor(proc, &[pid], &holders::Wanted::new([inode])).holders
         }
         HeldBy::InFlight(_) => return !exited(pinned),
         HeldBy::ThreadDescriptor { .. } | HeldBy::IoUring(_) | HeldBy::Mapping => {
             let wanted = holders::Wanted::new([inode]);
-            holders::by_other_means(&proc, &[pid], &wanted, &Default::default()).0.holders
+            holders::by_other_means(proc, &[pid], &wanted, &Default::default()).0.holders
         }
     };
     found.contains_key(&inode) && !exited(pinned)

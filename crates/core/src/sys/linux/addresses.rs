@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use rustix::net::netlink::ROUTE;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socket_with};
 
 use crate::decode::route;
@@ -11,8 +10,8 @@ use crate::decode::route;
 /// All of them, in the kernel's order; empty where the question is refused.
 pub(crate) fn all() -> Vec<IpAddr> {
     let mut addresses = Vec::new();
-    let Ok(fd) =
-        socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(ROUTE))
+    // NETLINK_ROUTE is protocol 0, the default.
+    let Ok(fd) = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
     else {
         return addresses;
     };

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
@@ -91,7 +91,7 @@ impl Wanted {
 }
 
 /// Every process number in `/proc`, in its order.
-pub(crate) fn pids(proc: &OwnedFd) -> Result<Vec<u32>, Errno> {
+pub(crate) fn pids(proc: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
     let dir = openat(proc, c".", DIRECTORY, Mode::empty())?;
     let mut buffer = new_buffer();
     let mut pids = Vec::with_capacity(512);
@@ -105,7 +105,7 @@ pub(crate) fn pids(proc: &OwnedFd) -> Result<Vec<u32>, Errno> {
 }
 
 /// Finds every descriptor of these processes that is a wanted socket.
-pub(crate) fn by_descriptor(proc: &OwnedFd, pids: &[u32], wanted: &Wanted) -> Found {
+pub(crate) fn by_descriptor(proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted) -> Found {
     let threads = match std::thread::available_parallelism() {
         _ if pids.len() < WORTH_THREADS => 1,
         Ok(count) => count.get().min(MOST_THREADS),
@@ -119,7 +119,7 @@ pub(crate) fn by_descriptor(proc: &OwnedFd, pids: &[u32], wanted: &Wanted) -> Fo
     found.settle()
 }
 
-fn walk_with(threads: usize, proc: &OwnedFd, pids: &[u32], wanted: &Wanted) -> Found {
+fn walk_with(threads: usize, proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted) -> Found {
     let next = AtomicUsize::new(0);
     let walk = || {
         let mut found = Found::default();
@@ -152,7 +152,7 @@ fn walk_with(threads: usize, proc: &OwnedFd, pids: &[u32], wanted: &Wanted) -> F
 }
 
 fn walk_process(
-    proc: &OwnedFd,
+    proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
     buffer: &mut Vec<MaybeUninit<u8>>,
@@ -175,7 +175,7 @@ fn walk_process(
 }
 
 /// Every socket these processes have a descriptor for: pid, descriptor, inode.
-pub(crate) fn sockets_of(proc: &OwnedFd, pids: &[u32]) -> Vec<(u32, i32, u64)> {
+pub(crate) fn sockets_of(proc: BorrowedFd<'_>, pids: &[u32]) -> Vec<(u32, i32, u64)> {
     let mut buffer = new_buffer();
     let mut all = Vec::new();
     for &pid in pids {
@@ -193,7 +193,7 @@ pub(crate) fn sockets_of(proc: &OwnedFd, pids: &[u32]) -> Vec<(u32, i32, u64)> {
 /// the unix sockets with something in their queue, where a message could be. A hold by
 /// `InFlight` names who can receive *a* socket, not which.
 pub(crate) fn by_other_means(
-    proc: &OwnedFd,
+    proc: BorrowedFd<'_>,
     pids: &[u32],
     wanted: &Wanted,
     unix_queued: &HashSet<u64>,
@@ -212,7 +212,7 @@ pub(crate) fn by_other_means(
 /// Descriptor tables of threads that are not the main one: their own after
 /// `unshare(CLONE_FILES)`, and the only readable ones once the main thread has exited.
 fn other_threads(
-    proc: &OwnedFd,
+    proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
     buffer: &mut Vec<MaybeUninit<u8>>,
@@ -238,7 +238,7 @@ fn other_threads(
 
 /// io_uring registers files and unix sockets carry them; `fdinfo` tells of both.
 fn special_files(
-    proc: &OwnedFd,
+    proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
     unix_queued: &HashSet<u64>,
@@ -257,21 +257,21 @@ fn special_files(
         }
     });
     for fd in rings {
-        for inode in procfs::io_uring_sockets(&read(proc, &Path::fdinfo(pid, fd))) {
+        for inode in procfs::fdinfo(&read(proc, &Path::fdinfo(pid, fd))).ring_sockets {
             if wanted.contains(inode) {
                 found.add(inode, pid, HeldBy::IoUring(fd));
             }
         }
     }
     for fd in queues {
-        if procfs::scm_fds(&read(proc, &Path::fdinfo(pid, fd))) > 0 {
+        if procfs::fdinfo(&read(proc, &Path::fdinfo(pid, fd))).queued_descriptors > 0 {
             in_flight.push(Holder { pid, by: HeldBy::InFlight(fd) });
         }
     }
 }
 
 /// A TCP socket that was mapped (zero-copy receive) lives as long as the mapping.
-fn mappings(proc: &OwnedFd, pid: u32, wanted: &Wanted, found: &mut Found) {
+fn mappings(proc: BorrowedFd<'_>, pid: u32, wanted: &Wanted, found: &mut Found) {
     for inode in procfs::mapped_sockets(&read(proc, &Path::maps(pid))) {
         if wanted.contains(inode) {
             found.add(inode, pid, HeldBy::Mapping);
@@ -328,7 +328,7 @@ impl std::fmt::Write for Path {
     }
 }
 
-fn open_table(proc: &OwnedFd, path: &Path) -> Result<OwnedFd, Errno> {
+fn open_table(proc: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
     openat(proc, path.as_cstr(), DIRECTORY, Mode::empty())
 }
 
@@ -351,7 +351,7 @@ fn each_link(
 }
 
 /// A small file's bytes; empty where it cannot be read.
-fn read(proc: &OwnedFd, path: &Path) -> Vec<u8> {
+fn read(proc: BorrowedFd<'_>, path: &Path) -> Vec<u8> {
     const MOST: usize = 16 << 20;
     let mut bytes = Vec::new();
     let Ok(file) = openat(proc, path.as_cstr(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())

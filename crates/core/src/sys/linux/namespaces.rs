@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Mode, OFlags, openat, readlinkat, stat};
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ impl OtherNamespace {
 }
 
 /// The asker's own namespace.
-pub(crate) fn own(proc: &OwnedFd) -> Option<u64> {
+pub(crate) fn own(proc: BorrowedFd<'_>) -> Option<u64> {
     link(proc, "self/ns/net").ok()
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn named(own: u64) -> Vec<OtherNamespace> {
 /// Adds the namespaces of these processes, and a process to the named ones. About a microsecond
 /// a process. Returns how many processes would not say (other users', without CAP_SYS_PTRACE).
 pub(crate) fn add_of_processes(
-    proc: &OwnedFd,
+    proc: BorrowedFd<'_>,
     pids: &[u32],
     own: u64,
     others: &mut Vec<OtherNamespace>,
@@ -102,7 +102,7 @@ pub(crate) fn add_of_processes(
     denied
 }
 
-fn link(proc: &OwnedFd, path: &str) -> Result<u64, Errno> {
+fn link(proc: BorrowedFd<'_>, path: &str) -> Result<u64, Errno> {
     let target = readlinkat(proc, path, Vec::with_capacity(64))?;
-    procfs::namespace_inode(target.as_bytes()).ok_or(Errno::INVAL)
+    procfs::net_namespace(target.as_bytes()).ok_or(Errno::INVAL)
 }

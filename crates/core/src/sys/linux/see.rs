@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -22,7 +22,7 @@ use crate::snapshot::{Gap, Namespace, Scope, Snapshot, SocketScope, Source, Stat
 use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// Up to this many TCP sockets, asking for every state costs under a millisecond.
-const CHEAP_SOCKETS: u64 = 8_000;
+const CHEAP_SOCKETS: u32 = 8_000;
 /// Up to this many named namespaces are looked into unasked: 60 µs each.
 const CHEAP_NAMESPACES: usize = 4;
 /// Up to this many processes are asked for their namespace unasked: a microsecond each.
@@ -32,7 +32,7 @@ const CHEAP_PROCESSES: u64 = 150;
 pub(super) struct Look<'a> {
     scope: &'a Scope,
     snapshot: Snapshot,
-    proc: Option<OwnedFd>,
+    reader: Option<ProcessReader>,
     pids: Vec<u32>,
     cgroups: HashMap<usize, u64>,
     unix_files: HashMap<usize, (u32, u64)>,
@@ -43,16 +43,16 @@ pub(super) struct Look<'a> {
 /// Takes a snapshot.
 pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
     let mut snapshot = Snapshot::empty(SystemTime::now());
-    snapshot.asker = process::asker();
-    snapshot.policy = process::policy();
-    let proc = process::open_proc().ok();
-    if proc.is_none() {
+    let reader = ProcessReader::new().ok();
+    snapshot.asker = reader.as_ref().map_or_else(process::asker, ProcessReader::asker);
+    snapshot.policy = reader.as_ref().map(ProcessReader::policy).unwrap_or_default();
+    if reader.is_none() {
         snapshot.note(Gap::NoProcfs);
     }
     let mut look = Look {
         scope,
         snapshot,
-        proc,
+        reader,
         pids: Vec::new(),
         cgroups: HashMap::new(),
         unix_files: HashMap::new(),
@@ -155,7 +155,8 @@ impl Look<'_> {
 
     fn table_is_small(&self) -> bool {
         let counts = fs::read("/proc/net/sockstat").unwrap_or_default();
-        procfs::tcp_socket_count(&counts).is_some_and(|count| count <= CHEAP_SOCKETS)
+        procfs::sockstat(&counts)
+            .is_some_and(|counts| counts.tcp_allocated + counts.tcp_time_wait <= CHEAP_SOCKETS)
     }
 
     fn add(&mut self, rows: Vec<Row>, unstable: bool) {
@@ -182,7 +183,7 @@ impl Look<'_> {
         for (file, protocol) in proc_net_files(tables) {
             let Ok(text) = fs::read(format!("/proc/net/{file}")) else { continue };
             read_any = true;
-            let rows = procfs::net_table(&text, protocol);
+            let rows = net_table(&text, protocol);
             self.snapshot.sockets.extend(
                 rows.into_iter().filter(|socket| socket.port().is_some_and(|p| ports.contains(p))),
             );
@@ -200,7 +201,7 @@ impl Look<'_> {
     /// Bound sockets on kernels that do not list them: every TCP socket this user may duplicate
     /// is asked for its own name.
     fn see_bound_by_descriptor(&mut self, ports: &PortSet) {
-        let Some(proc) = &self.proc else { return };
+        let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         self.snapshot.note(Gap::NoBoundSockets);
         let known: HashSet<u64> =
             self.snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
@@ -242,7 +243,7 @@ impl Look<'_> {
 
     /// Every socket with an address that these processes hold.
     fn see_sockets_of(&mut self, pids: &[u32]) {
-        let Some(proc) = &self.proc else { return };
+        let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         let inodes: HashSet<u64> =
             holders::sockets_of(proc, pids).into_iter().map(|(_, _, inode)| inode).collect();
         if inodes.is_empty() {
@@ -272,8 +273,8 @@ impl Look<'_> {
     }
 
     fn see_namespaces(&mut self) {
-        let SocketScope::Ports(_) | SocketScope::AllPorts = self.scope.sockets else { return };
-        let Some(proc) = &self.proc else { return };
+        let (SocketScope::Ports(_) | SocketScope::AllPorts) = self.scope.sockets else { return };
+        let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         let Some(own) = namespaces::own(proc) else { return };
         let mut others = match self.scope.namespaces {
             Sweep::None => return,
@@ -320,7 +321,7 @@ impl Look<'_> {
             for (file, protocol) in proc_net_files(&tables) {
                 let Ok(text) = fs::read(format!("/proc/{pid}/net/{file}")) else { continue };
                 read_any = true;
-                let sockets = procfs::net_table(&text, protocol);
+                let sockets = net_table(&text, protocol);
                 rows.extend(
                     sockets
                         .into_iter()
@@ -360,18 +361,19 @@ impl Look<'_> {
         if wanted.is_empty() {
             return;
         }
-        let Some(proc) = self.proc.take() else { return };
-        self.pids = holders::pids(&proc).unwrap_or_default();
+        let Some(reader) = self.reader.take() else { return };
+        let proc = reader.directory();
+        self.pids = holders::pids(proc).unwrap_or_default();
         let hinted = self.pids_of_cgroups();
         put_first(&mut self.pids, &hinted);
-        let found = holders::by_descriptor(&proc, &self.pids, &wanted);
+        let found = holders::by_descriptor(proc, &self.pids, &wanted);
         self.note_unseen(&found);
         self.claim(&found.holders);
-        self.search_further(&proc, found.unreadable == 0 && !found.starved);
+        self.search_further(proc, found.unreadable == 0 && !found.starved);
         if self.scope.options {
             options::fill_in(&mut self.snapshot.sockets);
         }
-        self.proc = Some(proc);
+        self.reader = Some(reader);
         self.name_cgroups_of_hidden();
     }
 
@@ -416,7 +418,7 @@ impl Look<'_> {
 
     /// The second pass, for sockets that no descriptor claims, and its three possible ends: the
     /// kernel's, somebody unseen, or gone meanwhile.
-    fn search_further(&mut self, proc: &OwnedFd, read_all: bool) {
+    fn search_further(&mut self, proc: BorrowedFd<'_>, read_all: bool) {
         self.drop_ended();
         let unclaimed = self.unclaimed();
         if unclaimed.is_empty() {
@@ -444,7 +446,7 @@ impl Look<'_> {
         }
         self.drop_ended();
         // Everything of this machine was readable and nobody has it: the kernel does.
-        let outermost = procfs::is_initial_pid_namespace(&self_pid_namespace());
+        let outermost = in_first_pid_namespace();
         if read_all && outermost && self.snapshot.asker.sees_all {
             for socket in &mut self.snapshot.sockets {
                 if socket.holders == Holders::Hidden && socket.netns.is_none() {
@@ -555,11 +557,9 @@ impl Look<'_> {
         if wanted.is_empty() && !self.scope.all_processes {
             return;
         }
-        let Ok(mut reader) = ProcessReader::new() else { return };
-        if self.scope.all_processes
-            && let Some(proc) = &self.proc
-        {
-            wanted = holders::pids(proc).unwrap_or_default();
+        let Some(reader) = &self.reader else { return };
+        if self.scope.all_processes {
+            wanted = holders::pids(reader.directory()).unwrap_or_default();
         }
         self.snapshot.processes = reader.read_with_ancestors(&wanted);
         self.forget_vanished();
@@ -672,10 +672,17 @@ fn unix_queues() -> HashSet<u64> {
     dump.rows.iter().filter(|row| row.queued > 0).filter_map(|row| row.socket.inode).collect()
 }
 
-fn self_pid_namespace() -> Vec<u8> {
+/// The first PID namespace's number is fixed (`include/linux/proc_ns.h`).
+fn in_first_pid_namespace() -> bool {
     rustix::fs::readlinkat(CWD, "/proc/self/ns/pid", Vec::with_capacity(64))
-        .map(std::ffi::CString::into_bytes)
-        .unwrap_or_default()
+        .is_ok_and(|link| link.as_bytes() == b"pid:[4026531836]")
+}
+
+fn net_table(text: &[u8], protocol: Protocol) -> Vec<Socket> {
+    match protocol {
+        Protocol::Tcp => procfs::tcp_table(text),
+        other => procfs::udp_table(text, other),
+    }
 }
 
 fn put_first(pids: &mut [u32], first: &[u32]) {

@@ -107,6 +107,7 @@ impl SockDiag {
 
 /// A stream of "this socket was destroyed", for TCP and UDP of this network namespace, open to
 /// every user (groups SKNLGRP_INET_TCP_DESTROY and its three neighbours).
+#[derive(Debug)]
 pub(crate) struct DestroyEvents {
     fd: OwnedFd,
     buffer: Vec<u8>,

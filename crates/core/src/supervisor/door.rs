@@ -1,0 +1,215 @@
+//! Processes that serve as the machine's door, or carry more than a port: stopping one locks
+//! somebody out or takes many others down with it.
+
+use super::program::{Program, file_name};
+use crate::process::Process;
+
+/// Why this process must not be stopped without `--force`, in words; `None` for ordinary ones.
+///
+/// It is known by its executable's file name; only where that cannot be read (another user's
+/// process) by the kernel's short name, cut at 15 bytes. Arguments never count. A user can still
+/// protect a process of theirs by naming its executable `sshd`, or have a test build of `sshd`
+/// refused: both cost a `--force` and nothing else, while the other mistake costs a machine.
+pub fn door(process: &Process) -> Option<&'static str> {
+    if process.id.pid == 1 {
+        return Some("it is the first process: everything on this machine ends with it");
+    }
+    let exe = process.exe.as_deref().map(file_name).filter(|file| !file.is_empty());
+    match exe {
+        Some(file) => reason(file),
+        None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
+    }
+}
+
+/// Whether it is a door of containers: engine, proxy or monitor.
+pub(super) fn is_container_manager(process: &Process) -> bool {
+    let file = Program::of(process).file;
+    file.starts_with("containerd-shim") || matches!(file, "conmon" | "dockerd" | "containerd")
+}
+
+const LOGIN: &str = "logins over the network go through it, perhaps yours";
+const ENGINE: &str = "it runs containers: they lose their ports or end with it";
+const NETWORK: &str = "this machine's network or name resolution depends on it";
+const SESSION: &str = "whole sessions run inside of it";
+const SCREEN: &str = "it is a graphical session: every window ends with it";
+const SYSTEM: &str = "it is part of the operating system, which needs it or starts it again";
+const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
+const MACHINE: &str = "a virtual machine runs in it and may lose data";
+
+/// The doors by executable.
+const DOORS: &[(&str, &[&str])] = &[
+    (LOGIN, &["sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server"]),
+    (
+        ENGINE,
+        &[
+            "dockerd",
+            "docker-proxy",
+            "containerd",
+            "conmon",
+            "crio",
+            "podman",
+            "rootlessport",
+            "rootlesskit",
+            "rootlesskit-docker-proxy",
+            "slirp4netns",
+            "pasta",
+            "pasta.avx2",
+            "passt",
+            "passt.avx2",
+            "com.docker.backend",
+            "com.docker.vpnkit",
+            "vpnkit",
+            "vpnkit-bridge",
+            "gvproxy",
+            "kubelet",
+            "k3s",
+            "lxd",
+            "incusd",
+            "systemd-nspawn",
+            "OrbStack Helper",
+        ],
+    ),
+    (
+        NETWORK,
+        &[
+            "NetworkManager",
+            "systemd-resolved",
+            "systemd-networkd",
+            "avahi-daemon",
+            "wpa_supplicant",
+            "iwd",
+            "connmand",
+            "mDNSResponder",
+        ],
+    ),
+    (
+        SESSION,
+        &[
+            "systemd",
+            "launchd",
+            "systemd-logind",
+            "dbus-daemon",
+            "dbus-broker",
+            "dbus-broker-launch",
+            "tmux",
+            "screen",
+            "zellij",
+        ],
+    ),
+    (
+        SCREEN,
+        &[
+            "Xorg",
+            "Xwayland",
+            "gnome-shell",
+            "mutter",
+            "kwin_wayland",
+            "kwin_x11",
+            "sway",
+            "Hyprland",
+            "weston",
+            "wayfire",
+            "labwc",
+            "niri",
+            "cosmic-comp",
+            "gdm",
+            "gdm3",
+            "lightdm",
+            "sddm",
+            "WindowServer",
+        ],
+    ),
+    (
+        SYSTEM,
+        &[
+            "systemd-udevd",
+            "systemd-journald",
+            "systemd-machined",
+            "systemd-timesyncd",
+            "ControlCenter",
+            "rapportd",
+            "sharingd",
+            "identityservicesd",
+            "svchost",
+            "csrss",
+            "wininit",
+            "winlogon",
+            "lsass",
+            "smss",
+        ],
+    ),
+    (WSL, &["wslrelay", "wslhost", "wslservice", "vmmem", "vmmemWSL", "vmcompute"]),
+    (MACHINE, &["VBoxHeadless", "VirtualBoxVM", "vmware-vmx"]),
+];
+
+fn reason(file: &str) -> Option<&'static str> {
+    // Versions and architectures are part of these names.
+    let family = [
+        ("containerd-shim", ENGINE),
+        ("screen-", SESSION),
+        ("tmux:", SESSION),
+        ("qemu-system-", MACHINE),
+    ];
+    DOORS
+        .iter()
+        .find(|(_, files)| files.contains(&file))
+        .map(|(reason, _)| *reason)
+        .or_else(|| family.iter().find(|(start, _)| file.starts_with(start)).map(|(_, r)| *r))
+}
+
+/// A name that fills all 15 bytes may be the beginning of a longer one.
+fn cut_name_reason(name: &str) -> Option<&'static str> {
+    const LONGEST_NAME: usize = 15;
+    let begins = |file: &&str| file.len() > LONGEST_NAME && file.starts_with(name);
+    (name.len() == LONGEST_NAME)
+        .then(|| DOORS.iter().find(|(_, files)| files.iter().any(begins)))
+        .flatten()
+        .map(|(reason, _)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::process;
+    use super::*;
+
+    #[test]
+    fn doors_are_known_by_their_executable() {
+        for exe in [
+            "/usr/sbin/sshd",
+            "/usr/lib/openssh/sshd-session",
+            "/usr/bin/containerd-shim-runc-v2",
+            "/usr/bin/docker-proxy",
+            "/usr/bin/passt.avx2",
+            "/lib/systemd/systemd",
+            "/usr/bin/screen-4.9.0",
+            "/usr/bin/tmux",
+            "/usr/bin/qemu-system-x86_64",
+            r"C:\Program Files\WSL\wslrelay.exe",
+        ] {
+            assert!(door(&process(50, 1, exe, &["anything"])).is_some(), "{exe}");
+        }
+        for exe in ["/usr/bin/node", "/home/me/sshd-test", "/usr/bin/systemd-run", "/x/sshd/web"] {
+            assert_eq!(door(&process(50, 1, exe, &["sshd", "dockerd"])), None, "{exe}");
+        }
+    }
+
+    #[test]
+    fn a_name_counts_only_where_the_executable_is_unreadable() {
+        let mut faker = process(50, 1, "/usr/bin/node", &["node"]);
+        faker.name = "sshd".to_owned();
+        assert_eq!(door(&faker), None);
+        faker.exe = None;
+        assert_eq!(door(&faker), Some(LOGIN));
+        faker.name = "systemd-resolve".to_owned();
+        assert_eq!(door(&faker), Some(NETWORK));
+        faker.name = "systemd-r".to_owned();
+        assert_eq!(door(&faker), None);
+        faker.name = "tmux: server".to_owned();
+        assert_eq!(door(&faker), Some(SESSION));
+    }
+
+    #[test]
+    fn the_first_process_is_a_door_whatever_it_runs() {
+        assert!(door(&process(1, 0, "/usr/bin/node", &["node"])).is_some());
+    }
+}

@@ -1,0 +1,230 @@
+//! Where people sit: interactive shells, terminals, editors, logins. They start programs because
+//! somebody told them to, and start nothing again by themselves.
+
+use super::door::door;
+use super::program::{Program, file_name};
+use crate::process::{Process, ProcessState};
+
+/// Whether a person types into this shell: it has a terminal and was given neither a script nor
+/// a command (`bash -ic 'npm start'` has one). A script piped into it (`curl … | bash`) looks
+/// the same from outside.
+pub fn is_interactive_shell(process: &Process) -> bool {
+    let program = Program::of(process);
+    process.terminal.is_some() && program.shell().is_some() && program.shell_waits_for_input()
+}
+
+/// Whether the story of who started a process ends here: a place where somebody sits, the
+/// system's own first processes, or something dead.
+pub(super) fn is_session_host(process: &Process) -> bool {
+    process.kernel_thread
+        || matches!(process.state, ProcessState::Zombie)
+        || is_interactive_shell(process)
+        || door(process).is_some()
+        || is_seat(process)
+}
+
+/// Terminals, logins, editors and coding agents.
+fn is_seat(process: &Process) -> bool {
+    const SEATS: [&str; 69] = [
+        "login",
+        "agetty",
+        "getty",
+        "mingetty",
+        "sulogin",
+        "dtach",
+        "abduco",
+        "ttyd",
+        "gotty",
+        "code-server",
+        "openvscode-server",
+        "gnome-terminal-server",
+        "ptyxis",
+        "ptyxis-agent",
+        "kgx",
+        "konsole",
+        "yakuake",
+        "xterm",
+        "urxvt",
+        "rxvt",
+        "st",
+        "alacritty",
+        "kitty",
+        "wezterm",
+        "wezterm-gui",
+        "wezterm-mux-server",
+        "foot",
+        "footclient",
+        "ghostty",
+        "rio",
+        "tilix",
+        "terminator",
+        "xfce4-terminal",
+        "lxterminal",
+        "mate-terminal",
+        "qterminal",
+        "Terminal",
+        "iTerm2",
+        "warp",
+        "hyper",
+        "tabby",
+        "code",
+        "code-insiders",
+        "codium",
+        "cursor",
+        "windsurf",
+        "zed",
+        "zed-editor",
+        "sublime_text",
+        "idea",
+        "pycharm",
+        "webstorm",
+        "goland",
+        "clion",
+        "rustrover",
+        "phpstorm",
+        "rider",
+        "emacs",
+        "vim",
+        "nvim",
+        "vi",
+        "hx",
+        "claude",
+        "codex",
+        "gemini",
+        "opencode",
+        "aider",
+        "cursor-agent",
+        "goose",
+    ];
+    let program = Program::of(process);
+    if program.names().any(|name| SEATS.contains(&name)) {
+        return true;
+    }
+    // Remote halves and runtimes of editors go by general names from telling places.
+    let exe = process.exe.as_deref().unwrap_or_default();
+    let runtime = matches!(file_name(exe), "node" | "java");
+    runtime
+        && [
+            "/.vscode-server",
+            "/.vscode-remote",
+            "/.cursor-server",
+            "/.windsurf-server",
+            "/jbr/bin/",
+        ]
+        .iter()
+        .any(|place| exe.contains(place))
+}
+
+/// Whether a unit of this name holds what people start by hand rather than a service: logins,
+/// cron, terminals, and the applications that desktops start as `app-….service`
+/// (systemd.io/DESKTOP_ENVIRONMENTS). Stopping it would end a session, or nothing at all.
+pub(super) fn is_session_unit(unit: &str) -> bool {
+    const UNITS: [&str; 34] = [
+        "ssh",
+        "sshd",
+        "dropbear",
+        "getty",
+        "serial-getty",
+        "console-getty",
+        "container-getty",
+        "autovt",
+        "user",
+        "user-runtime-dir",
+        "gdm",
+        "gdm3",
+        "lightdm",
+        "sddm",
+        "greetd",
+        "ly",
+        "display-manager",
+        "xrdp",
+        "xrdp-sesman",
+        "cron",
+        "crond",
+        "cronie",
+        "atd",
+        "systemd-logind",
+        "tmux",
+        "screen",
+        "zellij",
+        "dbus",
+        "dbus-broker",
+        "code-server",
+        "gnome-terminal-server",
+        "plasma-plasmashell",
+        "plasma-kwin_wayland",
+        "org.gnome.Shell",
+    ];
+    let name = unit.strip_suffix(".service").unwrap_or(unit);
+    let template = name.split('@').next().unwrap_or(name);
+    UNITS.contains(&template) || name.starts_with("app-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::process;
+    use super::*;
+
+    #[test]
+    fn interactive_shells() {
+        for (argv, want) in [
+            (&["-bash"][..], true),
+            (&["bash"], true),
+            (&["/bin/bash", "--norc", "-i"], true),
+            (&["bash", "--init-file", "/usr/share/code/x.sh"], true),
+            (&["zsh", "-o", "noglob", "-l"], true),
+            (&["fish", "-C", "set x"], true),
+            (&["bash", "run.sh"], false),
+            (&["bash", "-e", "run.sh"], false),
+            (&["bash", "--init-file", "x", "run.sh"], false),
+            (&["sh", "-c", "sleep 1"], false),
+            (&["bash", "-lic", "sleep 1"], false),
+            (&["bash", "-s"], false),
+            (&["node"], false),
+        ] {
+            let exe = format!("/bin/{}", file_name(argv[0].trim_start_matches('-')));
+            let mut shell = process(50, 1, &exe, argv);
+            shell.terminal = Some("pts/3".to_owned());
+            assert_eq!(is_interactive_shell(&shell), want, "{argv:?}");
+            shell.terminal = None;
+            assert!(!is_interactive_shell(&shell), "{argv:?} without a terminal");
+        }
+    }
+
+    #[test]
+    fn busybox_is_the_shell_it_is_called() {
+        let mut shell = process(50, 1, "/bin/busybox", &["-sh"]);
+        shell.terminal = Some("tty1".to_owned());
+        assert!(is_interactive_shell(&shell));
+        shell.argv = vec!["httpd".to_owned()];
+        assert!(!is_interactive_shell(&shell));
+    }
+
+    #[test]
+    fn seats() {
+        assert!(is_session_host(&process(50, 1, "/home/me/.vscode-server/bin/1/node", &["node"])));
+        assert!(is_session_host(&process(50, 1, "/opt/idea/jbr/bin/java", &["java"])));
+        assert!(is_session_host(&process(50, 1, "/usr/bin/node", &["claude"])));
+        assert!(!is_session_host(&process(50, 1, "/usr/bin/node", &["node", "a.js"])));
+        let mut dead = process(50, 1, "/usr/bin/node", &["node", "a.js"]);
+        dead.state = ProcessState::Zombie;
+        assert!(is_session_host(&dead));
+    }
+
+    #[test]
+    fn session_units() {
+        for unit in [
+            "ssh.service",
+            "sshd@1-2.service",
+            "getty@tty1.service",
+            "cron.service",
+            r"app-code@0af.service",
+            "app-org.kde.konsole-7.service",
+        ] {
+            assert!(is_session_unit(unit), "{unit}");
+        }
+        for unit in ["web.service", "nginx.service", "user-web.service", "application.service"] {
+            assert!(!is_session_unit(unit), "{unit}");
+        }
+    }
+}
