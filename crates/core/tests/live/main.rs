@@ -18,7 +18,7 @@ mod users;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv6Addr, TcpListener, UdpSocket};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -179,20 +179,32 @@ impl Confined {
 
     #[track_caller]
     fn see(self, words: &[String]) -> Vec<TargetReport> {
-        let mut command = self.env("PROC_LIVE_TARGETS", &words.join("\n"));
-        command = Self { command: confined(&command.limits, &command.command), ..command };
-        let output = command.command.stdin(Stdio::null()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout);
-        let line = said.lines().find_map(|line| Some(line.split_once(MARK)?.1));
-        let Some(line) = line else { panic!("no answer under {:?}: {output:?}", command.limits) };
-        assert!(output.status.success(), "{output:?}");
-        serde_json::from_str(line).unwrap()
+        let limits = self.limits.clone();
+        let output = self.run(words);
+        answer(&output).unwrap_or_else(|| panic!("no answer under {limits:?}: {output:?}"))
+    }
+
+    /// Like [`Confined::see`]; `None` where the script before it failed.
+    fn try_see(self, word: &str) -> Option<Vec<TargetReport>> {
+        answer(&self.run(&[word.to_owned()]))
+    }
+
+    fn run(self, words: &[String]) -> Output {
+        let Self { limits, command } = self.env("PROC_LIVE_TARGETS", &words.join("\n"));
+        confined(&limits, &command).stdin(Stdio::null()).output().unwrap()
     }
 
     #[track_caller]
     fn see_one(self, word: &str) -> TargetReport {
         self.see(&[word.to_owned()]).remove(0)
     }
+}
+
+fn answer(output: &Output) -> Option<Vec<TargetReport>> {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().find_map(|line| Some(line.split_once(MARK)?.1))?;
+    assert!(output.status.success(), "{output:?}");
+    Some(serde_json::from_str(line).unwrap())
 }
 
 const MARK: &str = "answer:";
