@@ -331,14 +331,14 @@ impl<'a> Scene<'a> {
         (pid == 1 || process.ppid == 1) && explain::program(process) == "systemd"
     }
 
-    /// Whether a process is in a container that the asker is not in: the first process of the
-    /// asker's own world then is not in it.
+    /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
         if explain::container_proxy(process).is_some() {
             return true;
         }
-        let world = self.snapshot.processes.get(&1).and_then(|init| init.container.as_ref());
+        let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);
+        let world = asker.and_then(|asker| asker.container.as_ref());
         process.container.is_some() && process.container.as_ref() != world
     }
 

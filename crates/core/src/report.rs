@@ -280,6 +280,8 @@ pub enum Outcome {
     Freed,
     /// It could be bound before anything was done.
     AlreadyFree,
+    /// There is no such process or socket.
+    NotFound,
     /// Somebody still has it.
     StillHeld,
     /// It was free and its old owner's supervisor took it again.

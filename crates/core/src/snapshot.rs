@@ -37,6 +37,8 @@ pub enum States {
     /// Listeners only.
     #[default]
     Servers,
+    /// Bound sockets too, where there are few sockets in all.
+    BoundIfCheap,
     /// Connections, remains and bound sockets too, where there are few.
     AllIfCheap,
     /// All, at any cost.

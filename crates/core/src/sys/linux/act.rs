@@ -73,8 +73,8 @@ pub(crate) fn exited(pinned: &Pinned) -> bool {
     matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1))
 }
 
-pub(crate) fn watch() -> Watch {
-    Watch { events: DestroyEvents::open().ok().map(Events) }
+pub(crate) fn watch(cookies: &[u64]) -> Watch {
+    Watch { events: DestroyEvents::open().ok().map(Events), cookies: cookies.to_vec() }
 }
 
 pub(crate) fn wait(
@@ -91,6 +91,7 @@ pub(crate) fn wait(
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(processes.len() + 2);
         let ended = processes.iter().filter_map(|pinned| pinned.handle.as_ref());
         fds.extend(ended.map(|handle| PollFd::new(handle, PollFlags::IN)));
+        let before_events = fds.len();
         if let Some(Events(events)) = &watch.events {
             fds.push(PollFd::from_borrowed_fd(events.as_fd(), PollFlags::IN));
         }
@@ -110,10 +111,20 @@ pub(crate) fn wait(
         if fds[before_interrupt..].iter().any(|fd| !fd.revents().is_empty()) {
             return Woken::Interrupted;
         }
-        if let Some(Events(events)) = &mut watch.events {
-            events.drain();
+        let process_ended = fds[..before_events].iter().any(|fd| !fd.revents().is_empty());
+        let news = match &mut watch.events {
+            Some(Events(events)) => match events.drain() {
+                Some(ended) => {
+                    let mine = |cookie| watch.cookies.is_empty() || watch.cookies.contains(cookie);
+                    ended.iter().any(mine)
+                }
+                None => true, // some were lost: any of them may have been it
+            },
+            None => false,
+        };
+        if process_ended || news {
+            return Woken::Event;
         }
-        return Woken::Event;
     }
 }
 

@@ -155,7 +155,7 @@ fn walk_process(
     proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     found: &mut Found,
 ) {
     match open_table(proc, &Path::fds(pid)) {
@@ -215,7 +215,7 @@ fn other_threads(
     proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     found: &mut Found,
 ) {
     let Ok(tasks) = open_table(proc, &Path::tasks(pid)) else { return };
@@ -335,7 +335,7 @@ fn open_table(proc: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
 /// Calls back with each descriptor of an open table and what it links to.
 fn each_link(
     dir: &OwnedFd,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     mut each: impl FnMut(i32, &[u8]),
 ) -> Result<(), Errno> {
     // The links that matter are short; a longer one is cut and matches nothing.
