@@ -64,6 +64,7 @@ impl fmt::Display for Transport {
 
 /// Who can reach a socket bound to an address, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Exposure {
     /// Only programs on this machine: 127.0.0.0/8, `::1`, and their v4-mapped forms.
@@ -225,7 +226,10 @@ mod tests {
             (Endpoint::any(port), ":3000"),
             (Endpoint { transport: Some(Transport::Udp), ..Endpoint::any(port) }, "udp:3000"),
             (Endpoint { address: one("::1"), ..Endpoint::any(port) }, "[::1]:3000"),
-            (Endpoint { address: AddressScope::Localhost, ..Endpoint::any(port) }, "localhost:3000"),
+            (
+                Endpoint { address: AddressScope::Localhost, ..Endpoint::any(port) },
+                "localhost:3000",
+            ),
         ] {
             assert_eq!(endpoint.to_string(), want);
         }

@@ -4,6 +4,7 @@ pub mod addr;
 pub mod bind;
 pub mod decode;
 pub mod diagnosis;
+pub mod mask;
 pub mod process;
 pub mod remedy;
 pub mod report;

@@ -14,6 +14,7 @@ pub const SCHEMA: u32 = 1;
 
 /// A whole answer, errors included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// [`SCHEMA`].
@@ -30,6 +31,7 @@ pub struct Report {
 
 /// Why a command could not be carried out at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ErrorReport {
     /// `usage`, `denied`, `refused`, `unsupported`, `failed`.
@@ -46,6 +48,7 @@ pub struct ErrorReport {
 
 /// The answer to one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
     /// The target, in its canonical form.
@@ -79,6 +82,7 @@ pub struct TargetReport {
 
 /// The kernel's answer for one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BindRow {
     /// The address, without port.
@@ -98,6 +102,7 @@ pub struct BindRow {
 
 /// One cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CauseReport {
     /// Which.
@@ -118,6 +123,7 @@ pub struct CauseReport {
 
 /// One socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SocketReport {
     /// Its protocol.
@@ -166,6 +172,7 @@ pub struct SocketReport {
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HolderReport {
     /// The process.
@@ -180,6 +187,7 @@ pub struct HolderReport {
 
 /// One process. Secrets in `argv` are masked unless asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProcessReport {
     /// Its number.
@@ -225,6 +233,7 @@ pub struct ProcessReport {
 
 /// Who runs a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SupervisorReport {
     /// What kind of thing.
@@ -241,6 +250,7 @@ pub struct SupervisorReport {
 
 /// Something unseen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GapReport {
     /// What, in a sentence.
@@ -251,6 +261,7 @@ pub struct GapReport {
 
 /// What an action came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The port can be bound, by a bind; a process target has ended.
@@ -277,6 +288,7 @@ pub enum Outcome {
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepReport {
     /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`.
@@ -293,6 +305,7 @@ pub struct StepReport {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventReport {
     /// Milliseconds since the action began.
@@ -309,6 +322,7 @@ pub struct EventReport {
 
 /// The answer of `proc ports`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PortsReport {
     /// [`SCHEMA`].
