@@ -15,6 +15,8 @@ use crate::sanitize;
 #[derive(Debug, Parser)]
 #[command(
     name = "proc",
+    bin_name = "proc",
+    override_usage = "proc [OPTIONS] TARGET...\n       proc COMMAND [OPTIONS] [TARGET]...",
     version,
     about = "Says what holds a port, why your bind fails, and gives the port back",
     disable_help_subcommand = true,

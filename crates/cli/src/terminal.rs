@@ -19,6 +19,7 @@ pub struct View {
     pub home: Option<String>,
 }
 
+#[cfg(test)]
 impl View {
     /// Plain text without limits.
     pub const fn plain() -> Self {

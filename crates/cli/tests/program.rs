@@ -1,5 +1,7 @@
 //! The whole program, where it needs no system to look at: errors, help, exit codes, streams.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::ffi::OsString;
 use std::process::{Command, Output, Stdio};
 

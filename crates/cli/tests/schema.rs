@@ -1,5 +1,7 @@
 //! The committed JSON Schema is what the report types say. `UPDATE=1` writes it anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::Path;
 
 use proc_core::report::{PortsReport, Report};
@@ -56,4 +58,31 @@ fn every_reference_has_its_definition() {
         let pointer = target.strip_prefix('#').unwrap();
         assert!(schema.pointer(pointer).is_some(), "{target}");
     }
+}
+
+/// Every field and every word of a closed set is explained to users.
+#[test]
+fn the_page_for_users_names_everything() {
+    fn words(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => {
+                if let Some(Value::Object(properties)) = map.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                if let Some(Value::String(word)) = map.get("const") {
+                    found.push(word.clone());
+                }
+                map.values().for_each(|value| words(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| words(value, found)),
+            _ => {}
+        }
+    }
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/json.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut found = Vec::new();
+    words(&serde_json::from_str(&generate()).unwrap(), &mut found);
+    assert!(found.len() > 100);
+    found.retain(|word| !page.contains(&format!("`{word}`")));
+    assert!(found.is_empty(), "docs/json.md lacks {found:?}");
 }

@@ -43,7 +43,7 @@ fn result(page: &mut Page, target: &TargetReport, view: &View) {
     }
     card::gaps(page, &target.gaps);
     for remedy in card::best_remedies(target, 2) {
-        card::remedy(page, remedy, view);
+        card::remedy(page, remedy, 2, view);
     }
 }
 
@@ -190,12 +190,34 @@ mod tests {
     fn failure_says_who_and_what_to_do() {
         let mut target = fixture::held();
         target.outcome = Some(Outcome::StillHeld);
-        assert_eq!(shown(&[freed(":1"), target]), "");
+        assert_eq!(
+            shown(&[freed(":1"), target]),
+            "\
+             freed :1 in 41 ms\n\
+             \n\
+             :3000 is still held\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 · me · /home/me/web · 2 h · pts/3\n\
+             \x20   run by nodemon (4200), which would start it again\n\
+             \x20 node (4242) listens on [::]:3000\n\
+             \x20 12 processes of other users could not be read (try sudo)\n\
+             \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
+        );
     }
 
     #[test]
     fn the_plan_is_what_a_person_needs_to_decide() {
-        assert_eq!(plan(&[fixture::held()], &View::plain()), "");
+        assert_eq!(
+            plan(&[fixture::held()], &View::plain()),
+            "\
+             :3000\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 · me · /home/me/web · 2 h · pts/3\n\
+             \x20   run by nodemon (4200), which would start it again\n\
+             \x20   also holds tcp 127.0.0.1:9229\n\
+             \x20   1 live connection would be cut\n\
+             \x20 1. ask node (4242) to end (SIGTERM)\n"
+        );
         let planned = TargetReport { outcome: Some(Outcome::Planned), ..fixture::held() };
         assert_eq!(shown(std::slice::from_ref(&planned)), plan(&[planned], &View::plain()));
     }

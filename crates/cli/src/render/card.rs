@@ -157,25 +157,25 @@ fn extras(socket: &SocketReport) -> String {
 pub fn gaps(page: &mut Page, gaps: &[GapReport]) {
     for gap in gaps {
         let cure = gap.cure.as_ref().map(|cure| format!(" (try {cure})")).unwrap_or_default();
-        page.push(Line::new(2).with(Role::Dim, format!("not seen: {}{cure}", gap.what)));
+        page.push(Line::new(2).with(Role::Dim, format!("{}{cure}", gap.what)));
     }
 }
 
 /// One remedy: the command to copy and what it does, or advice where there is no command.
-pub fn remedy(page: &mut Page, remedy: &Remedy, view: &View) {
+pub fn remedy(page: &mut Page, remedy: &Remedy, indent: usize, view: &View) {
     let Some(argv) = &remedy.argv else {
-        page.push(Line::new(2).text(remedy.explain.clone()));
+        page.push(Line::new(indent).text(remedy.explain.clone()));
         return;
     };
     let command = remedy_command(argv, remedy.needs_root);
     let comment = format!("  # {}", remedy.explain);
-    let both = 2 + shown_columns(&command, view) + shown_columns(&comment, view);
-    let line = Line::new(2).fit(Fit::Whole).with(Role::Strong, command);
+    let both = indent + shown_columns(&command, view) + shown_columns(&comment, view);
+    let line = Line::new(indent).fit(Fit::Whole).with(Role::Strong, command);
     if view.width.is_none_or(|width| both <= width) {
         page.push(line.with(Role::Dim, comment));
     } else {
         page.push(line);
-        page.push(Line::new(4).with(Role::Dim, format!("# {}", remedy.explain)));
+        page.push(Line::new(indent + 2).with(Role::Dim, format!("# {}", remedy.explain)));
     }
 }
 

@@ -142,7 +142,12 @@ pub fn held() -> TargetReport {
             ],
         }],
         sockets: vec![socket(Protocol::Tcp, "[::]:3000", &[4242]), client, debugger],
-        processes: vec![node, parent],
+        processes: vec![
+            node,
+            parent,
+            process(4100, 1, "zsh", &["-zsh"]),
+            process(1, 0, "systemd", &["/sbin/init"]),
+        ],
         gaps: vec![GapReport {
             what: "12 processes of other users could not be read".to_owned(),
             cure: Some("sudo".to_owned()),

@@ -66,7 +66,7 @@ fn one(page: &mut Page, target: &TargetReport, view: &View) {
     if !remedies.is_empty() {
         page.gap();
         for remedy in remedies {
-            card::remedy(page, remedy, view);
+            card::remedy(page, remedy, 2, view);
         }
     }
 }
@@ -122,23 +122,73 @@ mod tests {
 
     #[test]
     fn a_held_port() {
-        assert_eq!(shown(&[fixture::held()], &[], &at(80)), "");
+        assert_eq!(
+            shown(&[fixture::held()], &[], &at(80)),
+            "\
+             node (4242) listens on [::]:3000\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 · me · ~/web · 2 h · pts/3\n\
+             \x20   run by nodemon (4200), which would start it again\n\
+             \x20 tcp  [::]:3000                         everybody          LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:9229                    this machine only  LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000                     ESTABLISHED  4242\n\
+             \x20 12 processes of other users could not be read (try sudo)\n\
+             \n\
+             \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
+        );
     }
 
     #[test]
     fn a_held_port_on_a_narrow_terminal() {
-        assert_eq!(shown(&[fixture::held()], &[], &at(40)), "");
+        assert_eq!(
+            shown(&[fixture::held()], &[], &at(40)),
+            "\
+             node (4242) listens on [::]:3000\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 · me · ~/web · 2 h · pts/3\n\
+             \x20   run by nodemon (4200), which would\n\
+             \x20     start it again\n\
+             \x20 tcp  [::]:3000\n\
+             \x20 tcp  127.0.0.1:9229\n\
+             \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000\n\
+             \x20 12 processes of other users could not\n\
+             \x20   be read (try sudo)\n\
+             \n\
+             \x20 proc free :3000\n\
+             \x20   # stops nodemon and node; 1 open\n\
+             \x20     connection is cut\n"
+        );
     }
 
     #[test]
     fn a_held_port_piped_in_ascii() {
         let view = View { ascii: true, ..View::plain() };
-        assert_eq!(shown(&[fixture::held()], &[], &view), "");
+        assert_eq!(
+            shown(&[fixture::held()], &[], &view),
+            "\
+             node (4242) listens on [::]:3000\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 - me - /home/me/web - 2 h - pts/3\n\
+             \x20   run by nodemon (4200), which would start it again\n\
+             \x20 tcp  [::]:3000                          everybody          LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:9229                     this machine only  LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:3000 -> 127.0.0.1:50000                     ESTABLISHED  4242\n\
+             \x20 12 processes of other users could not be read (try sudo)\n\
+             \n\
+             \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
+        );
     }
 
     #[test]
     fn remains_are_told_with_their_time() {
-        assert_eq!(shown(&[fixture::lingering()], &[], &at(200)), "");
+        assert_eq!(
+            shown(&[fixture::lingering()], &[], &at(200)),
+            "\
+             nothing listens on :5000; 1 closed connection is in TIME-WAIT for 41 s more\n\
+             \x20 tcp  127.0.0.1:5000 → 127.0.0.1:50001  TIME-WAIT  nobody  41 s left\n\
+             \n\
+             \x20 sudo proc free :5000  # removes them\n"
+        );
     }
 
     #[test]

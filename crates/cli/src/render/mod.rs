@@ -18,6 +18,7 @@ use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::commands::{Answer, Telling, failure};
+use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
 
@@ -74,7 +75,7 @@ pub fn error(error: &ErrorReport, view: &View) -> String {
     let mut line = Line::new(0).fit(Fit::Whole).with(Role::Held, "proc:");
     line.push(Role::Plain, format!(" {}", error.explain));
     if let Some(meant) = &error.suggestion
-        && !error.explain.contains(meant.as_str())
+        && !error.explain.contains(&*sanitize::text(meant))
     {
         line.push(Role::Plain, format!("; did you mean `{meant}`?"));
     }

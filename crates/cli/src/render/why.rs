@@ -39,7 +39,7 @@ fn one(page: &mut Page, target: &TargetReport, view: &View) {
         }
     }
     if !target.gaps.is_empty() {
-        heading(page, "Not seen");
+        page.gap();
         card::gaps(page, &target.gaps);
     }
 }
@@ -125,7 +125,7 @@ fn put_cause(page: &mut Page, cause: &CauseReport, target: &TargetReport, view: 
         page.push(Line::new(4).with(Role::Dim, format!("shown by {evidence}")));
     }
     for remedy in &cause.remedies {
-        card::remedy(page, remedy, view);
+        card::remedy(page, remedy, 4, view);
     }
 }
 
@@ -160,7 +160,35 @@ mod tests {
     #[test]
     fn everything_about_a_held_port() {
         let view = View { width: Some(80), ..View::plain() };
-        assert_eq!(shown(fixture::held(), &view), "");
+        assert_eq!(
+            shown(fixture::held(), &view),
+            "\
+             node (4242) listens on [::]:3000\n\
+             \n\
+             Who\n\
+             \x20 node server.js --title 'my app'\n\
+             \x20   pid 4242 · me · /home/me/web · 2 h · pts/3\n\
+             \x20   run by nodemon (4200), which would start it again\n\
+             \x20 systemd (1) → zsh (4100) → nodemon (4200) → node (4242) · session 4100\n\
+             \n\
+             Sockets\n\
+             \x20 tcp  [::]:3000                         everybody          LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:9229                    this machine only  LISTEN       4242\n\
+             \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000                     ESTABLISHED  4242\n\
+             \n\
+             What the kernel says to a bind\n\
+             \x20 address         plain       SO_REUSEADDR\n\
+             \x20 0.0.0.0:3000    EADDRINUSE  EADDRINUSE\n\
+             \x20 127.0.0.1:3000  EADDRINUSE  ok\n\
+             \n\
+             Why\n\
+             \x20 listener: node (4242) listens on [::]:3000\n\
+             \x20   shown by tcp [::]:3000 LISTEN\n\
+             \x20   proc free :3000  # stops nodemon and node; 1 open connection is cut\n\
+             \x20   let your server use another port\n\
+             \n\
+             \x20 12 processes of other users could not be read (try sudo)\n"
+        );
     }
 
     #[test]
@@ -169,6 +197,22 @@ mod tests {
         let mut target = fixture::lingering();
         target.bind[0].predicted = true;
         target.causes[0].certain = false;
-        assert_eq!(shown(target, &view), "");
+        assert_eq!(
+            shown(target, &view),
+            "\
+             nothing listens on :5000; 1 closed connection is in TIME-WAIT for 41 s more\n\
+             \n\
+             Sockets\n\
+             \x20 tcp  127.0.0.1:5000 -> 127.0.0.1:50001  TIME-WAIT  nobody  41 s left\n\
+             \n\
+             What the kernel says to a bind\n\
+             \x20 address       plain       SO_REUSEADDR\n\
+             \x20 0.0.0.0:5000  EADDRINUSE  ok            worked out, not asked\n\
+             \n\
+             Why\n\
+             \x20 time-wait (probably): nothing listens on :5000; 1 closed connection is in TIME-WAIT for 41 s more\n\
+             \x20   shown by tcp 127.0.0.1:5000 TIME-WAIT\n\
+             \x20   sudo proc free :5000  # removes them\n"
+        );
     }
 }

@@ -34,6 +34,15 @@ pub const fn reach(exposure: Exposure) -> &'static str {
     }
 }
 
+/// The same, short enough for a column.
+pub const fn reach_short(exposure: Exposure) -> &'static str {
+    match exposure {
+        Exposure::Loopback => "this machine",
+        Exposure::Lan => "network",
+        Exposure::Any => "everybody",
+    }
+}
+
 /// The colour of a verdict.
 pub const fn verdict_role(verdict: Option<Verdict>) -> Role {
     match verdict {
