@@ -90,11 +90,10 @@ fn quote(line: &mut String, word: &str, first: bool) {
         return quote_hostile(line, word);
     }
     let bare = word.replace("***", "");
-    let plain = !word.is_empty()
-        && !word.starts_with('~')
-        && !(first && word.contains('='))
-        && bare.chars().all(|c| c.is_alphanumeric() || "_@%+=:,./-~".contains(c));
-    if plain {
+    // An empty word, a home directory, an assignment: the shell would see something else.
+    let misread = word.is_empty() || word.starts_with('~') || (first && word.contains('='));
+    let safe = bare.chars().all(|c| c.is_alphanumeric() || "_@%+=:,./-~".contains(c));
+    if safe && !misread {
         line.push_str(word);
     } else {
         line.push('\'');
