@@ -13,6 +13,7 @@ use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every ordinary bind would succeed: the kernel said so.
@@ -27,6 +28,7 @@ pub enum Verdict {
 
 /// One reason that a port is, or looks, taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseKind {
     /// A process listens.
