@@ -4,9 +4,20 @@
 use std::path::Path;
 use std::time::Duration;
 
+use proc_core::addr::{AddressScope, Endpoint, Transport};
+use proc_core::host::{Host, LiveHost};
+use proc_core::names::MachineNames;
+use proc_core::plan::Limits;
+use proc_core::ports::PortsFilter;
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::target::{Target, parse_list_with};
+use proc_core::{act, look, ports};
 
+use crate::interrupt;
 use crate::signal::Signal;
+
+pub use proc_core::act::Consent;
+pub use proc_core::plan::Verb;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +28,8 @@ pub struct LookOptions {
     pub all_namespaces: bool,
     /// Leave secrets in arguments as they are.
     pub show_secrets: bool,
+    /// Tell of the holders' ancestors.
+    pub ancestors: bool,
 }
 
 /// What a bind would look like.
@@ -35,28 +48,6 @@ pub struct PortsOptions {
     pub unix: bool,
     /// How to look.
     pub look: LookOptions,
-}
-
-/// What to do to the holders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Ask, wait for the grace, force.
-    Kill,
-    /// Ask and wait, never force.
-    Stop,
-    /// Get the port back by the softest means that works.
-    Free,
-}
-
-impl Verb {
-    /// The command's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Stop => "stop",
-            Self::Free => "free",
-        }
-    }
 }
 
 /// An action as it was asked for.
@@ -90,15 +81,6 @@ pub struct Looked {
     /// How many reports each typed target got: more than one for a range. May be left empty
     /// where each has one.
     pub counts: Vec<usize>,
-}
-
-/// What the person said to a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Consent {
-    /// Go ahead.
-    Given,
-    /// Do nothing, for the reason in the sentence.
-    Declined(String),
 }
 
 /// Asked once, before anything is done, with the reports' plans filled in.
@@ -154,41 +136,141 @@ pub trait Core {
 /// # Errors
 /// A recording that cannot be read, or a system that is not supported.
 pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
-    let _ = replay;
-    Ok(Box::new(Unwired))
+    match replay {
+        Some(path) => Err(failed("unsupported", format!("{} cannot be replayed", path.display()))),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+    }
 }
 
-/// Answers everything with "cannot": the place of the library until it is connected.
-struct Unwired;
+/// The signal that asks, unless another is named.
+const SIGTERM: i32 = 15;
 
-fn unwired<T>() -> Result<T, ErrorReport> {
-    Err(ErrorReport {
-        kind: "unsupported".to_owned(),
-        explain: "this build cannot look at the system".to_owned(),
-        word: None,
-        suggestion: None,
-    })
+/// The library, asking one host.
+struct Library {
+    host: Box<dyn Host>,
 }
 
-impl Core for Unwired {
-    fn look(&mut self, _: &[String], _: LookOptions) -> Result<Looked, ErrorReport> {
-        unwired()
+impl Core for Library {
+    fn look(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport> {
+        let targets = parse(targets)?;
+        let reports = look::look(&*self.host, &targets, &options.into());
+        Ok(Looked { targets: reports, counts: Vec::new() })
     }
-    fn check(&mut self, _: &[String], _: &CheckOptions) -> Result<Looked, ErrorReport> {
-        unwired()
+
+    fn check(&mut self, targets: &[String], options: &CheckOptions) -> Result<Looked, ErrorReport> {
+        let transport = if options.udp { Transport::Udp } else { Transport::Tcp };
+        let mut asked = Vec::new();
+        for target in parse(targets)? {
+            let endpoints = target.endpoints();
+            if endpoints.is_empty() {
+                return Err(ErrorReport {
+                    word: Some(target.to_string()),
+                    ..failed("usage", format!("check takes ports, and `{target}` is none"))
+                });
+            }
+            for endpoint in endpoints {
+                asked.push(Endpoint {
+                    transport: endpoint.transport.or(Some(transport)),
+                    address: address(options.address.as_deref(), endpoint.address)?,
+                    ..endpoint
+                });
+            }
+        }
+        let targets: Vec<Target> = asked.into_iter().map(Target::Port).collect();
+        let reports = look::look(&*self.host, &targets, &look::LookOptions::default());
+        Ok(Looked { targets: reports, counts: Vec::new() })
     }
-    fn ports(&mut self, _: &[String], _: PortsOptions) -> Result<PortsReport, ErrorReport> {
-        unwired()
+
+    fn ports(
+        &mut self,
+        targets: &[String],
+        options: PortsOptions,
+    ) -> Result<PortsReport, ErrorReport> {
+        let targets = match targets.is_empty() {
+            true => Vec::new(),
+            false => parse(targets)?,
+        };
+        let filter = PortsFilter { targets, unix: options.unix };
+        Ok(ports::ports(&*self.host, &filter, &options.look.into()))
     }
+
     fn act(
         &mut self,
-        _: &ActRequest,
-        _: &mut Ask<'_>,
-        _: &mut Tell<'_>,
+        request: &ActRequest,
+        consent: &mut Ask<'_>,
+        progress: &mut Tell<'_>,
     ) -> Result<Vec<TargetReport>, ErrorReport> {
-        unwired()
+        let targets = parse(&request.targets)?;
+        let limits = Limits {
+            verb: request.verb,
+            force: request.force,
+            now: request.now,
+            signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
+            grace: request.grace,
+            timeout: request.timeout,
+        };
+        let request = act::ActRequest {
+            limits,
+            dry_run: request.dry_run,
+            show_secrets: request.show_secrets,
+        };
+        // SIGINT ends a wait and not the program, so that what was done can be said.
+        if let Some(interrupt) = interrupt::descriptor() {
+            self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
+        }
+        Ok(act::act(&*self.host, &targets, &request, consent, progress))
     }
+
     fn record(&mut self, _: &[String], _: LookOptions) -> Result<String, ErrorReport> {
-        unwired()
+        Err(failed("unsupported", "recording is not there yet".to_owned()))
     }
+}
+
+impl From<LookOptions> for look::LookOptions {
+    fn from(options: LookOptions) -> Self {
+        Self {
+            every_state: options.every_state,
+            all_namespaces: options.all_namespaces,
+            show_secrets: options.show_secrets,
+            ancestors: options.ancestors,
+            ..Self::default()
+        }
+    }
+}
+
+fn parse(words: &[String]) -> Result<Vec<Target>, ErrorReport> {
+    let list = parse_list_with(words.iter().map(String::as_str), &MachineNames::default());
+    match list {
+        Ok(list) => Ok(list.into_iter().map(|(_, target)| target).collect()),
+        Err(error) => Err(ErrorReport {
+            kind: "usage".to_owned(),
+            explain: error.to_string(),
+            word: Some(error.word.clone()),
+            suggestion: error.meant.clone(),
+        }),
+    }
+}
+
+/// The address of `check --address`, or the one of the target.
+fn address(word: Option<&str>, own: AddressScope) -> Result<AddressScope, ErrorReport> {
+    match word {
+        None => Ok(own),
+        Some("*") => Ok(AddressScope::Every),
+        Some("localhost") => Ok(AddressScope::Localhost),
+        // The target parser knows scope ids and interface names.
+        Some(word) => {
+            let target = match word.contains(':') {
+                true => format!("[{word}]:1"),
+                false => format!("{word}:1"),
+            };
+            match parse(&[target])?.first().map(Target::endpoints).as_deref() {
+                Some([endpoint]) => Ok(endpoint.address),
+                _ => Err(failed("usage", format!("`{word}` is not an address"))),
+            }
+        }
+    }
+}
+
+fn failed(kind: &str, explain: String) -> ErrorReport {
+    ErrorReport { kind: kind.to_owned(), explain, word: None, suggestion: None }
 }

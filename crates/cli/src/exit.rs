@@ -106,7 +106,7 @@ pub fn of_target(question: Question, report: &TargetReport) -> Exit {
                 Exit::No
             }
         }
-        Question::Ended | Question::Freed => done(question, report),
+        Question::Ended | Question::Freed => done(report),
     }
 }
 
@@ -135,16 +135,17 @@ pub fn bindable(report: &TargetReport, reuse_addr: bool) -> bool {
     })
 }
 
-fn done(question: Question, report: &TargetReport) -> Exit {
+fn done(report: &TargetReport) -> Exit {
     match report.outcome {
         Some(Outcome::Freed | Outcome::Planned) => Exit::Yes,
         // A free port is what was wanted; a process that is not there was probably misspelled.
-        Some(Outcome::AlreadyFree) if question == Question::Ended && report.verdict.is_none() => {
-            Exit::No
-        }
         Some(Outcome::AlreadyFree) => Exit::Yes,
         Some(
-            Outcome::StillHeld | Outcome::Respawned | Outcome::TakenByAnother | Outcome::Lingering,
+            Outcome::StillHeld
+            | Outcome::Respawned
+            | Outcome::TakenByAnother
+            | Outcome::Lingering
+            | Outcome::NotFound,
         )
         | None => Exit::No,
         Some(Outcome::Denied) => Exit::Denied,

@@ -7,6 +7,7 @@ mod commands;
 mod core_api;
 mod duration;
 mod exit;
+mod interrupt;
 mod output;
 mod progress;
 mod prompt;

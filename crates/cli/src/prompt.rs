@@ -27,19 +27,19 @@ impl Prompt {
     /// The consent to those plans. `view` is asked for only where something is to be shown.
     pub fn ask(&self, targets: &[TargetReport], view: impl FnOnce() -> View) -> Consent {
         if self.yes {
-            return Consent::Given;
+            return Consent::Yes;
         }
         if self.quiet {
-            return Consent::Declined(QUIET.to_owned());
+            return Consent::No(QUIET.to_owned());
         }
         if !self.attended {
-            return Consent::Declined(NO_TERMINAL.to_owned());
+            return Consent::No(NO_TERMINAL.to_owned());
         }
         let question = format!("{}Go ahead? [y/N] ", render::plan(targets, &view()));
         match terminal::answer(&question) {
-            None => Consent::Declined(NO_TERMINAL.to_owned()),
-            Some(word) if is_yes(&word) => Consent::Given,
-            Some(_) => Consent::Declined(NO.to_owned()),
+            None => Consent::No(NO_TERMINAL.to_owned()),
+            Some(word) if is_yes(&word) => Consent::Yes,
+            Some(_) => Consent::No(NO.to_owned()),
         }
     }
 }
@@ -210,10 +210,10 @@ mod tests {
     fn nobody_is_asked_without_a_terminal() {
         let unattended = Prompt { yes: false, quiet: false, attended: false };
         let never = || panic!("nothing is to be shown");
-        assert_eq!(unattended.ask(&[], never), Consent::Declined(NO_TERMINAL.to_owned()));
+        assert_eq!(unattended.ask(&[], never), Consent::No(NO_TERMINAL.to_owned()));
         let yes = Prompt { yes: true, ..unattended.clone() };
-        assert_eq!(yes.ask(&[], never), Consent::Given);
+        assert_eq!(yes.ask(&[], never), Consent::Yes);
         let quiet = Prompt { quiet: true, attended: true, ..unattended };
-        assert_eq!(quiet.ask(&[], never), Consent::Declined(QUIET.to_owned()));
+        assert_eq!(quiet.ask(&[], never), Consent::No(QUIET.to_owned()));
     }
 }

@@ -1,8 +1,8 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
-use crate::addr::{Exposure, Transport, exposure};
+use crate::addr::{Port, Transport};
 use crate::host::Host;
-use crate::look::{LookOptions, gaps, process_facts, socket_report};
+use crate::look::{Census, LookOptions, gaps, process_facts, socket_report};
 use crate::report::{PortsReport, SCHEMA};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Protocol, Socket};
@@ -11,37 +11,46 @@ use crate::target::Target;
 /// Which sockets to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortsFilter {
-    /// Only these ports; empty for all.
+    /// Only those of these ports or processes; empty for all.
     pub targets: Vec<Target>,
-    /// Only these reaches; empty for all.
-    pub reach: Vec<Exposure>,
-    /// Only this transport.
-    pub transport: Option<Transport>,
+    /// Unix sockets with a name as well.
+    pub unix: bool,
 }
 
-impl PortsFilter {
-    fn keeps(&self, socket: &Socket) -> bool {
-        let Some(address) = socket.local.inet() else { return false };
+/// The targets, with the processes they mean found out.
+struct Chosen<'a> {
+    filter: &'a PortsFilter,
+    pids: Vec<u32>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(host: &dyn Host, filter: &'a PortsFilter) -> Self {
+        let census = Census::take(host, &filter.targets);
+        let pids = filter.targets.iter().flat_map(|target| match target {
+            Target::Pid(pid) | Target::Number(pid) => vec![*pid],
+            Target::Name(name) => census.called(name),
+            Target::Path(path) => census.running(path),
+            Target::Container(name) => census.in_container(name),
+            Target::Unit(name) => census.in_unit(name),
+            Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
+        });
+        Self { filter, pids: pids.collect() }
+    }
+
+    fn has(&self, socket: &Socket) -> bool {
+        let port = socket.port().and_then(Port::new);
         let transport = socket.protocol.transport();
-        let reach = self.reach.is_empty() || self.reach.contains(&exposure(address.ip()));
-        let kind = self.transport.is_none() || self.transport == transport;
-        let target = self.targets.is_empty()
-            || self.targets.iter().any(|target| match target {
-                Target::Port(endpoint) => {
-                    socket.port() == Some(endpoint.port.get())
-                        && transport.is_some_and(|own| endpoint.transports().contains(&own))
-                }
+        let on = |wanted: Option<Transport>| wanted.is_none() || wanted == transport;
+        self.filter.targets.is_empty()
+            || socket.holders.pids().iter().any(|pid| self.pids.contains(pid))
+            || self.filter.targets.iter().any(|target| match target {
+                Target::Port(endpoint) => port == Some(endpoint.port) && on(endpoint.transport),
                 Target::Range(range) => {
-                    socket
-                        .port()
-                        .and_then(crate::addr::Port::new)
-                        .is_some_and(|port| range.contains(port))
-                        && (range.transport().is_none() || range.transport() == transport)
+                    port.is_some_and(|port| range.contains(port)) && on(range.transport())
                 }
-                Target::Pid(pid) | Target::Number(pid) => socket.holders.pids().contains(pid),
+                Target::Unix(name) => socket.local.to_string() == name.to_string(),
                 _ => false,
-            });
-        reach && kind && target
+            })
     }
 }
 
@@ -55,17 +64,34 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
         namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
         ..Scope::default()
     });
-    report(&snapshot, filter, options)
+    let chosen = Chosen::new(host, filter);
+    let mut report = report(&snapshot, &chosen, options);
+    if filter.unix {
+        let snapshot = host.snapshot(&Scope {
+            sockets: SocketScope::AllUnix,
+            holders: true,
+            ..Scope::default()
+        });
+        let unix = self::report(&snapshot, &chosen, options);
+        report.ok |= unix.ok;
+        report.sockets.extend(unix.sockets);
+        for process in unix.processes {
+            if report.processes.iter().all(|known| known.pid != process.pid) {
+                report.processes.push(process);
+            }
+        }
+    }
+    report
 }
 
-fn report(snapshot: &Snapshot, filter: &PortsFilter, options: &LookOptions) -> PortsReport {
+fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> PortsReport {
     let bound = |socket: &Socket| {
         socket.protocol == Protocol::Tcp && socket.state == Some(crate::socket::TcpState::Bound)
     };
     let mut sockets: Vec<&Socket> = snapshot
         .sockets
         .iter()
-        .filter(|socket| (socket.is_server() || bound(socket)) && filter.keeps(socket))
+        .filter(|socket| (socket.is_server() || bound(socket)) && chosen.has(socket))
         .collect();
     sockets.sort_by_key(|socket| {
         (socket.netns, socket.port(), socket.protocol, socket.local.clone(), socket.inode)

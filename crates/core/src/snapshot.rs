@@ -57,6 +57,8 @@ pub enum SocketScope {
     AllPorts,
     /// Unix sockets of this path or abstract name (`@name`).
     Unix(Vec<String>),
+    /// Every unix socket with a name.
+    AllUnix,
     /// Every socket these processes hold.
     HeldBy(Vec<u32>),
 }

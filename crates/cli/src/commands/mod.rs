@@ -212,6 +212,7 @@ impl LookArgs {
             every_state: self.all_states,
             all_namespaces: self.all_namespaces,
             show_secrets: globals.show_secrets,
+            ancestors: false,
         }
     }
 }

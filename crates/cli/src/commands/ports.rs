@@ -55,6 +55,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         every_state: false,
         all_namespaces: args.all_namespaces,
         show_secrets: globals.show_secrets,
+        ancestors: false,
     };
     let report = core.ports(&args.targets, PortsOptions { unix: args.unix, look })?;
     Ok(Answer::Listed { report: args.filter(report), pids: args.pids })

@@ -37,6 +37,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         every_state: true,
         all_namespaces: args.all_namespaces,
         show_secrets: globals.show_secrets,
+        ancestors: false,
     };
     let text = core.record(&args.targets, look)?;
     let Some(path) = &args.output else { return Ok(Answer::Text(text)) };

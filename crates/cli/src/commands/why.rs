@@ -4,7 +4,7 @@ use proc_core::report::ErrorReport;
 
 use super::{Answer, LookArgs, Targets, Telling};
 use crate::cli::Globals;
-use crate::core_api::Core;
+use crate::core_api::{Core, LookOptions};
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -25,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// As [`Core::look`].
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let looked = core.look(&args.targets.targets, args.look.options(globals))?;
+    let looked = core.look(&args.targets.targets, LookOptions { ancestors: true, ..args.look.options(globals) })?;
     let telling = if args.look.pids { Telling::Pids } else { Telling::Why };
     Ok(Answer::looked("why", telling, looked))
 }

@@ -52,6 +52,7 @@ fn outcome_sentence(target: &TargetReport) -> String {
     match target.outcome {
         Some(Outcome::Freed) => format!("{name} is free now"),
         Some(Outcome::AlreadyFree) => format!("{name} was free already"),
+        Some(Outcome::NotFound) => format!("there is no {name}"),
         Some(Outcome::StillHeld) => format!("{name} is still held"),
         Some(Outcome::Respawned) => format!("{name} was freed and taken again by its old owner"),
         Some(Outcome::TakenByAnother) => format!("{name} was freed and taken by somebody else"),

@@ -58,6 +58,7 @@ pub const fn verdict_role(verdict: Option<Verdict>) -> Role {
 pub const fn outcome_role(outcome: Option<Outcome>) -> Role {
     match outcome {
         Some(Outcome::Freed | Outcome::AlreadyFree) => Role::Free,
+        Some(Outcome::NotFound) => Role::Strong,
         Some(Outcome::StillHeld | Outcome::Respawned | Outcome::TakenByAnother) => Role::Held,
         Some(Outcome::Lingering) => Role::Lingering,
         Some(Outcome::Denied | Outcome::Refused) => Role::Denied,

@@ -78,6 +78,12 @@ impl Look<'_> {
             }
             SocketScope::AllPorts => self.see_tables(&ALL_TABLES, &PortSet::default()),
             SocketScope::Unix(names) => self.see_unix(|row| names_it(names, row)),
+            SocketScope::AllUnix => {
+                self.see_unix(|row| {
+                    row.socket.local != LocalAddress::Unnamed
+                        && row.socket.state != Some(TcpState::Established)
+                });
+            }
             SocketScope::HeldBy(pids) => self.see_sockets_of(&pids.clone()),
         }
     }
