@@ -665,9 +665,9 @@ impl<'a> Prober<'a> {
                     }
                 }
                 false => {
-                    all.extend(addresses.iter().map(|&address| {
-                        self.host.attempt(transport, bind_address(address, endpoint))
-                    }))
+                    let probe =
+                        |address| self.host.attempt(transport, bind_address(address, endpoint));
+                    all.extend(addresses.into_iter().map(probe));
                 }
             }
         }
