@@ -62,12 +62,14 @@ pub enum Woken {
 #[derive(Debug)]
 pub struct Watch {
     pub(crate) events: Option<sys::Events>,
+    /// Only these sockets' ends are news; empty for any.
+    pub(crate) cookies: Vec<u64>,
 }
 
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None }
+        Self { events: None, cookies: Vec::new() }
     }
 }
 
@@ -112,8 +114,8 @@ pub trait Host {
     /// Whether the pinned process has ended.
     fn exited(&self, pinned: &Pinned) -> bool;
 
-    /// Begins to watch for closing sockets.
-    fn watch(&self) -> Watch;
+    /// Begins to watch for the end of the sockets with these cookies, or of any if there are none.
+    fn watch(&self, cookies: &[u64]) -> Watch;
 
     /// Waits until one of the processes ends, a socket is destroyed, or the time is over. Without
     /// events it returns early now and then, as a timeout of a few milliseconds.
@@ -126,6 +128,9 @@ pub trait Host {
     /// attempt from that end makes the kernel reset it. The caller has checked that nothing
     /// listens on the port.
     fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError>;
+
+    /// Removes a file.
+    fn remove_file(&self, path: &str) -> std::io::Result<()>;
 
     /// Runs a command of an engine or service manager, for at most that long.
     fn run(&self, argv: &[String], timeout: Duration) -> Ran;

@@ -92,8 +92,8 @@ impl Host for LiveHost {
         act::exited(pinned)
     }
 
-    fn watch(&self) -> Watch {
-        act::watch()
+    fn watch(&self, cookies: &[u64]) -> Watch {
+        act::watch(cookies)
     }
 
     fn wait(&self, processes: &[&Pinned], watch: &mut Watch, timeout: Duration) -> Woken {
@@ -106,6 +106,10 @@ impl Host for LiveHost {
 
     fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError> {
         act::reset_time_wait(socket)
+    }
+
+    fn remove_file(&self, path: &str) -> std::io::Result<()> {
+        std::fs::remove_file(path)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {

@@ -218,12 +218,6 @@ impl ProcessReader {
     }
 }
 
-/// The user's name by `/etc/passwd`. Reads the file at each call; a [`ProcessReader`] reads it
-/// once.
-pub fn user_name(uid: u32) -> Option<String> {
-    Users::default().name(uid)
-}
-
 /// Who is asking, and what the kernel lets it do (capabilities(7), asked with capget(2)). Without
 /// `/proc` its ancestors are unknown, the rest stands.
 ///
@@ -235,11 +229,6 @@ pub fn asker() -> Asker {
         Ok(reader) => reader.asker(),
         Err(_) => asker_without_procfs(&Users::default(), false),
     }
-}
-
-/// The machine's rules about ports; see [`ProcessReader::policy`].
-pub fn policy() -> Policy {
-    ProcessReader::new().map(|reader| reader.policy()).unwrap_or_default()
 }
 
 fn asker_without_procfs(users: &Users, confined: bool) -> Asker {
