@@ -167,9 +167,13 @@ fn walk_process(
                     found.add(inode, pid, HeldBy::Descriptor(fd));
                 }
             });
+            drop(dir);
             // Listing takes less than reading the links: root without CAP_SYS_PTRACE may only
-            // list.
-            found.unreadable += usize::from(read == Err(Errno::ACCESS));
+            // list. A process that has just ended refuses its links in the same words
+            // (`proc_fd_access_allowed` in fs/proc/base.c), and is no gap.
+            let refused = read == Err(Errno::ACCESS);
+            let ended = || open_table(proc, &Path::fds(pid)).is_err();
+            found.unreadable += usize::from(refused && !ended());
         }
         Err(Errno::ACCESS | Errno::PERM) => found.unreadable += 1,
         Err(Errno::MFILE | Errno::NFILE) => found.starved = true,
