@@ -139,13 +139,7 @@ impl Look<'_> {
     /// Listeners at the other ends of connections: they tell an outgoing connection from an
     /// accepted one.
     fn see_peers(&mut self, diag: &mut SockDiag) {
-        let remote_ports: Vec<u16> = self
-            .snapshot
-            .sockets
-            .iter()
-            .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
-            .filter_map(|socket| Some(socket.remote?.port()))
-            .collect();
+        let remote_ports = self.remote_ports();
         if remote_ports.is_empty() {
             return;
         }
@@ -154,6 +148,15 @@ impl Look<'_> {
             self.snapshot.peer_listeners =
                 dump.rows.iter().filter_map(|row| row.socket.local.inet()).collect();
         }
+    }
+
+    /// The ports at the other ends of the connections seen so far.
+    fn remote_ports(&self) -> Vec<u16> {
+        let sockets = self.snapshot.sockets.iter();
+        sockets
+            .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
+            .filter_map(|socket| Some(socket.remote?.port()))
+            .collect()
     }
 
     fn table_is_small(&self) -> bool {
@@ -180,21 +183,31 @@ impl Look<'_> {
 
     fn see_proc_net(&mut self, tables: &[Table], ports: &PortSet, error: Errno) {
         self.snapshot.source = Source::ProcNet;
-        self.snapshot.note(Gap::NoSockDiag { error: error_name(error) });
-        self.snapshot.note(Gap::NoBoundSockets);
+        if matches!(error, Errno::MFILE | Errno::NFILE) {
+            self.snapshot.note(Gap::TooFewDescriptors);
+        }
         let mut read_any = false;
+        let mut listeners = Vec::new();
         for (file, protocol) in proc_net_files(tables) {
             let Ok(text) = fs::read(format!("/proc/net/{file}")) else { continue };
             read_any = true;
-            let rows = net_table(&text, protocol);
-            self.snapshot.sockets.extend(
-                rows.into_iter().filter(|socket| socket.port().is_some_and(|p| ports.contains(p))),
-            );
+            for socket in net_table(&text, protocol) {
+                if socket.state == Some(TcpState::Listen) {
+                    listeners.extend(socket.local.inet());
+                }
+                if socket.port().is_some_and(|port| ports.contains(port)) {
+                    self.snapshot.sockets.push(socket);
+                }
+            }
         }
-        if !read_any {
-            self.snapshot
-                .note(Gap::NoSockets { protocol: "tcp and udp".into(), error: error_name(error) });
-        }
+        let error = error_name(error);
+        self.snapshot.note(match read_any {
+            true => Gap::NoSockDiag { error },
+            false => Gap::NoSockets { protocol: "tcp and udp".into(), error },
+        });
+        let remote_ports: HashSet<u16> = self.remote_ports().into_iter().collect();
+        listeners.retain(|listener| remote_ports.contains(&listener.port()));
+        self.snapshot.peer_listeners.extend(listeners);
         self.snapshot.every_state = true;
         self.see_bound_by_descriptor(ports);
     }
@@ -283,7 +296,10 @@ impl Look<'_> {
         let by_process = self.scope.namespaces == Sweep::All || process_count() <= CHEAP_PROCESSES;
         if by_process {
             let pids = holders::pids(proc).unwrap_or_default();
-            namespaces::add_of_processes(proc, &pids, own, &mut others);
+            let denied = namespaces::add_of_processes(proc, &pids, own, &mut others);
+            if denied > 0 && self.scope.namespaces == Sweep::All {
+                self.snapshot.note(Gap::OtherNamespaces { count: None });
+            }
         }
         if self.scope.namespaces == Sweep::Cheap && others.len() > CHEAP_NAMESPACES {
             self.snapshot.note(Gap::OtherNamespaces { count: Some(others.len()) });
@@ -426,6 +442,7 @@ impl Look<'_> {
         let me = self.snapshot.asker.uid;
         // Another user's socket, and processes that cannot be read: it is theirs.
         let worth = read_all
+            || self.snapshot.asker.sees_all
             || self.snapshot.sockets.iter().any(|socket| {
                 socket.holders == Holders::Hidden && socket.uid.is_none_or(|uid| uid == me)
             });
@@ -452,6 +469,10 @@ impl Look<'_> {
                     socket.holders = Holders::Kernel;
                 }
             }
+        }
+        // In a PID namespace of its own everything readable is not everything there is.
+        if !outermost && !self.unclaimed().is_empty() {
+            self.snapshot.note(Gap::HiddenProcesses);
         }
     }
 
