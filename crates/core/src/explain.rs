@@ -193,6 +193,12 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
     }
 }
 
+/// Who serves a unix socket, as far as somebody is told who may not see the process.
+pub fn hidden_server(target: &str, socket: &Socket, snapshot: &Snapshot) -> String {
+    let user = socket.uid.map_or("another user".to_owned(), |uid| user_of(uid, snapshot));
+    format!("{target} is served by a process of {user}; you may not see which")
+}
+
 /// The answer in one sentence, for a port that nothing is wrong with or that has no cause.
 pub fn verdict(diagnosis: &Diagnosis) -> String {
     let port = diagnosis.endpoint;
