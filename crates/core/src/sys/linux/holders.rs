@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
 use crate::decode::procfs;
@@ -65,6 +65,8 @@ impl Found {
 pub(crate) enum Wanted {
     Few(Vec<u64>),
     Many(HashSet<u64>),
+    /// Whatever there is, of few processes.
+    All,
 }
 
 impl Wanted {
@@ -79,6 +81,7 @@ impl Wanted {
         match self {
             Self::Few(inodes) => inodes.is_empty(),
             Self::Many(inodes) => inodes.is_empty(),
+            Self::All => false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Wanted {
         match self {
             Self::Few(inodes) => inodes.contains(&inode),
             Self::Many(inodes) => inodes.contains(&inode),
+            Self::All => true,
         }
     }
 }
@@ -194,6 +198,19 @@ pub(crate) fn sockets_of(proc: BorrowedFd<'_>, pids: &[u32]) -> Vec<(u32, i32, u
         });
     }
     all
+}
+
+/// The sockets these processes have in ways that [`sockets_of`] does not show. Each thread's table
+/// is read, so a process with very many threads is passed over.
+pub(crate) fn other_sockets_of(proc: BorrowedFd<'_>, pids: &[u32]) -> Vec<u64> {
+    let few_threads = |pid: u32| {
+        let tasks = rustix::fs::statat(proc, Path::tasks(pid).as_cstr(), AtFlags::empty());
+        // A link for each thread; the number's type differs between architectures.
+        tasks.is_ok_and(|facts| facts.st_nlink <= 256)
+    };
+    let pids: Vec<u32> = pids.iter().copied().filter(|&pid| few_threads(pid)).collect();
+    let (found, _) = by_other_means(proc, &pids, &Wanted::All, &HashSet::new());
+    found.holders.into_keys().collect()
 }
 
 /// The second pass: thread tables, io_uring, messages in flight and mappings. `unix_queued` are

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use super::holders::{self, Found, Wanted};
 use super::namespaces::{self, OtherNamespace};
@@ -258,14 +259,19 @@ impl Look<'_> {
     /// Every socket with an address that these processes hold.
     fn see_sockets_of(&mut self, pids: &[u32]) {
         let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
-        let inodes: HashSet<u64> =
+        let mut inodes: HashSet<u64> =
             holders::sockets_of(proc, pids).into_iter().map(|(_, _, inode)| inode).collect();
+        inodes.extend(holders::other_sockets_of(proc, pids));
         if inodes.is_empty() {
             return;
         }
         let mine = |socket: &Socket| socket.inode.is_some_and(|inode| inodes.contains(&inode));
-        let Ok(mut diag) = SockDiag::open() else {
-            return self.see_proc_net(&ALL_TABLES, &PortSet::default(), Errno::PERM);
+        let mut diag = match SockDiag::open() {
+            Ok(diag) => diag,
+            Err(error) => {
+                self.see_proc_net(&ALL_TABLES, &PortSet::default(), error);
+                return self.snapshot.sockets.retain(mine);
+            }
         };
         for table in ALL_TABLES {
             if let Ok(dump) = diag.dump(table, u32::MAX, &PortSet::default()) {
@@ -587,16 +593,31 @@ impl Look<'_> {
         self.forget_vanished();
     }
 
-    /// A holder that ended between the walk and now holds nothing any more.
+    /// A holder that ended between the walk and now holds nothing any more. One that is there and
+    /// could not be read stays a holder: descriptors ran out here, as nothing else hides the
+    /// facts of a process whose descriptors were seen.
     fn forget_vanished(&mut self) {
+        let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         let processes: &BTreeMap<u32, _> = &self.snapshot.processes;
+        let exists = |pid: u32| {
+            rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
+        };
+        let mut unread = false;
         for socket in &mut self.snapshot.sockets {
             if let Holders::Processes { holders } = &mut socket.holders {
-                holders.retain(|holder| processes.contains_key(&holder.pid));
+                holders.retain(|holder| {
+                    let known = processes.contains_key(&holder.pid);
+                    let lives = !known && exists(holder.pid);
+                    unread |= lives;
+                    known || lives
+                });
                 if holders.is_empty() {
                     socket.holders = Holders::Hidden;
                 }
             }
+        }
+        if unread {
+            self.snapshot.note(Gap::TooFewDescriptors);
         }
     }
 }
