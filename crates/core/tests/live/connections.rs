@@ -37,7 +37,10 @@ fn an_outgoing_connection_is_no_server() {
         assert_held(&report, CauseKind::OutgoingConnection, &[actor.pid()]);
         let socket = socket_of(&report, actor.inode());
         let peer = format!("127.0.0.1:{}", actor.number::<u16>("peer"));
-        assert_eq!((socket.state, socket.remote.as_ref()), (Some(TcpState::Established), Some(&peer)));
+        assert_eq!(
+            (socket.state, socket.remote.as_ref()),
+            (Some(TcpState::Established), Some(&peer))
+        );
         assert_eq!(holds_of(&report, actor.inode()), descriptors(actor.pid(), actor.inode()));
         assert!(report.causes[0].explain.contains(&peer));
     }

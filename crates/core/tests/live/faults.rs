@@ -14,11 +14,8 @@ fn without_netlink_proc_net_answers_and_says_so() {
     let udp_actor = actor_of_user(&["udp"]);
     let remains = Actor::spawn(&["time-wait"]);
     assert!(remains.wait_exit(SOON));
-    let words: Vec<String> = actors
-        .iter()
-        .map(tcp)
-        .chain([tcp(&bound), udp(&udp_actor), tcp(&remains)])
-        .collect();
+    let words: Vec<String> =
+        actors.iter().map(tcp).chain([tcp(&bound), udp(&udp_actor), tcp(&remains)]).collect();
     let worlds = [Confined::new(&[Limit::NoNetlink]), Confined::as_user(&[Limit::NoNetlink])];
     for world in worlds {
         let reports = world.see(&words);
@@ -107,8 +104,8 @@ fn without_proc_the_kernel_s_word_still_counts() {
 
 #[test]
 fn few_descriptors_are_enough() {
-    let actors = [&["listen"][..], &["bound"], &["workers", "3"], &["thread-table"]]
-        .map(actor_of_user);
+    let actors =
+        [&["listen"][..], &["bound"], &["workers", "3"], &["thread-table"]].map(actor_of_user);
     let words: Vec<String> = actors.iter().map(tcp).collect();
     for files in [8, 6] {
         let reports = Confined::as_user(&[Limit::Files(files)]).see(&words);
@@ -155,8 +152,7 @@ fn root_without_ptrace_is_told_that_it_was_not_shown_everything() {
 #[test]
 fn without_netlink_a_process_has_its_own_sockets_and_no_others() {
     let (actor, _other) = (actor_of_user(&["two-ports"]), actor_of_user(&["listen"]));
-    let report =
-        Confined::as_user(&[Limit::NoNetlink]).see_one(&format!("pid:{}", actor.pid()));
+    let report = Confined::as_user(&[Limit::NoNetlink]).see_one(&format!("pid:{}", actor.pid()));
     let inodes: BTreeSet<u64> = report.sockets.iter().filter_map(|socket| socket.inode).collect();
     assert_eq!(inodes, [actor.inode(), actor.number("second_inode")].into(), "{report:#?}");
     assert!(gap_words(&report).contains("/proc/net answered instead"), "{report:#?}");

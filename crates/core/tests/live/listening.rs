@@ -132,7 +132,10 @@ fn a_udp_socket_holds_udp() {
     let report = see(&udp(&actor));
     assert_held(&report, CauseKind::UdpSocket, &[actor.pid()]);
     let socket = socket_of(&report, actor.inode());
-    assert_eq!((socket.protocol, socket.state, socket.remote.as_ref()), (Protocol::Udp, None, None));
+    assert_eq!(
+        (socket.protocol, socket.state, socket.remote.as_ref()),
+        (Protocol::Udp, None, None)
+    );
     assert_eq!(holds_of(&report, actor.inode()), descriptors(actor.pid(), actor.inode()));
     // A bare port is both transports.
     let both = see(&format!(":{}", actor.port()));
@@ -259,8 +262,7 @@ fn a_master_and_its_workers_are_one_holder_topmost_first() {
         assert_eq!(cause.kind, CauseKind::Listener);
         assert_eq!(cause.pids[0], actor.pid());
         let pids: BTreeSet<u32> = cause.pids.iter().copied().collect();
-        let expected: BTreeSet<u32> =
-            actor.children().into_iter().chain([actor.pid()]).collect();
+        let expected: BTreeSet<u32> = actor.children().into_iter().chain([actor.pid()]).collect();
         assert_eq!(pids, expected);
         assert_eq!((pids.len(), report.processes.len()), (count + 1, count + 1));
         // A worker that has just begun is still making its second descriptor.
@@ -343,10 +345,13 @@ fn clients_are_counted_and_are_no_holders() {
     let server = Actor::spawn(&["listen", "--accept"]);
     let clients = Actor::spawn(&["clients", "5", "--port", &server.port().to_string()]);
     let mut report = see(&tcp(&server));
-    assert!(wait_until(SOON, || {
-        report = see(&tcp(&server));
-        report.clients == Some(5)
-    }), "{report:#?}");
+    assert!(
+        wait_until(SOON, || {
+            report = see(&tcp(&server));
+            report.clients == Some(5)
+        }),
+        "{report:#?}"
+    );
     assert_held(&report, CauseKind::Listener, &[server.pid()]);
     assert!(report.processes.iter().all(|process| process.pid != clients.pid()));
 }

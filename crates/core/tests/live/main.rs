@@ -29,9 +29,7 @@ use proc_core::process::ProcessState;
 use proc_core::report::{CauseReport, SocketReport, TargetReport};
 use proc_core::socket::{HeldBy, Protocol, TcpState};
 use proc_core::target::{Target, parse};
-use proc_testkit::{
-    Actor, Limit, Signal, confined, is_root, skip, unprivileged_uid, wait_until,
-};
+use proc_testkit::{Actor, Limit, Signal, confined, is_root, skip, unprivileged_uid, wait_until};
 
 const SOON: Duration = Duration::from_secs(5);
 

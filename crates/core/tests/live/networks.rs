@@ -58,8 +58,7 @@ fn an_ordinary_user_is_told_that_namespaces_were_not_looked_into() {
     }
     let port = quiet_port().to_string();
     let actor = Actor::spawn(&["hold-netns", "--port", &port]);
-    let report =
-        Confined::as_user(&[]).env("PROC_LIVE_ALL_NAMESPACES", "1").see_one(&tcp(&actor));
+    let report = Confined::as_user(&[]).env("PROC_LIVE_ALL_NAMESPACES", "1").see_one(&tcp(&actor));
     assert_eq!(report.verdict, Some(Verdict::Free), "{report:#?}");
     let gap = report.gaps.iter().find(|gap| gap.what.contains("network namespace"));
     let gap = gap.unwrap_or_else(|| panic!("no gap: {report:#?}"));
@@ -67,8 +66,7 @@ fn an_ordinary_user_is_told_that_namespaces_were_not_looked_into() {
 
     // One's own process in another network shows its table.
     let actor = actor_of_user(&["hold-netns", "--port", &port]);
-    let report =
-        Confined::as_user(&[]).env("PROC_LIVE_ALL_NAMESPACES", "1").see_one(&tcp(&actor));
+    let report = Confined::as_user(&[]).env("PROC_LIVE_ALL_NAMESPACES", "1").see_one(&tcp(&actor));
     let cause = cause(&report, CauseKind::OtherNamespace);
     assert_eq!(cause.pids, [actor.pid()], "{report:#?}");
 }
@@ -81,7 +79,11 @@ fn from_inside_a_namespace_only_its_own_ports_count() {
     let outside = Actor::spawn(&["listen"]);
     let inside = Actor::spawn(&["hold-netns", "--port", &outside.port().to_string()]);
     let there = [Limit::NetworkOf(inside.pid())];
-    assert_held(&Confined::new(&there).see_one(&tcp(&inside)), CauseKind::Listener, &[inside.pid()]);
+    assert_held(
+        &Confined::new(&there).see_one(&tcp(&inside)),
+        CauseKind::Listener,
+        &[inside.pid()],
+    );
     assert_held(&see(&tcp(&outside)), CauseKind::Listener, &[outside.pid()]);
 }
 
@@ -107,7 +109,8 @@ fn a_socket_of_the_kernel_is_the_kernel_s() {
     if !root_or_skip() {
         return;
     }
-    let script = "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
+    let script =
+        "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
     let try_out = Command::new("sh").args(["-c", &format!("unshare -n sh -c '{script}'")]).output();
     if !try_out.unwrap().status.success() {
         return skip("no VXLAN device can be made here (ip(8), the kernel's vxlan module)");
@@ -133,7 +136,8 @@ fn a_port_whose_kernel_socket_an_ordinary_user_asks_about_is_hidden() {
     if !root_or_skip() {
         return;
     }
-    let script = "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
+    let script =
+        "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
     let holder = Actor::spawn(&["hold-netns"]);
     let inside = [Limit::NetworkOf(holder.pid())];
     let set_up = Confined::new(&inside).env("PROC_LIVE_BEFORE", script);

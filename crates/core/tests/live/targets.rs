@@ -29,12 +29,10 @@ fn a_range_names_what_is_held_and_what_is_free() {
 
 #[test]
 fn a_thousand_ports_in_one_call() {
-    let actors: Vec<Actor> = (0..3)
-        .map(|_| Actor::spawn(&["listen", "--port", &quiet_port().to_string()]))
-        .collect();
+    let actors: Vec<Actor> =
+        (0..3).map(|_| Actor::spawn(&["listen", "--port", &quiet_port().to_string()])).collect();
     let held: Vec<u16> = actors.iter().map(Actor::port).collect();
-    let ports: Vec<u16> =
-        (15_000..15_997).chain(held.iter().copied()).collect();
+    let ports: Vec<u16> = (15_000..15_997).chain(held.iter().copied()).collect();
     let words: Vec<String> = ports.iter().map(|port| format!("tcp:{port}")).collect();
     let reports = see_all(&words);
     assert_eq!(reports.len(), 1000);
@@ -65,8 +63,7 @@ fn a_bare_number_is_a_process_a_port_both_or_neither() {
     let report = see(&actor.pid().to_string());
     assert_eq!(report.verdict, None, "{report:#?}");
     assert_eq!(report.processes[0].pid, actor.pid());
-    let inodes: BTreeSet<u64> =
-        report.sockets.iter().filter_map(|socket| socket.inode).collect();
+    let inodes: BTreeSet<u64> = report.sockets.iter().filter_map(|socket| socket.inode).collect();
     assert!(inodes.is_superset(&[actor.inode(), actor.number("second_inode")].into()));
 
     // A port, and no process of that number.

@@ -3,7 +3,6 @@
 use super::*;
 use proc_core::remedy::Action;
 
-
 /// Somebody unseen holds it: whose, what would show it, and that something was not seen.
 #[track_caller]
 fn assert_hidden(report: &TargetReport, uid: u32, user: &str) {

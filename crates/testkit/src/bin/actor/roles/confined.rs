@@ -87,5 +87,8 @@ fn in_path(name: &OsStr) -> PathBuf {
         return direct;
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|path| path.is_file()).unwrap_or(direct)
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+        .unwrap_or(direct)
 }
