@@ -281,7 +281,7 @@ fn special_files(
         }
     });
     for fd in rings {
-        for inode in procfs::fdinfo(&read(proc, &Path::fdinfo(pid, fd))).ring_sockets {
+        for inode in procfs::fdinfo(&read_ring(proc, pid, fd)).ring_sockets {
             if wanted.contains(inode) {
                 found.add(inode, pid, HeldBy::IoUring(fd));
             }
@@ -292,6 +292,21 @@ fn special_files(
             in_flight.push(Holder { pid, by: HeldBy::InFlight(fd) });
         }
     }
+}
+
+/// The `fdinfo` of an io_uring. The kernel leaves the ring out while somebody else has its lock
+/// (`io_uring_show_fdinfo` in io_uring/fdinfo.c), so that is asked again.
+fn read_ring(proc: BorrowedFd<'_>, pid: u32, fd: i32) -> Vec<u8> {
+    const MOST_TRIES: usize = 20;
+    let mut text = Vec::new();
+    for _ in 0..MOST_TRIES {
+        text = read(proc, &Path::fdinfo(pid, fd));
+        if text.is_empty() || text.windows(10).any(|part| part == b"UserFiles:") {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    text
 }
 
 /// A TCP socket that was mapped (zero-copy receive) lives as long as the mapping.
