@@ -2,17 +2,10 @@
 
 use super::*;
 
-/// An actor on a port outside the ephemeral range.
-#[track_caller]
-fn on_quiet_port(args: &[&str]) -> Actor {
-    let port = quiet_port().to_string();
-    Actor::spawn(&[args, &["--port", &port]].concat())
-}
-
 #[test]
 fn accepted_connections_hold_the_port_of_their_dead_listener() {
     // Outside the ephemeral range nothing else can explain them.
-    let actor = on_quiet_port(&["accepted", "--count", "3"]);
+    let actor = play(&["accepted", "--count", "3"]);
     let report = see(&tcp(&actor));
     assert_held(&report, CauseKind::AcceptedConnection, &[actor.pid()]);
     assert_eq!(report.sockets.len(), 3, "{report:#?}");
@@ -23,18 +16,20 @@ fn accepted_connections_hold_the_port_of_their_dead_listener() {
     }
     assert!(report.causes[0].explain.contains("3 connections"));
     // Inside it, only a guess is left.
-    let actor = Actor::spawn(&["accepted"]);
+    let actor = drawn(&["accepted"]);
     let report = see(&tcp(&actor));
-    let cause = only(&report);
+    let cause = cause(&report, CauseKind::AcceptedConnection);
     assert_eq!((cause.kind, cause.certain), (CauseKind::AcceptedConnection, false), "{report:#?}");
     assert_eq!(cause.pids, [actor.pid()]);
 }
 
 #[test]
 fn an_outgoing_connection_is_no_server() {
-    for actor in [Actor::spawn(&["outgoing"]), on_quiet_port(&["outgoing"])] {
+    for actor in [drawn(&["outgoing"]), play(&["outgoing"])] {
         let report = see(&tcp(&actor));
-        assert_held(&report, CauseKind::OutgoingConnection, &[actor.pid()]);
+        let cause = cause(&report, CauseKind::OutgoingConnection);
+        assert_eq!((&cause.pids[..], cause.certain), (&[actor.pid()][..], true), "{report:#?}");
+        assert_eq!(report.verdict, Some(Verdict::Held));
         let socket = socket_of(&report, actor.inode());
         let peer = format!("127.0.0.1:{}", actor.number::<u16>("peer"));
         assert_eq!(
@@ -42,13 +37,13 @@ fn an_outgoing_connection_is_no_server() {
             (Some(TcpState::Established), Some(&peer))
         );
         assert_eq!(holds_of(&report, actor.inode()), descriptors(actor.pid(), actor.inode()));
-        assert!(report.causes[0].explain.contains(&peer));
+        assert!(cause.explain.contains(&peer));
     }
 }
 
 #[test]
 fn a_socket_that_connected_to_itself() {
-    let actor = Actor::spawn(&["self-connect"]);
+    let actor = play(&["self-connect"]);
     let report = see(&tcp(&actor));
     assert_held(&report, CauseKind::OutgoingConnection, &[actor.pid()]);
     assert_eq!(report.sockets[0].remote.as_ref(), Some(&report.sockets[0].local));
@@ -57,7 +52,7 @@ fn a_socket_that_connected_to_itself() {
 
 #[test]
 fn a_connection_that_its_server_never_closes() {
-    let actor = on_quiet_port(&["close-wait", "--count", "2"]);
+    let actor = play(&["close-wait", "--count", "2"]);
     let report = see(&tcp(&actor));
     let states: Vec<_> = report.sockets.iter().map(|socket| socket.state).collect();
     assert_eq!(states, [Some(TcpState::CloseWait); 2], "{report:#?}");
@@ -85,7 +80,7 @@ fn time_wait_says_when_it_ends_and_what_so_reuseaddr_would_change() {
     for (reuse, advice) in [(false, "cannot bind either"), (true, "can bind now")] {
         let mut args = vec!["time-wait", "--count", "3"];
         args.extend(reuse.then_some("--reuse-addr"));
-        let actor = Actor::spawn(&args);
+        let actor = play(&args);
         assert!(actor.wait_exit(SOON));
         let report = see(&tcp(&actor));
         assert_remains(&report, CauseKind::TimeWait, TcpState::TimeWait, 3);
@@ -109,11 +104,11 @@ fn time_wait_says_when_it_ends_and_what_so_reuseaddr_would_change() {
 
 #[test]
 fn time_wait_of_a_living_process_and_of_ipv6() {
-    let actor = Actor::spawn(&["time-wait", "--stay"]);
+    let actor = play(&["time-wait", "--stay"]);
     assert!(actor.alive());
     assert_remains(&see(&tcp(&actor)), CauseKind::TimeWait, TcpState::TimeWait, 1);
     if has_ipv6() {
-        let actor = Actor::spawn(&["time-wait", "--addr", "::1"]);
+        let actor = play(&["time-wait", "--addr", "::1"]);
         assert_remains(&see(&tcp(&actor)), CauseKind::TimeWait, TcpState::TimeWait, 1);
     }
 }
@@ -125,7 +120,7 @@ fn endings_that_nobody_owns() {
         ("fin-wait1", TcpState::FinWait1),
         ("last-ack", TcpState::LastAck),
     ] {
-        let actor = Actor::spawn(&[role]);
+        let actor = play(&[role]);
         let report = see(&tcp(&actor));
         assert_remains(&report, CauseKind::Closing, state, 1);
         assert!(report.causes[0].explain.contains(state.rfc_name()));
@@ -141,9 +136,9 @@ fn endings_that_nobody_owns() {
 #[test]
 fn remains_beside_a_living_listener_are_not_the_answer() {
     let port = quiet_port();
-    let gone = Actor::spawn(&["time-wait", "--reuse-addr", "--port", &port.to_string()]);
+    let gone = play(&["time-wait", "--reuse-addr", "--port", &port.to_string()]);
     assert!(gone.wait_exit(SOON));
-    let server = Actor::spawn(&["listen", "--reuse-addr", "--port", &port.to_string()]);
+    let server = play(&["listen", "--reuse-addr", "--port", &port.to_string()]);
     let report = see(&format!("tcp:{port}"));
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
     let first = &report.causes[0];

@@ -12,7 +12,7 @@ fn without_netlink_proc_net_answers_and_says_so() {
     ];
     let bound = actor_of_user(&["bound"]);
     let udp_actor = actor_of_user(&["udp"]);
-    let remains = Actor::spawn(&["time-wait"]);
+    let remains = play(&["time-wait"]);
     assert!(remains.wait_exit(SOON));
     let words: Vec<String> =
         actors.iter().map(tcp).chain([tcp(&bound), udp(&udp_actor), tcp(&remains)]).collect();
@@ -58,12 +58,12 @@ fn without_netlink_another_user_s_holder_is_still_hidden() {
     if !root_or_skip() {
         return;
     }
-    let actor = Actor::spawn(&["listen"]);
+    let actor = play(&["listen"]);
     let report = Confined::as_user(&[Limit::NoNetlink]).see_one(&tcp(&actor));
     assert_eq!(only(&report).kind, CauseKind::HiddenHolder, "{report:#?}");
     assert_eq!((report.sockets[0].uid, report.sockets[0].hidden), (Some(0), true));
     // A socket that no table shows and no process admits to is not explained away.
-    let actor = Actor::spawn(&["bound"]);
+    let actor = play(&["bound"]);
     let report = Confined::as_user(&[Limit::NoNetlink]).see_one(&tcp(&actor));
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
     let cause = only(&report);
@@ -76,7 +76,7 @@ fn without_proc_the_kernel_s_word_still_counts() {
     if !root_or_skip() {
         return;
     }
-    let (listener, bound) = (Actor::spawn(&["listen"]), Actor::spawn(&["bound"]));
+    let (listener, bound) = (play(&["listen"]), play(&["bound"]));
     let free = format!("tcp:{}", quiet_port());
     let words = [tcp(&listener), tcp(&bound), free];
     for user in [false, true] {
@@ -135,7 +135,7 @@ fn root_without_ptrace_is_told_that_it_was_not_shown_everything() {
     if !root_or_skip() {
         return;
     }
-    let (root, user_actor) = (Actor::spawn(&["listen"]), actor_of_user(&["listen"]));
+    let (root, user_actor) = (play(&["listen"]), actor_of_user(&["listen"]));
     let words = [tcp(&root), tcp(&user_actor)];
     let reports = Confined::new(&[Limit::NoPtrace]).see(&words);
     // Processes with more capabilities than this one are closed to it, those of users too.

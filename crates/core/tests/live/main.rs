@@ -17,9 +17,10 @@ mod unseen;
 mod users;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv6Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
@@ -29,7 +30,16 @@ use proc_core::process::ProcessState;
 use proc_core::report::{CauseReport, SocketReport, TargetReport};
 use proc_core::socket::{HeldBy, Protocol, TcpState};
 use proc_core::target::{Target, parse};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
+
 use proc_testkit::{Actor, Limit, Signal, confined, is_root, skip, unprivileged_uid, wait_until};
+
+/// Looks share it, and starting a program excludes them: between fork and exec the new process has a
+/// copy of every socket, so a probe that is closed would still hold its port.
+static LOOKING: RwLock<()> = RwLock::new(());
+/// Descriptors in flight are laid to whoever has a queue: the test that has one excludes those whose
+/// holders nobody may see.
+static QUEUES: RwLock<()> = RwLock::new(());
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -41,14 +51,50 @@ fn see(word: &str) -> TargetReport {
 
 #[track_caller]
 fn see_with(word: &str, options: &LookOptions) -> TargetReport {
-    let mut reports = look(&LiveHost::default(), &[parse(word).unwrap()], options);
+    let mut reports = see_by(&LiveHost::default(), &[parse(word).unwrap()], options);
     assert_eq!(reports.len(), 1);
     reports.remove(0)
 }
 
+fn see_by(host: &LiveHost, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {
+    let _shared = LOOKING.read().unwrap_or_else(PoisonError::into_inner);
+    look(host, targets, options)
+}
+
+/// Starts a program while nobody looks.
+#[track_caller]
+fn start<T>(spawn: impl FnOnce() -> T) -> T {
+    let _alone = LOOKING.write().unwrap_or_else(PoisonError::into_inner);
+    spawn()
+}
+
+/// An actor on a port outside the ephemeral range, where nobody else comes by. One that is told its
+/// port has that.
+#[track_caller]
+fn play<S: AsRef<str>>(args: &[S]) -> Actor {
+    let mut args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+    let portless = ["unix", "stale-unix", "supervise"].contains(&args[0]);
+    let port = if portless || args.contains(&"--port") { 0 } else { quiet_port() }.to_string();
+    if port != "0" {
+        args.splice(1..1, ["--port", &port]);
+    }
+    drawn(&args)
+}
+
+#[track_caller]
+fn spawn_command(command: Command) -> Actor {
+    start(|| Actor::spawn_command(command))
+}
+
+/// An actor on a port that the kernel draws.
+#[track_caller]
+fn drawn<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Actor {
+    start(|| Actor::spawn(args))
+}
+
 fn see_all(words: &[String]) -> Vec<TargetReport> {
     let targets: Vec<Target> = words.iter().map(|word| parse(word).unwrap()).collect();
-    look(&LiveHost::default(), &targets, &LookOptions::default())
+    see_by(&LiveHost::default(), &targets, &LookOptions::default())
 }
 
 /// The actor's port, TCP alone.
@@ -134,15 +180,27 @@ fn quiet_ports(count: u16) -> u16 {
     let start = 10_000 + u16::try_from(std::process::id() % 4_500).unwrap();
     for _ in 0..200 {
         let first = start + NEXT.fetch_add(count, Ordering::Relaxed) % 400;
-        let free = |port| {
-            TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).is_ok()
-                && UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).is_ok()
-        };
-        if (first..first + count).all(free) {
+        let _shared = LOOKING.read().unwrap_or_else(PoisonError::into_inner);
+        if (first..first + count).all(is_free) {
             return first;
         }
     }
     panic!("no {count} ports in a row are free");
+}
+
+/// Whether plain binds of the port succeed: unlike the standard library's, they meet TIME-WAIT.
+fn is_free(port: u16) -> bool {
+    [SocketType::STREAM, SocketType::DGRAM].into_iter().all(|kind| {
+        let any: [std::net::SocketAddr; 2] =
+            [(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()];
+        any.into_iter().all(|address| {
+            let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+            // Where there is no IPv6, IPv4 decides.
+            socket_with(family, kind, SocketFlags::CLOEXEC, None)
+                .is_ok_and(|socket| bind(&socket, &address).is_ok())
+                || (address.is_ipv6() && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err())
+        })
+    })
 }
 
 /// Looks in a process of its own under limits.
@@ -189,7 +247,9 @@ impl Confined {
 
     fn run(self, words: &[String]) -> Output {
         let Self { limits, command } = self.env("PROC_LIVE_TARGETS", &words.join("\n"));
-        confined(&limits, &command).stdin(Stdio::null()).output().unwrap()
+        let mut command = confined(&limits, &command);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        start(|| command.spawn()).unwrap().wait_with_output().unwrap()
     }
 
     #[track_caller]
@@ -233,7 +293,7 @@ fn actor_of_user(args: &[&str]) -> Actor {
     if is_root() {
         args.extend(["--uid", &uid]);
     }
-    Actor::spawn(&args)
+    play(&args)
 }
 
 /// The uid that [`Confined::as_user`] looks as.

@@ -16,7 +16,7 @@ fn a_port_of_another_namespace_is_free_here_and_named_there() {
         return;
     }
     let port = quiet_port();
-    let actor = Actor::spawn(&["hold-netns", "--port", &port.to_string()]);
+    let actor = play(&["hold-netns", "--port", &port.to_string()]);
     let word = tcp(&actor);
     let report = see_with(&word, &ALL);
     assert_eq!(report.verdict, Some(Verdict::Free), "{report:#?}");
@@ -36,7 +36,7 @@ fn a_port_of_another_namespace_is_free_here_and_named_there() {
         assert_eq!((cause.kind, &cause.pids[..]), (CauseKind::OtherNamespace, &[actor.pid()][..]));
     }
     // Held here and there: here comes first, and only here counts.
-    let here = Actor::spawn(&["listen", "--port", &port.to_string()]);
+    let here = play(&["listen", "--port", &port.to_string()]);
     assert_held(&see(&word), CauseKind::Listener, &[here.pid()]);
     let report = see_with(&word, &ALL);
     let kinds: Vec<CauseKind> = report.causes.iter().map(|cause| cause.kind).collect();
@@ -45,7 +45,7 @@ fn a_port_of_another_namespace_is_free_here_and_named_there() {
 
     // UDP alike.
     let port = quiet_port().to_string();
-    let actor = Actor::spawn(&["hold-netns", "--udp", "--port", &port]);
+    let actor = play(&["hold-netns", "--udp", "--port", &port]);
     let report = see_with(&udp(&actor), &ALL);
     assert_eq!(report.verdict, Some(Verdict::Free));
     assert_eq!(only(&report).pids, [actor.pid()], "{report:#?}");
@@ -57,7 +57,7 @@ fn an_ordinary_user_is_told_that_namespaces_were_not_looked_into() {
         return;
     }
     let port = quiet_port().to_string();
-    let actor = Actor::spawn(&["hold-netns", "--port", &port]);
+    let actor = play(&["hold-netns", "--port", &port]);
     let report = Confined::as_user(&[]).env("PROC_LIVE_ALL_NAMESPACES", "1").see_one(&tcp(&actor));
     assert_eq!(report.verdict, Some(Verdict::Free), "{report:#?}");
     let gap = report.gaps.iter().find(|gap| gap.what.contains("network namespace"));
@@ -76,8 +76,8 @@ fn from_inside_a_namespace_only_its_own_ports_count() {
     if !root_or_skip() {
         return;
     }
-    let outside = Actor::spawn(&["listen"]);
-    let inside = Actor::spawn(&["hold-netns", "--port", &outside.port().to_string()]);
+    let outside = play(&["listen"]);
+    let inside = play(&["hold-netns", "--port", &outside.port().to_string()]);
     let there = [Limit::NetworkOf(inside.pid())];
     assert_held(
         &Confined::new(&there).see_one(&tcp(&inside)),
@@ -93,7 +93,7 @@ fn from_another_pid_namespace_the_holder_is_hidden_and_not_the_kernel() {
         return;
     }
     // As from a container on the host's network.
-    let actor = Actor::spawn(&["listen"]);
+    let actor = play(&["listen"]);
     let report = Confined::new(&[Limit::OwnPids]).see_one(&tcp(&actor));
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
     let cause = only(&report);
@@ -111,10 +111,12 @@ fn a_socket_of_the_kernel_is_the_kernel_s() {
     }
     let script =
         "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
-    let try_out = Command::new("sh").args(["-c", &format!("unshare -n sh -c '{script}'")]).output();
-    if !try_out.unwrap().status.success() {
+    let mut try_out = Command::new("sh");
+    try_out.args(["-c", &format!("unshare -n sh -c '{script}'")]);
+    if !start(|| try_out.output()).unwrap().status.success() {
         return skip("no VXLAN device can be made here (ip(8), the kernel's vxlan module)");
     }
+    let _queues = QUEUES.read().unwrap_or_else(PoisonError::into_inner);
     let world = Confined::new(&[Limit::OwnNetwork]).env("PROC_LIVE_BEFORE", script);
     let report = world.see_one("udp:4789");
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
@@ -138,7 +140,7 @@ fn a_port_whose_kernel_socket_an_ordinary_user_asks_about_is_hidden() {
     }
     let script =
         "ip link add vx0 type vxlan id 42 dstport 4789 local 127.0.0.1 && ip link set vx0 up";
-    let holder = Actor::spawn(&["hold-netns"]);
+    let holder = play(&["hold-netns"]);
     let inside = [Limit::NetworkOf(holder.pid())];
     let set_up = Confined::new(&inside).env("PROC_LIVE_BEFORE", script);
     if set_up.try_see("udp:4789").is_none() {
@@ -158,7 +160,7 @@ fn an_address_of_another_machine_lists_the_own_ones() {
     assert_eq!((cause.kind, cause.certain), (CauseKind::NotLocal, true), "{report:#?}");
     assert!(cause.explain.contains("192.0.2.9 is not an address of this machine"), "{cause:?}");
     assert_eq!(report.bind[0].plain, "EADDRNOTAVAIL");
-    let listed = Command::new("hostname").arg("-I").output();
+    let listed = start(|| Command::new("hostname").arg("-I").output());
     let mut own = vec!["127.0.0.1".to_owned()];
     if let Ok(listed) = listed {
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();

@@ -6,8 +6,8 @@ use super::*;
 #[test]
 fn a_range_names_what_is_held_and_what_is_free() {
     let first = quiet_ports(6);
-    let a = Actor::spawn(&["listen", "--port", &(first + 1).to_string()]);
-    let b = Actor::spawn(&["udp", "--port", &(first + 4).to_string()]);
+    let a = play(&["listen", "--port", &(first + 1).to_string()]);
+    let b = play(&["udp", "--port", &(first + 4).to_string()]);
     let report = see(&format!(":{first}-{}", first + 5));
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
     assert_eq!(report.causes.len(), 2, "{report:#?}");
@@ -30,7 +30,7 @@ fn a_range_names_what_is_held_and_what_is_free() {
 #[test]
 fn a_thousand_ports_in_one_call() {
     let actors: Vec<Actor> =
-        (0..3).map(|_| Actor::spawn(&["listen", "--port", &quiet_port().to_string()])).collect();
+        (0..3).map(|_| play(&["listen", "--port", &quiet_port().to_string()])).collect();
     let held: Vec<u16> = actors.iter().map(Actor::port).collect();
     let ports: Vec<u16> = (15_000..15_997).chain(held.iter().copied()).collect();
     let words: Vec<String> = ports.iter().map(|port| format!("tcp:{port}")).collect();
@@ -48,18 +48,18 @@ fn a_thousand_ports_in_one_call() {
 
 #[test]
 fn each_of_the_same_targets_gets_the_same_answer() {
-    let actor = Actor::spawn(&["listen"]);
+    let actor = play(&["listen"]);
     let reports = see_all(&[tcp(&actor), tcp(&actor), format!("127.0.0.1:{}", actor.port())]);
     assert_held(&reports[0], CauseKind::Listener, &[actor.pid()]);
     assert_held(&reports[1], CauseKind::Listener, &[actor.pid()]);
     assert_eq!(cause(&reports[2], CauseKind::Listener).pids, [actor.pid()]);
-    assert_eq!(look(&LiveHost::default(), &[], &LookOptions::default()), []);
+    assert_eq!(see_by(&LiveHost::default(), &[], &LookOptions::default()), []);
 }
 
 #[test]
 fn a_bare_number_is_a_process_a_port_both_or_neither() {
     // A process.
-    let actor = Actor::spawn(&["two-ports"]);
+    let actor = play(&["two-ports"]);
     let report = see(&actor.pid().to_string());
     assert_eq!(report.verdict, None, "{report:#?}");
     assert_eq!(report.processes[0].pid, actor.pid());
@@ -70,7 +70,7 @@ fn a_bare_number_is_a_process_a_port_both_or_neither() {
     let port = std::iter::repeat_with(quiet_port)
         .find(|port| !std::fs::exists(format!("/proc/{port}")).unwrap())
         .unwrap();
-    let _actor = Actor::spawn(&["listen", "--port", &port.to_string()]);
+    let _actor = play(&["listen", "--port", &port.to_string()]);
     let report = see(&port.to_string());
     assert!(report.processes.is_empty() && report.causes.is_empty(), "{report:#?}");
     let explain = report.explain.unwrap();
@@ -86,13 +86,13 @@ fn a_bare_number_is_a_process_a_port_both_or_neither() {
     assert!(explain.contains(&format!(":{neither}")) && !explain.contains("is held"), "{explain}");
 
     // Both: this takes a process whose number is a port that can be bound.
-    let actors: Vec<Actor> = (0..4).map(|_| Actor::spawn(&["listen"])).collect();
+    let actors: Vec<Actor> = (0..4).map(|_| play(&["listen"])).collect();
     let stable = actors.iter().map(Actor::pid).chain([std::process::id(), 2, 1]);
-    let bindable = |number: &u16| TcpListener::bind(("::", *number)).is_ok();
+    let bindable = |number: &u16| start(|| is_free(*number));
     let Some(number) = stable.filter_map(|pid| u16::try_from(pid).ok()).find(bindable) else {
         return skip("no lasting process has a number that is a free port");
     };
-    let holder = Actor::spawn(&["listen", "--port", &number.to_string()]);
+    let holder = play(&["listen", "--port", &number.to_string()]);
     let report = see(&number.to_string());
     assert_eq!(report.processes[0].pid, u32::from(number), "{report:#?}");
     assert!(report.processes.iter().any(|process| process.pid == holder.pid()), "{report:#?}");
@@ -107,8 +107,8 @@ fn a_bare_number_is_a_process_a_port_both_or_neither() {
 fn names_and_paths_and_numbers_of_processes() {
     let name = format!("srv-{}", std::process::id());
     let (a, b) = (
-        Actor::spawn(&["listen", "--name", &name]),
-        Actor::spawn(&["listen", "--argv0", &format!("/opt/{}", name.to_uppercase())]),
+        play(&["listen", "--name", &name]),
+        play(&["listen", "--argv0", &format!("/opt/{}", name.to_uppercase())]),
     );
     let report = see(&name);
     let pids: Vec<u32> = report.processes.iter().map(|process| process.pid).collect();
@@ -120,7 +120,7 @@ fn names_and_paths_and_numbers_of_processes() {
     let report = see(&format!("pid:{}", a.pid()));
     assert_eq!((report.processes.len(), report.processes[0].pid), (1, a.pid()));
     assert_eq!(holds_of(&report, a.inode()), descriptors(a.pid(), a.inode()));
-    let ended = Command::new("true").spawn().unwrap();
+    let ended = start(|| Command::new("true").spawn()).unwrap();
     let pid = ended.id();
     assert!(ended.wait_with_output().unwrap().status.success());
     assert!(see(&format!("pid:{pid}")).explain.unwrap().contains("there is no process"));
@@ -130,7 +130,7 @@ fn names_and_paths_and_numbers_of_processes() {
     std::fs::copy(proc_testkit::actor_path(), &path).unwrap();
     let mut command = Command::new(&path);
     command.arg("listen");
-    let c = Actor::spawn_command(command);
+    let c = spawn_command(command);
     let report = see(path.to_str().unwrap());
     std::fs::remove_file(&path).unwrap();
     assert_eq!(report.processes.len(), 1, "{report:#?}");
@@ -143,20 +143,20 @@ fn names_and_paths_and_numbers_of_processes() {
 
 #[test]
 fn a_process_that_holds_sockets_of_every_kind_lists_them() {
-    let actor = Actor::spawn(&["reservation"]);
+    let actor = play(&["reservation"]);
     let report = see(&format!("pid:{}", actor.pid()));
     let protocols: BTreeSet<Protocol> =
         report.sockets.iter().map(|socket| socket.protocol).collect();
     assert_eq!(protocols, [Protocol::Tcp, Protocol::Udp].into());
     for role in ["bound", "mptcp"] {
-        let actor = Actor::spawn(&[role]);
+        let actor = play(&[role]);
         let report = see(&format!("pid:{}", actor.pid()));
         assert_eq!(report.sockets.len(), 1, "{report:#?}");
         assert_eq!(report.sockets[0].inode, Some(actor.inode()));
     }
     // What no descriptor of the process shows belongs to it all the same.
     for role in ["thread-table", "dead-leader", "mmap"] {
-        let actor = Actor::spawn(&[role]);
+        let actor = play(&[role]);
         let report = see(&format!("pid:{}", actor.pid()));
         assert_eq!(report.processes[0].pid, actor.pid());
         assert!(
@@ -168,7 +168,7 @@ fn a_process_that_holds_sockets_of_every_kind_lists_them() {
 
 #[test]
 fn ss_names_the_same_processes() {
-    if Command::new("ss").arg("-V").output().is_err() {
+    if start(|| Command::new("ss").arg("-V").output()).is_err() {
         return skip("ss(8) is not installed");
     }
     let actors = [
@@ -179,9 +179,9 @@ fn ss_names_the_same_processes() {
         &["inherit", "--keep-parent"],
         &["exec-inherit"],
     ]
-    .map(Actor::spawn::<&str>);
+    .map(|args| play(args));
     let reports = see_all(&actors.iter().map(tcp).collect::<Vec<_>>());
-    let output = Command::new("ss").arg("-tlnpH").output().unwrap();
+    let output = start(|| Command::new("ss").arg("-tlnpH").output()).unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     for (actor, report) in actors.iter().zip(&reports) {
         let end = format!(":{}", actor.port());

@@ -44,7 +44,7 @@ fn assert_served(report: &TargetReport, actor: &Actor, local: &str) {
 fn a_path_is_found_by_the_file_it_leads_to() {
     let scratch = Scratch::new("path");
     let path = scratch.path("app.sock");
-    let actor = Actor::spawn(&["unix", &path]);
+    let actor = play(&["unix", &path]);
     assert_served(&see(&path), &actor, &path);
     assert_served(&see(&format!("unix:{path}")), &actor, &path);
     // Another way to the same file.
@@ -58,7 +58,7 @@ fn a_path_is_found_by_the_file_it_leads_to() {
     }
     // A datagram socket has no listeners.
     let path = scratch.path("datagram.sock");
-    let actor = Actor::spawn(&["unix", &path, "--udp"]);
+    let actor = play(&["unix", &path, "--udp"]);
     assert_served(&see(&path), &actor, &path);
 }
 
@@ -67,14 +67,14 @@ fn a_server_that_bound_a_relative_path_is_found_by_the_whole_one() {
     let scratch = Scratch::new("relative");
     let mut command = Command::new(proc_testkit::actor_path());
     command.args(["unix", "app.sock"]).current_dir(&scratch.0);
-    let actor = Actor::spawn_command(command);
+    let actor = spawn_command(command);
     assert_served(&see(&scratch.path("app.sock")), &actor, "app.sock");
 }
 
 #[test]
 fn an_abstract_name() {
     let name = format!("@proc-live-{}", std::process::id());
-    let actor = Actor::spawn(&["unix", &name]);
+    let actor = play(&["unix", &name]);
     assert_served(&see(&format!("unix:{name}")), &actor, &name);
     let report = see(&format!("unix:{name}-not"));
     assert_eq!((report.verdict, report.causes.len()), (None, 0), "{report:#?}");
@@ -85,7 +85,7 @@ fn an_abstract_name() {
 fn a_file_that_nobody_serves_is_stale() {
     let scratch = Scratch::new("stale");
     let path = scratch.path("old.sock");
-    let actor = Actor::spawn(&["stale-unix", &path]);
+    let actor = play(&["stale-unix", &path]);
     assert!(actor.wait_exit(SOON));
     let report = see(&path);
     assert_eq!(report.verdict, Some(Verdict::Lingering), "{report:#?}");
@@ -96,7 +96,7 @@ fn a_file_that_nobody_serves_is_stale() {
     assert_eq!(cause.remedies[0].argv, Some(vec!["rm".to_owned(), path.clone()]));
     // Served again, at once: no longer stale.
     std::fs::remove_file(&path).unwrap();
-    let actor = Actor::spawn(&["unix", &path]);
+    let actor = play(&["unix", &path]);
     assert_served(&see(&path), &actor, &path);
 }
 
@@ -118,7 +118,7 @@ fn an_ordinary_user_sees_their_own_and_not_who_serves_others() {
         return;
     }
     let theirs = scratch.path("theirs.sock");
-    let _actor = Actor::spawn(&["unix", &theirs]);
+    let _actor = play(&["unix", &theirs]);
     let report = Confined::as_user(&[]).see_one(&theirs);
     assert_eq!(report.verdict, Some(Verdict::Held), "{report:#?}");
     assert!(only(&report).pids.is_empty() && report.sockets[0].hidden, "{report:#?}");

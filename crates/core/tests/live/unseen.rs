@@ -72,6 +72,7 @@ fn a_socket_mapped_into_memory() {
 
 #[test]
 fn a_descriptor_in_a_message_nobody_has_received() {
+    let _queues = QUEUES.write().unwrap_or_else(PoisonError::into_inner);
     let (actor, reports) = looks("in-flight");
     for report in reports {
         assert_eq!(report.verdict, Some(Verdict::Held));

@@ -72,14 +72,14 @@ fn another_user_s_holder_is_hidden_and_never_nobody() {
         return;
     }
     for role in ["listen", "bound", "thread-table", "mmap"] {
-        let actor = Actor::spawn(&[role]);
+        let actor = play(&[role]);
         let report = Confined::as_user(&[]).see_one(&tcp(&actor));
         assert_hidden(&report, 0, "root");
         assert!(gap_words(&report).contains("could not be read"), "{report:#?}");
     }
-    let actor = Actor::spawn(&["udp"]);
+    let actor = play(&["udp"]);
     assert_hidden(&Confined::as_user(&[]).see_one(&udp(&actor)), 0, "root");
-    let actor = Actor::spawn(&["listen", "--uid", "65533"]);
+    let actor = play(&["listen", "--uid", "65533"]);
     assert_hidden(&Confined::as_user(&[]).see_one(&tcp(&actor)), 65533, "user 65533");
 }
 
@@ -88,13 +88,13 @@ fn another_user_s_connections_are_hidden_holders() {
     if !root_or_skip() {
         return;
     }
-    let actor = Actor::spawn(&["outgoing"]);
+    let actor = play(&["outgoing"]);
     assert_hidden(&Confined::as_user(&[]).see_one(&tcp(&actor)), 0, "root");
 }
 
 #[test]
 fn remains_have_no_hidden_owner() {
-    let actor = Actor::spawn(&["time-wait"]);
+    let actor = play(&["time-wait"]);
     assert!(actor.wait_exit(SOON));
     let report = Confined::as_user(&[]).see_one(&tcp(&actor));
     assert_eq!(report.verdict, Some(Verdict::Lingering), "{report:#?}");
@@ -104,6 +104,7 @@ fn remains_have_no_hidden_owner() {
 
 #[test]
 fn a_process_that_forbids_looking_into_it() {
+    let _queues = QUEUES.read().unwrap_or_else(PoisonError::into_inner);
     let actor = actor_of_user(&["non-dumpable"]);
     // Not even its own user may look; root may.
     let report = Confined::as_user(&[]).see_one(&tcp(&actor));
@@ -116,7 +117,7 @@ fn a_process_that_forbids_looking_into_it() {
         assert_held(&report, CauseKind::Listener, &[actor.pid()]);
         assert_eq!(holds_of(&report, actor.inode()), descriptors(actor.pid(), actor.inode()));
         // To a third user it is one of that user's.
-        let actor = Actor::spawn(&["non-dumpable", "--uid", "65533"]);
+        let actor = play(&["non-dumpable", "--uid", "65533"]);
         assert_hidden(&Confined::as_user(&[]).see_one(&tcp(&actor)), 65533, "user 65533");
     }
 }
@@ -127,7 +128,7 @@ fn a_privileged_port_is_denied_and_where_it_is_held_both_are_said() {
         return;
     }
     // A network of its own begins with the kernel's default floor of 1024.
-    let web = Actor::spawn(&["hold-netns", "--port", "80"]);
+    let web = play(&["hold-netns", "--port", "80"]);
     let inside = [Limit::NetworkOf(web.pid())];
     let words = ["tcp:81".to_owned(), "tcp:80".to_owned()];
     let reports = Confined::as_user(&inside).see(&words);
@@ -151,7 +152,7 @@ fn hidepid_hides_processes_and_not_that_something_is_hidden() {
     if !root_or_skip() {
         return;
     }
-    let (theirs, mine) = (Actor::spawn(&["listen"]), actor_of_user(&["listen"]));
+    let (theirs, mine) = (play(&["listen"]), actor_of_user(&["listen"]));
     let words = [tcp(&theirs), tcp(&mine)];
     let reports = Confined::as_user(&[Limit::HidePid]).see(&words);
     assert_hidden(&reports[0], 0, "root");
