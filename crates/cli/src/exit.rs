@@ -187,7 +187,7 @@ mod tests {
             (Question::Freed, port, Outcome::Freed, 0),
             (Question::Freed, port, Outcome::AlreadyFree, 0),
             (Question::Ended, port, Outcome::AlreadyFree, 0),
-            (Question::Ended, None, Outcome::AlreadyFree, 1),
+            (Question::Ended, None, Outcome::NotFound, 1),
             (Question::Freed, port, Outcome::Planned, 0),
             (Question::Freed, port, Outcome::StillHeld, 1),
             (Question::Freed, port, Outcome::Respawned, 1),

@@ -276,7 +276,9 @@ impl Job {
             (false, true) => Self::settled(
                 report,
                 Outcome::Refused,
-                format!("{number} is both a process and a held port: say pid:{number} or :{number}"),
+                format!(
+                    "{number} is both a process and a held port: say pid:{number} or :{number}"
+                ),
             ),
             (false, false) => Self::for_processes(host, &target, &pids, request, options),
             (true, _) => Self::settled(
@@ -387,7 +389,10 @@ impl Run<'_> {
                 self.note("failed", None, format!("{command}: {}", ran.message));
                 return End::new(
                     Outcome::Denied,
-                    format!("{} could not be stopped ({}); try: sudo {command}", lever.name, ran.message),
+                    format!(
+                        "{} could not be stopped ({}); try: sudo {command}",
+                        lever.name, ran.message
+                    ),
                 );
             }
             self.note("ran", None, format!("stopped {} by: {command}", lever.name));
@@ -764,7 +769,9 @@ impl Run<'_> {
                 self.note("freed", None, format!("nothing holds {endpoint} any more"));
                 End::new(
                     Outcome::Freed,
-                    format!("nothing holds {endpoint} any more ({in_time}), though you may not bind it"),
+                    format!(
+                        "nothing holds {endpoint} any more ({in_time}), though you may not bind it"
+                    ),
                 )
             }
             Verdict::Lingering => {

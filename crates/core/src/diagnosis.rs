@@ -264,7 +264,10 @@ impl<'a> Scene<'a> {
                 None => groups.push((kind, certain, vec![index])),
             }
         }
-        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+        groups
+            .into_iter()
+            .map(|(kind, certain, sockets)| self.cause(kind, certain, sockets))
+            .collect()
     }
 
     fn belong_together(&self, kind: CauseKind, a: usize, b: usize) -> bool {
@@ -357,8 +360,7 @@ impl<'a> Scene<'a> {
                 _ => self.direction(socket),
             };
             let same = groups.iter_mut().find(|(other, _, members)| {
-                *other == kind
-                    && self.socket(members[0]).holders.pids() == socket.holders.pids()
+                *other == kind && self.socket(members[0]).holders.pids() == socket.holders.pids()
             });
             match same {
                 Some((_, all_certain, members)) => {
@@ -368,7 +370,10 @@ impl<'a> Scene<'a> {
                 None => groups.push((kind, certain, vec![index])),
             }
         }
-        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+        groups
+            .into_iter()
+            .map(|(kind, certain, sockets)| self.cause(kind, certain, sockets))
+            .collect()
     }
 
     /// Whether a connection left from here or came in. The kernel does not say; the other end
@@ -507,8 +512,20 @@ impl<'a> Scene<'a> {
 
 /// Programs that hold a listener only because they inherited it.
 const NEVER_SERVERS: [&str; 14] = [
-    "sleep", "tail", "cat", "tee", "less", "more", "mpv", "gpg-agent", "ssh-agent", "esbuild",
-    "dash", "watch", "tsserver", "xclip",
+    "sleep",
+    "tail",
+    "cat",
+    "tee",
+    "less",
+    "more",
+    "mpv",
+    "gpg-agent",
+    "ssh-agent",
+    "esbuild",
+    "dash",
+    "watch",
+    "tsserver",
+    "xclip",
 ];
 
 /// The processes, those first that others descend from.

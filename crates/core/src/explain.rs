@@ -105,9 +105,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         }
         CauseKind::UdpSocket => format!("{port} is held by {}", who()),
         CauseKind::UnixSocket => format!("{port} is served by {}", who()),
-        CauseKind::StaleUnixSocket => format!(
-            "{port} is a socket file that nobody serves: a connection to it is refused"
-        ),
+        CauseKind::StaleUnixSocket => {
+            format!("{port} is a socket file that nobody serves: a connection to it is refused")
+        }
         CauseKind::InFlight => format!(
             "{port} is held by a descriptor on its way between processes (SCM_RIGHTS); {} can receive it",
             who()
@@ -122,10 +122,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
                 Some(TcpState::Bound) => "has bound",
                 _ => "holds",
             });
-            let group = first.and_then(|socket| socket.cgroup.as_deref()).map_or(
-                String::new(),
-                |cgroup| format!(", in {}", group_name(cgroup)),
-            );
+            let group = first
+                .and_then(|socket| socket.cgroup.as_deref())
+                .map_or(String::new(), |cgroup| format!(", in {}", group_name(cgroup)));
             format!("a process of {user} {state} {port}{group}; you may not see which")
         }
         CauseKind::OtherNamespace => {
@@ -157,8 +156,12 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             let service = others
                 .first()
                 .and_then(|pid| snapshot.processes.get(pid))
-                .map_or(String::new(), |process| format!(", now running: {}", named(process, snapshot.taken_at)));
-            format!("systemd holds {port} for a socket unit and starts its service on demand{service}")
+                .map_or(String::new(), |process| {
+                    format!(", now running: {}", named(process, snapshot.taken_at))
+                });
+            format!(
+                "systemd holds {port} for a socket unit and starts its service on demand{service}"
+            )
         }
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
@@ -254,14 +257,14 @@ pub fn split(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String> {
         return None;
     }
     let parts: Vec<String> = rows.iter().map(|(at, who)| format!("{at}: {who}")).collect();
-    Some(format!("several servers have {}; who answers where: {}", diagnosis.endpoint, parts.join("; ")))
+    Some(format!(
+        "several servers have {}; who answers where: {}",
+        diagnosis.endpoint,
+        parts.join("; ")
+    ))
 }
 
-fn answerers(
-    winners: &[usize],
-    listeners: &[(&Socket, Occupant)],
-    snapshot: &Snapshot,
-) -> String {
+fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Snapshot) -> String {
     let mut names: Vec<String> = Vec::new();
     for &winner in winners {
         let socket = listeners[winner].0;
@@ -358,9 +361,11 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
         process.argv.get(at + 1).cloned()
     };
     match program(process) {
-        "docker-proxy" => {
-            Some(after("-container-ip").zip(after("-container-port")).map(|(ip, port)| format!("{ip}:{port}")))
-        }
+        "docker-proxy" => Some(
+            after("-container-ip")
+                .zip(after("-container-port"))
+                .map(|(ip, port)| format!("{ip}:{port}")),
+        ),
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
         | "passt.avx2" | "slirp4netns" | "conmon" => Some(None),
         _ => None,

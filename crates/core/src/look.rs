@@ -11,7 +11,7 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, diagnose, is_unexpl
 use crate::explain;
 use crate::host::Host;
 use crate::mask::mask_argv;
-use crate::process::Process;
+use crate::process::{Process, ProcessState};
 use crate::remedy::remedies;
 use crate::report::{
     BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
@@ -117,7 +117,9 @@ impl Census {
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
-        self.0.processes.contains_key(&pid).then_some(pid).into_iter().collect()
+        let process = self.0.processes.get(&pid);
+        let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
+        lives.then_some(pid).into_iter().collect()
     }
 
     pub(crate) fn called(&self, name: &str) -> Vec<u32> {
@@ -151,7 +153,9 @@ impl Census {
 
     fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
         let own = self.0.asker.pid;
-        let found = self.0.processes.values().filter(|process| is(process));
+        // A zombie holds nothing and cannot be ended again.
+        let living = |process: &&Process| process.state != ProcessState::Zombie;
+        let found = self.0.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
 }
@@ -288,11 +292,8 @@ fn add_other_ports(host: &dyn Host, report: &mut TargetReport, pids: &[u32]) {
     if pids.is_empty() {
         return;
     }
-    let scope = Scope {
-        sockets: SocketScope::HeldBy(pids.to_vec()),
-        holders: true,
-        ..Scope::default()
-    };
+    let scope =
+        Scope { sockets: SocketScope::HeldBy(pids.to_vec()), holders: true, ..Scope::default() };
     let shown: BTreeSet<String> =
         report.sockets.iter().map(|socket| socket.local.clone()).collect();
     let mut others = BTreeSet::new();
@@ -428,7 +429,9 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
         match host.unix_refuses(name)? {
             true => (
                 CauseKind::StaleUnixSocket,
-                format!("{target} is a socket file that nobody serves: a connection to it is refused, and a bind fails until the file is removed"),
+                format!(
+                    "{target} is a socket file that nobody serves: a connection to it is refused, and a bind fails until the file is removed"
+                ),
             ),
             false => (
                 CauseKind::HiddenHolder,
@@ -612,8 +615,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
     if puzzle && !snapshot.every_state {
         snapshot = host.snapshot(&Scope { states: States::All, ..scope });
     }
-    let not_local =
-        attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
+    let not_local = attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
     if not_local {
         snapshot.local_addresses = host.local_addresses();
     }
@@ -662,11 +664,11 @@ impl<'a> Prober<'a> {
                         });
                     }
                 }
-                false => all.extend(
-                    addresses.iter().map(|&address| {
+                false => {
+                    all.extend(addresses.iter().map(|&address| {
                         self.host.attempt(transport, bind_address(address, endpoint))
-                    }),
-                ),
+                    }))
+                }
             }
         }
         all

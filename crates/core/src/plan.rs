@@ -148,11 +148,7 @@ pub fn plan_port(
                 )));
             }
             CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
-                return Err(Refusal::Denied(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
+                return Err(Refusal::Denied(explain::cause(cause, &diagnosis.endpoint, snapshot)));
             }
             CauseKind::Unexplained | CauseKind::NoPortsLeft => {
                 return Err(Refusal::Helpless(explain::cause(
@@ -311,9 +307,10 @@ fn add_holders(
     if !plan.levers.is_empty() {
         let levers = plan.levers.clone();
         plan.victims.retain(|victim| {
-            snapshot.ancestors(victim.id.pid).iter().all(|above| {
-                lever(above, snapshot).is_none_or(|above| !levers.contains(&above))
-            })
+            snapshot
+                .ancestors(victim.id.pid)
+                .iter()
+                .all(|above| lever(above, snapshot).is_none_or(|above| !levers.contains(&above)))
         });
     }
     plan.restarters = restarters(&plan.victims, snapshot);
@@ -389,12 +386,13 @@ fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
     let pid = process.id.pid;
     let who = format!("{} (pid {pid})", explain::program(process));
     let asker = &snapshot.asker;
-    let guarded = |reason: &str| {
-        Refusal::Guarded(format!("{who} {reason}; --force does it all the same"))
-    };
+    let guarded =
+        |reason: &str| Refusal::Guarded(format!("{who} {reason}; --force does it all the same"));
     if !limits.force {
         if pid == 1 {
-            return Err(guarded("is the first process: the machine, or this container, ends with it"));
+            return Err(guarded(
+                "is the first process: the machine, or this container, ends with it",
+            ));
         }
         if process.kernel_thread {
             return Err(guarded("is a thread of the kernel"));
@@ -486,8 +484,7 @@ impl Plan {
             });
         }
         if !self.destroy.is_empty() {
-            let open =
-                self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
+            let open = self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
             let over = self.destroy.len() - open;
             if open > 0 {
                 steps.push(step(

@@ -95,6 +95,7 @@ pub struct TargetReport {
 
 /// A port that a holder has besides the one asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OtherPort {
     /// The holder.

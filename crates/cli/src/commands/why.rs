@@ -25,7 +25,10 @@ pub struct Args {
 /// # Errors
 /// As [`Core::look`].
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let looked = core.look(&args.targets.targets, LookOptions { ancestors: true, ..args.look.options(globals) })?;
+    let looked = core.look(
+        &args.targets.targets,
+        LookOptions { ancestors: true, ..args.look.options(globals) },
+    )?;
     let telling = if args.look.pids { Telling::Pids } else { Telling::Why };
     Ok(Answer::looked("why", telling, looked))
 }

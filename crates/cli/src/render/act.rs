@@ -2,7 +2,6 @@
 //! what it came to.
 
 use proc_core::report::{EventReport, Outcome, StepReport, TargetReport};
-use proc_core::socket::TcpState;
 
 use super::page::{Fit, Line, Page, Role};
 use super::{card, holders, words};
@@ -34,16 +33,14 @@ fn result(page: &mut Page, target: &TargetReport, view: &View) {
         }
         None => Line::new(0).with(role, target.target.clone()).text(format!(": {sentence}")),
     });
+    card::remarks(page, target);
     if done || target.outcome == Some(Outcome::Declined) {
         return;
     }
+    // What was seen before the act: who it is about. What is so now is in the sentence.
     card::processes(page, target, &holders(target), view);
-    for cause in &target.causes {
-        page.push(Line::new(2).text(cause.explain.clone()));
-    }
-    card::gaps(page, &target.gaps);
-    for remedy in card::best_remedies(target, 2) {
-        card::remedy(page, remedy, 2, view);
+    if target.outcome == Some(Outcome::Denied) {
+        card::gaps(page, &target.gaps);
     }
 }
 
@@ -83,18 +80,23 @@ fn put_plan(page: &mut Page, target: &TargetReport, view: &View) {
             Some(process) => card::card(page, process, view),
             None => page.push(Line::new(2).text(format!("pid {pid}"))),
         }
-        let also = other_ports(target, pid);
+        let also: Vec<&str> = target
+            .other_ports
+            .iter()
+            .filter(|other| other.pid == pid)
+            .map(|other| other.port.as_str())
+            .collect();
         if !also.is_empty() {
             page.push(Line::new(4).text(format!("also holds {}", also.join(", "))));
         }
-        let live = live_clients(target, pid);
-        if live > 0 {
-            page.push(Line::new(4).with(
-                Role::Lingering,
-                format!("{} would be cut", words::count(live, "live connection")),
-            ));
-        }
     }
+    if let Some(clients) = target.clients.filter(|&clients| clients > 0) {
+        page.push(Line::new(2).with(
+            Role::Lingering,
+            format!("{} would be cut", words::count(clients, "live connection")),
+        ));
+    }
+    card::remarks(page, target);
     if target.plan.is_empty() {
         let nothing = target.explain.clone().unwrap_or_else(|| "nothing is to be done".to_owned());
         page.push(Line::new(2).text(nothing));
@@ -110,40 +112,6 @@ fn step_line(number: usize, step: &StepReport) -> Line {
         Some(argv) => line.fit(Fit::Whole).with(Role::Dim, format!("  {}", sanitize::shell(argv))),
         None => line,
     }
-}
-
-/// The other addresses a process serves, apart from the target's.
-fn other_ports(target: &TargetReport, pid: u32) -> Vec<String> {
-    let about: Vec<&str> = target
-        .causes
-        .iter()
-        .flat_map(|cause| &cause.sockets)
-        .filter_map(|at| target.sockets.get(*at))
-        .map(|socket| socket.local.as_str())
-        .collect();
-    let port = |local: &str| local.rsplit_once(':').map(|(_, port)| port.to_owned());
-    let mut others: Vec<String> = target
-        .sockets
-        .iter()
-        .filter(|socket| socket.holders.iter().any(|holder| holder.pid == pid))
-        .filter(|socket| socket.remote.is_none() && !about.contains(&socket.local.as_str()))
-        .filter(|socket| {
-            let own = port(&socket.local);
-            own.is_none() || own != port(&target.target)
-        })
-        .map(|socket| format!("{} {}", socket.protocol, socket.local))
-        .collect();
-    others.dedup();
-    others
-}
-
-fn live_clients(target: &TargetReport, pid: u32) -> usize {
-    target
-        .sockets
-        .iter()
-        .filter(|socket| socket.state == Some(TcpState::Established))
-        .filter(|socket| socket.holders.iter().any(|holder| holder.pid == pid))
-        .count()
 }
 
 /// One thing that happens, on one line without its end.
@@ -199,10 +167,7 @@ mod tests {
              :3000 is still held\n\
              \x20 node server.js --title 'my app'\n\
              \x20   pid 4242 · me · /home/me/web · 2 h · pts/3\n\
-             \x20   run by nodemon (4200), which would start it again\n\
-             \x20 node (4242) listens on [::]:3000\n\
-             \x20 12 processes of other users could not be read (try sudo)\n\
-             \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
+             \x20   run by nodemon (4200), which would start it again\n"
         );
     }
 
@@ -215,8 +180,8 @@ mod tests {
              \x20 node server.js --title 'my app'\n\
              \x20   pid 4242 · me · /home/me/web · 2 h · pts/3\n\
              \x20   run by nodemon (4200), which would start it again\n\
-             \x20   also holds tcp 127.0.0.1:9229\n\
-             \x20   1 live connection would be cut\n\
+             \x20   also holds tcp:9229\n\
+             \x20 1 live connection would be cut\n\
              \x20 1. ask node (4242) to end (SIGTERM)\n"
         );
         let planned = TargetReport { outcome: Some(Outcome::Planned), ..fixture::held() };

@@ -189,6 +189,13 @@ fn remedy_command(argv: &[String], needs_root: bool) -> String {
     }
 }
 
+/// What else a person should know: who answers where, what SO_REUSEADDR would change.
+pub fn remarks(page: &mut Page, target: &TargetReport) {
+    for note in &target.notes {
+        page.push(Line::new(2).text(note.clone()));
+    }
+}
+
 /// The best remedies of a target: those with a command first come, each command once.
 pub fn best_remedies(target: &TargetReport, most: usize) -> Vec<&Remedy> {
     let mut best: Vec<&Remedy> = Vec::new();

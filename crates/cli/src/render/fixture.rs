@@ -5,7 +5,7 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
-    BindRow, CauseReport, GapReport, HolderReport, PortsReport, ProcessReport, SCHEMA,
+    BindRow, CauseReport, GapReport, HolderReport, OtherPort, PortsReport, ProcessReport, SCHEMA,
     SocketReport, StepReport, SupervisorReport, TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
@@ -22,7 +22,11 @@ pub fn empty(target: &str) -> TargetReport {
         causes: Vec::new(),
         sockets: Vec::new(),
         processes: Vec::new(),
+        ancestors: Vec::new(),
         gaps: Vec::new(),
+        notes: Vec::new(),
+        clients: None,
+        other_ports: Vec::new(),
         outcome: None,
         explain: None,
         plan: Vec::new(),
@@ -158,6 +162,8 @@ pub fn held() -> TargetReport {
             argv: None,
             explain: "ask node (4242) to end (SIGTERM)".to_owned(),
         }],
+        clients: Some(1),
+        other_ports: vec![OtherPort { pid: 4242, port: "tcp:9229".to_owned() }],
         ..empty(":3000")
     }
 }

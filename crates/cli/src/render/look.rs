@@ -1,7 +1,7 @@
 //! `proc on` for people: the answer in one sentence, then what is needed to recognise the holder,
 //! then what to do.
 
-use proc_core::diagnosis::Verdict;
+use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::report::TargetReport;
 
 use super::page::{Line, Page, Role};
@@ -61,7 +61,10 @@ fn one(page: &mut Page, target: &TargetReport, view: &View) {
     for cause in target.causes.iter().skip(also) {
         page.push(Line::new(2).text(format!("also: {}", cause.explain)));
     }
-    card::gaps(page, &target.gaps);
+    card::remarks(page, target);
+    if is_in_doubt(target) {
+        card::gaps(page, &target.gaps);
+    }
     let remedies = card::best_remedies(target, 2);
     if !remedies.is_empty() {
         page.gap();
@@ -69,6 +72,13 @@ fn one(page: &mut Page, target: &TargetReport, view: &View) {
             card::remedy(page, remedy, 2, view);
         }
     }
+}
+
+/// Whether what could not be seen may be the very answer: with every holder named, it is not.
+fn is_in_doubt(target: &TargetReport) -> bool {
+    target.sockets.iter().any(|socket| socket.hidden)
+        || target.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
+        || target.verdict.is_none()
 }
 
 /// The answer in one sentence; how many causes it used up.
@@ -132,7 +142,6 @@ mod tests {
              \x20 tcp  [::]:3000                         everybody          LISTEN       4242\n\
              \x20 tcp  127.0.0.1:9229                    this machine only  LISTEN       4242\n\
              \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000                     ESTABLISHED  4242\n\
-             \x20 12 processes of other users could not be read (try sudo)\n\
              \n\
              \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
         );
@@ -151,8 +160,6 @@ mod tests {
              \x20 tcp  [::]:3000\n\
              \x20 tcp  127.0.0.1:9229\n\
              \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000\n\
-             \x20 12 processes of other users could not\n\
-             \x20   be read (try sudo)\n\
              \n\
              \x20 proc free :3000\n\
              \x20   # stops nodemon and node; 1 open\n\
@@ -173,7 +180,6 @@ mod tests {
              \x20 tcp  [::]:3000                          everybody          LISTEN       4242\n\
              \x20 tcp  127.0.0.1:9229                     this machine only  LISTEN       4242\n\
              \x20 tcp  127.0.0.1:3000 -> 127.0.0.1:50000                     ESTABLISHED  4242\n\
-             \x20 12 processes of other users could not be read (try sudo)\n\
              \n\
              \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
         );

@@ -38,6 +38,7 @@ fn one(page: &mut Page, target: &TargetReport, view: &View) {
             put_cause(page, cause, target, view);
         }
     }
+    card::remarks(page, target);
     if !target.gaps.is_empty() {
         page.gap();
         card::gaps(page, &target.gaps);
@@ -57,14 +58,17 @@ fn chains(page: &mut Page, target: &TargetReport, pids: &[u32]) {
             continue;
         }
         told.push(&process.ancestors);
-        page.push(Line::new(2).text(chain(process, &target.processes)));
+        page.push(Line::new(2).text(chain(process, target)));
     }
 }
 
-fn chain(process: &ProcessReport, all: &[ProcessReport]) -> String {
-    let ancestors = process.ancestors.iter().rev().map(|pid| words::named(*pid, all));
-    let mut chain: Vec<String> = ancestors.collect();
-    chain.push(words::named(process.pid, all));
+fn chain(process: &ProcessReport, target: &TargetReport) -> String {
+    let known = |pid: &u32| {
+        let everybody = target.ancestors.iter().chain(&target.processes);
+        words::named(*pid, everybody)
+    };
+    let mut chain: Vec<String> = process.ancestors.iter().rev().map(known).collect();
+    chain.push(known(&process.pid));
     let session = process.session.map(|id| format!(" · session {id}")).unwrap_or_default();
     format!("{}{session}", chain.join(" → "))
 }

@@ -98,8 +98,8 @@ pub fn command(process: &ProcessReport) -> String {
 }
 
 /// `node (4242)`, or `(4242)` where nothing but the number is known.
-pub fn named(pid: u32, processes: &[ProcessReport]) -> String {
-    match processes.iter().find(|process| process.pid == pid) {
+pub fn named<'a>(pid: u32, processes: impl IntoIterator<Item = &'a ProcessReport>) -> String {
+    match processes.into_iter().find(|process| process.pid == pid) {
         Some(process) if !process.name.is_empty() => format!("{} ({pid})", process.name),
         _ => format!("({pid})"),
     }

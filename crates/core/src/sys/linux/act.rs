@@ -12,9 +12,9 @@ use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::holders;
 use super::process::ProcessReader;
 use super::sock_diag::{DestroyEvents, SockDiag};
-use super::holders;
 use crate::host::{ActError, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::socket::{HeldBy, Holder, Socket, TcpState};
@@ -62,7 +62,8 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
 
 pub(crate) fn signal(pinned: &Pinned, number: i32) -> Result<(), ActError> {
     let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
-    let signal = Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
+    let signal =
+        Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
     pidfd_send_signal(handle, signal).map_err(act_error)
 }
 
@@ -158,7 +159,6 @@ pub(crate) fn reset_time_wait(socket: &Socket) -> Result<(), ActError> {
         Err(error) => Err(act_error(error)),
     }
 }
-
 
 /// Runs a command with an end: no input, no output to the terminal, killed when the time is over.
 pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {

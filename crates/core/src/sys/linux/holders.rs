@@ -160,13 +160,16 @@ fn walk_process(
 ) {
     match open_table(proc, &Path::fds(pid)) {
         Ok(dir) => {
-            let _ = each_link(&dir, buffer, |fd, link| {
+            let read = each_link(&dir, buffer, |fd, link| {
                 if let Some(inode) = procfs::socket_inode(link)
                     && wanted.contains(inode)
                 {
                     found.add(inode, pid, HeldBy::Descriptor(fd));
                 }
             });
+            // Listing takes less than reading the links: root without CAP_SYS_PTRACE may only
+            // list.
+            found.unreadable += usize::from(read == Err(Errno::ACCESS));
         }
         Err(Errno::ACCESS | Errno::PERM) => found.unreadable += 1,
         Err(Errno::MFILE | Errno::NFILE) => found.starved = true,
@@ -344,8 +347,12 @@ fn each_link(
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let Some(fd) = number(entry.file_name()) else { continue };
-        let Ok((text, _)) = readlinkat_raw(dir, entry.file_name(), &mut link[..]) else { continue };
-        each(fd as i32, text);
+        match readlinkat_raw(dir, entry.file_name(), &mut link[..]) {
+            Ok((text, _)) => each(fd as i32, text),
+            // One refused is all refused: the right is to the process.
+            Err(Errno::ACCESS | Errno::PERM) => return Err(Errno::ACCESS),
+            Err(_) => {} // closed meanwhile
+        }
     }
     Ok(())
 }

@@ -126,10 +126,9 @@ impl Look<'_> {
         }
         match diag.dump(table, wanted, ports) {
             Ok(dump) => self.add(dump.rows, dump.unstable),
-            Err(error) => self.snapshot.note(Gap::NoSockets {
-                protocol: "tcp".into(),
-                error: error_name(error),
-            }),
+            Err(error) => self
+                .snapshot
+                .note(Gap::NoSockets { protocol: "tcp".into(), error: error_name(error) }),
         }
         if self.blind_to_bound || !kernel_lists_bound(diag) {
             self.see_bound_by_descriptor(ports);
@@ -193,10 +192,8 @@ impl Look<'_> {
             );
         }
         if !read_any {
-            self.snapshot.note(Gap::NoSockets {
-                protocol: "tcp and udp".into(),
-                error: error_name(error),
-            });
+            self.snapshot
+                .note(Gap::NoSockets { protocol: "tcp and udp".into(), error: error_name(error) });
         }
         self.snapshot.every_state = true;
         self.see_bound_by_descriptor(ports);
@@ -358,8 +355,7 @@ impl Look<'_> {
     fn see_holders(&mut self) {
         let wanted = Wanted::new(self.snapshot.sockets.iter().filter_map(|socket| socket.inode));
         for socket in &mut self.snapshot.sockets {
-            socket.holders =
-                if socket.inode.is_none() { Holders::Nobody } else { Holders::Hidden };
+            socket.holders = if socket.inode.is_none() { Holders::Nobody } else { Holders::Hidden };
         }
         if wanted.is_empty() {
             return;
