@@ -11,6 +11,7 @@ pub mod mask;
 pub mod names;
 pub mod plan;
 pub mod process;
+pub mod recording;
 pub mod remedy;
 pub mod report;
 pub mod service;
