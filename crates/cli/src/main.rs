@@ -1,1 +1,110 @@
-fn main() {}
+//! `proc`: says what holds a port, why your bind fails, and gives the port back.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod core_api;
+mod duration;
+mod exit;
+mod interrupt;
+mod output;
+mod progress;
+mod prompt;
+mod render;
+mod sanitize;
+mod signal;
+mod terminal;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use cli::{Cli, Command, Globals, Stop};
+use commands::Answer;
+use commands::act::Manner;
+use exit::Exit;
+use output::Output;
+use progress::Progress;
+use prompt::Prompt;
+use terminal::{Stream, view};
+
+fn main() -> ExitCode {
+    let mut output = Output::default();
+    let exit = match cli::parse(std::env::args_os().collect()) {
+        Ok(cli) => run(&cli, &mut output),
+        Err(stop) => explain(stop, &mut output),
+    };
+    ExitCode::from(output.finish(exit).code())
+}
+
+fn run(cli: &Cli, output: &mut Output) -> Exit {
+    let globals = &cli.globals;
+    let answer = carry_out(cli);
+    let exit = answer.exit();
+    match &answer {
+        _ if globals.quiet => {}
+        _ if globals.json => output.answer(&render::json(&answer)),
+        Answer::Failed { error, .. } => {
+            Output::note(&render::error(error, &view(globals, Stream::Stderr)));
+        }
+        Answer::Text(text) => output.answer(text),
+        _ => output.answer(&render::human(&answer, &view(globals, Stream::Stdout))),
+    }
+    exit
+}
+
+fn carry_out(cli: &Cli) -> Answer {
+    let globals = &cli.globals;
+    let manner = manner(&cli.command);
+    let silent = globals.quiet || globals.json;
+    let prompt = Prompt {
+        yes: manner.yes,
+        quiet: globals.quiet,
+        attended: std::io::stdin().is_terminal() || std::io::stderr().is_terminal(),
+    };
+    let mut progress: Option<Progress> = None;
+    let mut consent = |targets: &[_]| prompt.ask(targets, || view(globals, Stream::Stderr));
+    let mut tell = |target: &str, event: &_| {
+        if !silent {
+            progress
+                .get_or_insert_with(|| Progress::new(view(globals, Stream::Stderr), manner.several))
+                .tell(target, event);
+        }
+    };
+    let answer = commands::run(&cli.command, globals, &mut consent, &mut tell);
+    if let Some(progress) = &mut progress {
+        progress.finish();
+    }
+    answer
+}
+
+fn manner(command: &Command) -> Manner {
+    match command {
+        Command::Kill(args) => args.manner(),
+        Command::Stop(args) => args.manner(),
+        Command::Free(args) => args.manner(),
+        _ => Manner::default(),
+    }
+}
+
+fn explain(stop: Stop, output: &mut Output) -> Exit {
+    match stop {
+        Stop::Shown(text) => {
+            output.answer(&text);
+            Exit::Yes
+        }
+        Stop::Hint(text) => {
+            Output::note(&text);
+            Exit::Usage
+        }
+        Stop::Wrong { error, command, json, quiet } => {
+            if json {
+                output.answer(&render::document(&commands::failure(&command, *error)));
+            } else if !quiet {
+                let globals = Globals::default();
+                Output::note(&render::error(&error, &view(&globals, Stream::Stderr)));
+            }
+            Exit::Usage
+        }
+    }
+}

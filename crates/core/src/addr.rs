@@ -64,6 +64,7 @@ impl fmt::Display for Transport {
 
 /// Who can reach a socket bound to an address, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Exposure {
     /// Only programs on this machine: 127.0.0.0/8, `::1`, and their v4-mapped forms.

@@ -13,6 +13,7 @@ use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Every ordinary bind would succeed: the kernel said so.
@@ -27,6 +28,7 @@ pub enum Verdict {
 
 /// One reason that a port is, or looks, taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseKind {
     /// A process listens.
@@ -274,7 +276,10 @@ impl<'a> Scene<'a> {
                 None => groups.push((kind, certain, vec![index])),
             }
         }
-        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+        groups
+            .into_iter()
+            .map(|(kind, certain, sockets)| self.cause(kind, certain, sockets))
+            .collect()
     }
 
     fn belong_together(&self, kind: CauseKind, a: usize, b: usize) -> bool {
@@ -343,14 +348,14 @@ impl<'a> Scene<'a> {
         (pid == 1 || process.ppid == 1) && explain::program(process) == "systemd"
     }
 
-    /// Whether a process is in a container that the asker is not in: the first process of the
-    /// asker's own world then is not in it.
+    /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
         if explain::container_proxy(process).is_some() {
             return true;
         }
-        let world = self.snapshot.processes.get(&1).and_then(|init| init.container.as_ref());
+        let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);
+        let world = asker.and_then(|asker| asker.container.as_ref());
         process.container.is_some() && process.container.as_ref() != world
     }
 
@@ -367,8 +372,7 @@ impl<'a> Scene<'a> {
                 _ => self.direction(socket),
             };
             let same = groups.iter_mut().find(|(other, _, members)| {
-                *other == kind
-                    && self.socket(members[0]).holders.pids() == socket.holders.pids()
+                *other == kind && self.socket(members[0]).holders.pids() == socket.holders.pids()
             });
             match same {
                 Some((_, all_certain, members)) => {
@@ -378,7 +382,10 @@ impl<'a> Scene<'a> {
                 None => groups.push((kind, certain, vec![index])),
             }
         }
-        groups.into_iter().map(|(kind, certain, sockets)| self.cause(kind, certain, sockets)).collect()
+        groups
+            .into_iter()
+            .map(|(kind, certain, sockets)| self.cause(kind, certain, sockets))
+            .collect()
     }
 
     /// Whether a connection left from here or came in. The kernel does not say; the other end
@@ -517,8 +524,20 @@ impl<'a> Scene<'a> {
 
 /// Programs that hold a listener only because they inherited it.
 const NEVER_SERVERS: [&str; 14] = [
-    "sleep", "tail", "cat", "tee", "less", "more", "mpv", "gpg-agent", "ssh-agent", "esbuild",
-    "dash", "watch", "tsserver", "xclip",
+    "sleep",
+    "tail",
+    "cat",
+    "tee",
+    "less",
+    "more",
+    "mpv",
+    "gpg-agent",
+    "ssh-agent",
+    "esbuild",
+    "dash",
+    "watch",
+    "tsserver",
+    "xclip",
 ];
 
 /// The processes, those first that others descend from.

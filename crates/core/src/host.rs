@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::Transport;
-use crate::bind::Attempt;
+use crate::bind::{Attempt, BindResult};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -62,12 +62,14 @@ pub enum Woken {
 #[derive(Debug)]
 pub struct Watch {
     pub(crate) events: Option<sys::Events>,
+    /// Only these sockets' ends are news; empty for any.
+    pub(crate) cookies: Vec<u64>,
 }
 
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None }
+        Self { events: None, cookies: Vec::new() }
     }
 }
 
@@ -97,6 +99,11 @@ pub trait Host {
         false
     }
 
+    /// As [`Host::attempt`], the plain bind alone.
+    fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
+        self.attempt(transport, address).plain
+    }
+
     /// The addresses of this machine.
     fn local_addresses(&self) -> Vec<IpAddr>;
 
@@ -117,8 +124,8 @@ pub trait Host {
     /// Whether the pinned process has ended.
     fn exited(&self, pinned: &Pinned) -> bool;
 
-    /// Begins to watch for closing sockets.
-    fn watch(&self) -> Watch;
+    /// Begins to watch for the end of the sockets with these cookies, or of any if there are none.
+    fn watch(&self, cookies: &[u64]) -> Watch;
 
     /// Waits until one of the processes ends, a socket is destroyed, or the time is over. Without
     /// events it returns early now and then, as a timeout of a few milliseconds.
@@ -131,6 +138,9 @@ pub trait Host {
     /// attempt from that end makes the kernel reset it. The caller has checked that nothing
     /// listens on the port.
     fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError>;
+
+    /// Removes a file.
+    fn remove_file(&self, path: &str) -> std::io::Result<()>;
 
     /// Runs a command of an engine or service manager, for at most that long.
     fn run(&self, argv: &[String], timeout: Duration) -> Ran;

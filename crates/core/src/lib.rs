@@ -1,5 +1,6 @@
 //! What holds a port, why a bind fails, and how to give the port back.
 
+pub mod act;
 pub mod addr;
 pub mod bind;
 pub mod decode;
@@ -10,6 +11,7 @@ pub mod look;
 pub mod mask;
 pub mod names;
 pub mod plan;
+pub mod ports;
 pub mod process;
 pub mod recording;
 pub mod remedy;
@@ -18,6 +20,6 @@ pub mod service;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;
-mod sys;
+pub mod sys;
 pub mod target;
 pub mod timestamp;

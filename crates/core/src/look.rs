@@ -11,7 +11,7 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, diagnose, is_unexpl
 use crate::explain;
 use crate::host::Host;
 use crate::mask::mask_argv;
-use crate::process::Process;
+use crate::process::{Process, ProcessState};
 use crate::remedy::remedies;
 use crate::report::{
     BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
@@ -117,7 +117,9 @@ impl Census {
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
-        self.0.processes.contains_key(&pid).then_some(pid).into_iter().collect()
+        let process = self.0.processes.get(&pid);
+        let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
+        lives.then_some(pid).into_iter().collect()
     }
 
     pub(crate) fn called(&self, name: &str) -> Vec<u32> {
@@ -151,7 +153,9 @@ impl Census {
 
     fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
         let own = self.0.asker.pid;
-        let found = self.0.processes.values().filter(|process| is(process));
+        // A zombie holds nothing and cannot be ended again.
+        let living = |process: &&Process| process.state != ProcessState::Zombie;
+        let found = self.0.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
 }
@@ -200,10 +204,12 @@ pub fn port_report(
         if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
             free.push(diagnosis.endpoint.port.get());
         } else {
-            report.bind.extend(diagnosis.bind.iter().map(|attempt| BindRow {
-                predicted: host.predicts(attempt),
-                ..bind_row(attempt)
-            }));
+            report.bind.extend(
+                diagnosis.bind.iter().map(|attempt| BindRow {
+                    predicted: host.predicts(attempt),
+                    ..bind_row(attempt)
+                }),
+            );
         }
         add_diagnosis(&mut report, diagnosis, snapshot);
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
@@ -291,11 +297,8 @@ fn add_other_ports(host: &dyn Host, report: &mut TargetReport, pids: &[u32]) {
     if pids.is_empty() {
         return;
     }
-    let scope = Scope {
-        sockets: SocketScope::HeldBy(pids.to_vec()),
-        holders: true,
-        ..Scope::default()
-    };
+    let scope =
+        Scope { sockets: SocketScope::HeldBy(pids.to_vec()), holders: true, ..Scope::default() };
     let shown: BTreeSet<String> =
         report.sockets.iter().map(|socket| socket.local.clone()).collect();
     let mut others = BTreeSet::new();
@@ -431,7 +434,9 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
         match host.unix_refuses(name)? {
             true => (
                 CauseKind::StaleUnixSocket,
-                format!("{target} is a socket file that nobody serves: a connection to it is refused, and a bind fails until the file is removed"),
+                format!(
+                    "{target} is a socket file that nobody serves: a connection to it is refused, and a bind fails until the file is removed"
+                ),
             ),
             false => (
                 CauseKind::HiddenHolder,
@@ -607,7 +612,11 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
             scope.namespaces = Sweep::Cheap;
         }
     }
+    scope.holders = !settled || options.every_state;
     let mut snapshot = host.snapshot(&scope);
+    if !scope.holders && !snapshot.sockets.is_empty() {
+        snapshot = host.snapshot(&Scope { holders: true, ..scope.clone() });
+    }
     let puzzle = endpoints
         .iter()
         .zip(&attempts)
@@ -615,8 +624,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
     if puzzle && !snapshot.every_state {
         snapshot = host.snapshot(&Scope { states: States::All, ..scope });
     }
-    let not_local =
-        attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
+    let not_local = attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
     if not_local {
         snapshot.local_addresses = host.local_addresses();
     }
@@ -637,7 +645,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
 struct Prober<'a> {
     host: &'a dyn Host,
     /// Addresses found not to be bindable at all here, whatever the port.
-    unavailable: HashMap<(Transport, IpAddr), BindResult>,
+    unavailable: HashMap<IpAddr, BindResult>,
 }
 
 impl<'a> Prober<'a> {
@@ -656,7 +664,7 @@ impl<'a> Prober<'a> {
             match self.probe_wildcard(transport, endpoint.port) {
                 true => {
                     for address in addresses {
-                        let result = self.availability(transport, address);
+                        let result = self.availability(address);
                         all.push(Attempt {
                             transport,
                             address: SocketAddr::new(address, endpoint.port.get()),
@@ -665,11 +673,11 @@ impl<'a> Prober<'a> {
                         });
                     }
                 }
-                false => all.extend(
-                    addresses.iter().map(|&address| {
-                        self.host.attempt(transport, bind_address(address, endpoint))
-                    }),
-                ),
+                false => {
+                    let probe =
+                        |address| self.host.attempt(transport, bind_address(address, endpoint));
+                    all.extend(addresses.into_iter().map(probe));
+                }
             }
         }
         all
@@ -677,17 +685,21 @@ impl<'a> Prober<'a> {
 
     fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
         let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
-        self.host.attempt(transport, wildcard).plain == BindResult::Ok
+        self.host.probe(transport, wildcard) == BindResult::Ok
     }
 
     /// Whether an address can be bound at all: port 0 asks without taking any port that somebody
-    /// may want.
-    fn availability(&mut self, transport: Transport, address: IpAddr) -> BindResult {
+    /// may want. The wildcards always can once one of them was; an address is local or not for
+    /// every transport alike.
+    fn availability(&mut self, address: IpAddr) -> BindResult {
+        if address.is_unspecified() {
+            return BindResult::Ok;
+        }
         let host = self.host;
         *self
             .unavailable
-            .entry((transport, address))
-            .or_insert_with(|| host.attempt(transport, SocketAddr::new(address, 0)).plain)
+            .entry(address)
+            .or_insert_with(|| host.probe(Transport::Tcp, SocketAddr::new(address, 0)))
     }
 }
 

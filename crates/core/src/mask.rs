@@ -191,7 +191,7 @@ fn mask_segments(word: &str) -> String {
     let mut masked = String::with_capacity(word.len());
     for segment in word.split_inclusive(['?', '&', ';', ',']) {
         let (body, end) = match segment.char_indices().next_back() {
-            Some((at, last)) if matches!(last, '?' | '&' | ';' | ',') => segment.split_at(at),
+            Some((at, '?' | '&' | ';' | ',')) => segment.split_at(at),
             _ => (segment, ""),
         };
         match assignment(body) {
@@ -358,10 +358,9 @@ fn name_words(name: &str) -> Vec<String> {
     let mut lower_before = false;
     for c in name.chars() {
         let boundary = !c.is_ascii_alphanumeric();
-        if boundary || (c.is_ascii_uppercase() && lower_before) {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+        let ends = boundary || (c.is_ascii_uppercase() && lower_before);
+        if ends && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
         }
         if !boundary {
             word.push(c.to_ascii_lowercase());

@@ -91,6 +91,11 @@ pub struct Plan {
     pub wait_ms: Option<u32>,
     /// Ancestors of the victims that might start them again.
     pub restarters: Vec<u32>,
+    /// Whether something wanted is neither a listener nor UDP, so that only the table of every
+    /// state shows that it is gone.
+    pub every_state: bool,
+    /// The kernel's names of the sockets that are to close, to wait for.
+    pub cookies: Vec<u64>,
     /// Whether the port's UDP side is another's, to be left alone.
     pub tcp_only: bool,
     /// What a person should know before.
@@ -121,7 +126,12 @@ pub fn plan_port(
     if diagnosis.verdict == Verdict::Free && own.is_empty() {
         return Err(Refusal::AlreadyFree);
     }
-    let (causes, notes, tcp_only) = concerned(&own, diagnosis, snapshot);
+    let (mut causes, notes, tcp_only) = concerned(&own, diagnosis, snapshot);
+    // Where somebody has it, that this user may not bind it either is no obstacle to acting.
+    if causes.iter().any(|cause| cause.kind.is_live() && cause.kind != CauseKind::Unexplained) {
+        causes.retain(|cause| cause.kind.is_live() || is_remains_kind(cause.kind));
+        causes.retain(|cause| cause.kind != CauseKind::Unexplained);
+    }
     let mut plan = Plan { notes, tcp_only, ..Plan::default() };
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
@@ -138,11 +148,7 @@ pub fn plan_port(
                 )));
             }
             CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
-                return Err(Refusal::Denied(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
+                return Err(Refusal::Denied(explain::cause(cause, &diagnosis.endpoint, snapshot)));
             }
             CauseKind::Unexplained | CauseKind::NoPortsLeft => {
                 return Err(Refusal::Helpless(explain::cause(
@@ -198,6 +204,7 @@ pub fn plan_port(
         }
     }
     add_holders(&mut plan, &sockets, snapshot, limits)?;
+    plan.every_state = sockets.iter().any(|socket| !socket.is_server());
     if plan == (Plan { notes: plan.notes.clone(), tcp_only, ..Plan::default() }) {
         return Err(Refusal::AlreadyFree);
     }
@@ -229,6 +236,10 @@ pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Pla
     let mut plan = Plan::default();
     add_holders(&mut plan, &sockets, snapshot, limits)?;
     Ok(plan)
+}
+
+const fn is_remains_kind(kind: CauseKind) -> bool {
+    matches!(kind, CauseKind::TimeWait | CauseKind::Closing)
 }
 
 /// The causes to act on. A number that TCP and UDP share may be two strangers': where TCP is
@@ -302,12 +313,14 @@ fn add_holders(
     if !plan.levers.is_empty() {
         let levers = plan.levers.clone();
         plan.victims.retain(|victim| {
-            snapshot.ancestors(victim.id.pid).iter().all(|above| {
-                lever(above, snapshot).is_none_or(|above| !levers.contains(&above))
-            })
+            snapshot
+                .ancestors(victim.id.pid)
+                .iter()
+                .all(|above| lever(above, snapshot).is_none_or(|above| !levers.contains(&above)))
         });
     }
     plan.restarters = restarters(&plan.victims, snapshot);
+    plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
     // Those below another victim end with it, or have it for their supervisor.
     for victim in plan.victims.iter().filter(|victim| victim.topmost) {
         if let Some(supervisor) = supervisor_of(victim.id.pid, snapshot)
@@ -388,12 +401,13 @@ fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
     let pid = process.id.pid;
     let who = format!("{} (pid {pid})", explain::program(process));
     let asker = &snapshot.asker;
-    let guarded = |reason: &str| {
-        Refusal::Guarded(format!("{who} {reason}; --force does it all the same"))
-    };
+    let guarded =
+        |reason: &str| Refusal::Guarded(format!("{who} {reason}; --force does it all the same"));
     if !limits.force {
         if pid == 1 {
-            return Err(guarded("is the first process: the machine, or this container, ends with it"));
+            return Err(guarded(
+                "is the first process: the machine, or this container, ends with it",
+            ));
         }
         if process.kernel_thread {
             return Err(guarded("is a thread of the kernel"));
@@ -485,8 +499,7 @@ impl Plan {
             });
         }
         if !self.destroy.is_empty() {
-            let open =
-                self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
+            let open = self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
             let over = self.destroy.len() - open;
             if open > 0 {
                 steps.push(step(

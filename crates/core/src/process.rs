@@ -16,6 +16,7 @@ pub struct ProcessId {
 
 /// What a process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessState {
     /// On a processor or ready for one.
@@ -38,6 +39,7 @@ pub enum ProcessState {
 
 /// What runs a process from inside a box with its own name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Container {
     /// `docker`, `podman`, `containerd`, `cri-o`, `kubernetes`, `lxc`, `nspawn`.
     pub engine: String,
@@ -62,6 +64,7 @@ pub struct Supervisor {
 
 /// The kinds of [`Supervisor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SupervisorKind {
     /// A systemd system service.

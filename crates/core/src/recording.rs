@@ -92,10 +92,13 @@ impl Recording {
     /// and processes. Each port is probed once, the way looking at it does.
     pub fn take(host: &dyn Host, endpoints: &[Endpoint]) -> Self {
         let tap = Tap { host, scope: wide_scope(endpoints), attempts: RefCell::default() };
-        let snapshot = match endpoints {
+        let mut snapshot = match endpoints {
             [] => host.snapshot(&tap.scope),
             _ => tap.look(endpoints),
         };
+        if endpoints.is_empty() {
+            add(&mut snapshot, unix_sockets(host, SocketScope::AllUnix));
+        }
         let mut recording = Self {
             recording: RECORDING,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -114,16 +117,7 @@ impl Recording {
     /// Adds the unix sockets of these names (a path, or `@name`) and their holders.
     #[must_use]
     pub fn with_unix(mut self, host: &dyn Host, names: &[String]) -> Self {
-        let seen = host.snapshot(&Scope {
-            sockets: SocketScope::Unix(names.to_vec()),
-            holders: true,
-            ..Scope::default()
-        });
-        self.snapshot.sockets.extend(seen.sockets);
-        self.snapshot.processes.extend(seen.processes);
-        for gap in seen.gaps {
-            self.snapshot.note(gap);
-        }
+        add(&mut self.snapshot, unix_sockets(host, SocketScope::Unix(names.to_vec())));
         for name in names.iter().filter(|name| !name.starts_with('@')) {
             if let Some(refuses) = host.unix_refuses(name) {
                 self.unix_files.insert(name.clone(), refuses);
@@ -216,6 +210,22 @@ impl Recording {
     }
 }
 
+fn unix_sockets(host: &dyn Host, sockets: SocketScope) -> Snapshot {
+    host.snapshot(&Scope { sockets, holders: true, ..Scope::default() })
+}
+
+/// Adds the unix sockets of a further look that are not known yet.
+fn add(snapshot: &mut Snapshot, seen: Snapshot) {
+    let unix = snapshot.sockets.iter().filter(|socket| socket.protocol == Protocol::Unix);
+    let known: BTreeSet<Option<u64>> = unix.map(|socket| socket.inode).collect();
+    let new = seen.sockets.into_iter().filter(|socket| !known.contains(&socket.inode));
+    snapshot.sockets.extend(new);
+    for (pid, process) in seen.processes {
+        snapshot.processes.entry(pid).or_insert(process);
+    }
+    seen.gaps.into_iter().for_each(|gap| snapshot.note(gap));
+}
+
 fn unreadable(error: serde_json::Error) -> RecordingError {
     match error.is_eof() {
         true => RecordingError::Truncated { line: error.line(), column: error.column() },
@@ -299,7 +309,7 @@ impl Host for Tap<'_> {
         false
     }
 
-    fn watch(&self) -> Watch {
+    fn watch(&self, _cookies: &[u64]) -> Watch {
         Watch::silent()
     }
 
@@ -313,6 +323,10 @@ impl Host for Tap<'_> {
 
     fn reset_time_wait(&self, _socket: &Socket) -> Result<(), ActError> {
         Err(ActError::Unsupported)
+    }
+
+    fn remove_file(&self, _path: &str) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
@@ -400,15 +414,18 @@ impl ReplayHost {
                     && endpoints.iter().any(|e| socket.port() == Some(e.port.get()))
             }
             SocketScope::Unix(names) => names_it(names, socket),
+            SocketScope::AllUnix => socket.protocol == Protocol::Unix,
             SocketScope::HeldBy(pids) => {
                 socket.netns.is_none()
                     && socket.holders.list().iter().any(|holder| pids.contains(&holder.pid))
             }
         };
+        let bound = scope.states == States::BoundIfCheap;
         let by_state = |socket: &Socket| {
             every_state(scope)
                 || socket.protocol != Protocol::Tcp
                 || socket.state == Some(TcpState::Listen)
+                || (bound && socket.state == Some(TcpState::Bound))
         };
         let swept = |socket: &Socket| scope.namespaces != Sweep::None || socket.netns.is_none();
         let mut sockets: Vec<Socket> = recorded
@@ -429,8 +446,13 @@ impl ReplayHost {
         let holders =
             seen.sockets.iter().flat_map(|socket| socket.holders.list()).map(|holder| holder.pid);
         let inside = seen.namespaces.iter().filter_map(|namespace| namespace.pid);
+        let mut wanted: Vec<u32> =
+            holders.chain(scope.pids.iter().copied()).chain(inside).collect();
+        if !wanted.is_empty() {
+            wanted.push(seen.asker.pid);
+        }
         let mut processes = BTreeMap::new();
-        for pid in holders.chain(scope.pids.iter().copied()).chain(inside) {
+        for pid in wanted {
             let mut next = pid;
             while let (Some(process), false) = (recorded.get(&next), processes.contains_key(&next))
             {
@@ -446,8 +468,10 @@ impl ReplayHost {
 /// where they are cheap are always had.
 fn every_state(scope: &Scope) -> bool {
     match scope.sockets {
-        SocketScope::Unix(_) | SocketScope::HeldBy(_) => true,
-        _ => scope.states != States::Servers,
+        SocketScope::Unix(_) | SocketScope::AllUnix | SocketScope::HeldBy(_) => true,
+        SocketScope::None | SocketScope::Ports(_) | SocketScope::AllPorts => {
+            matches!(scope.states, States::All | States::AllIfCheap)
+        }
     }
 }
 
@@ -550,7 +574,7 @@ impl Host for ReplayHost {
         false
     }
 
-    fn watch(&self) -> Watch {
+    fn watch(&self, _cookies: &[u64]) -> Watch {
         Watch::silent()
     }
 
@@ -565,6 +589,10 @@ impl Host for ReplayHost {
 
     fn reset_time_wait(&self, _socket: &Socket) -> Result<(), ActError> {
         Err(ActError::Unsupported)
+    }
+
+    fn remove_file(&self, _path: &str) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {

@@ -14,6 +14,7 @@ pub const SCHEMA: u32 = 1;
 
 /// A whole answer, errors included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Report {
     /// [`SCHEMA`].
@@ -30,6 +31,7 @@ pub struct Report {
 
 /// Why a command could not be carried out at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ErrorReport {
     /// `usage`, `denied`, `refused`, `unsupported`, `failed`.
@@ -46,6 +48,7 @@ pub struct ErrorReport {
 
 /// The answer to one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TargetReport {
     /// The target, in its canonical form.
@@ -92,6 +95,7 @@ pub struct TargetReport {
 
 /// A port that a holder has besides the one asked about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OtherPort {
     /// The holder.
@@ -102,6 +106,7 @@ pub struct OtherPort {
 
 /// The kernel's answer for one address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BindRow {
     /// The address, without port.
@@ -121,6 +126,7 @@ pub struct BindRow {
 
 /// One cause.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CauseReport {
     /// Which.
@@ -141,6 +147,7 @@ pub struct CauseReport {
 
 /// One socket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SocketReport {
     /// Its protocol.
@@ -189,6 +196,7 @@ pub struct SocketReport {
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HolderReport {
     /// The process.
@@ -203,6 +211,7 @@ pub struct HolderReport {
 
 /// One process. Secrets in `argv` are masked unless asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProcessReport {
     /// Its number.
@@ -248,6 +257,7 @@ pub struct ProcessReport {
 
 /// Who runs a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SupervisorReport {
     /// What kind of thing.
@@ -264,6 +274,7 @@ pub struct SupervisorReport {
 
 /// Something unseen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GapReport {
     /// What, in a sentence.
@@ -274,12 +285,15 @@ pub struct GapReport {
 
 /// What an action came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The port can be bound, by a bind; a process target has ended.
     Freed,
     /// It could be bound before anything was done.
     AlreadyFree,
+    /// There is no such process or socket.
+    NotFound,
     /// Somebody still has it.
     StillHeld,
     /// It was free and its old owner's supervisor took it again.
@@ -300,6 +314,7 @@ pub enum Outcome {
 
 /// One step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepReport {
     /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`.
@@ -316,12 +331,13 @@ pub struct StepReport {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EventReport {
     /// Milliseconds since the action began.
     pub at_ms: u64,
     /// `asked`, `continued`, `forced`, `exited`, `released`, `destroyed`, `reset`, `ran`, `freed`,
-    /// `respawned`, `interrupted`, `failed`.
+    /// `respawned`, `interrupted`, `failed`. Progress alone also tells `waiting`, again and again.
     pub event: String,
     /// Which process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -332,6 +348,7 @@ pub struct EventReport {
 
 /// The answer of `proc ports`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PortsReport {
     /// [`SCHEMA`].

@@ -37,6 +37,8 @@ pub enum States {
     /// Listeners only.
     #[default]
     Servers,
+    /// Bound sockets too, where there are few sockets in all.
+    BoundIfCheap,
     /// Connections, remains and bound sockets too, where there are few.
     AllIfCheap,
     /// All, at any cost.
@@ -55,6 +57,8 @@ pub enum SocketScope {
     AllPorts,
     /// Unix sockets of this path or abstract name (`@name`).
     Unix(Vec<String>),
+    /// Every unix socket with a name.
+    AllUnix,
     /// Every socket these processes hold.
     HeldBy(Vec<u32>),
 }

@@ -9,6 +9,7 @@ use crate::addr::Transport;
 
 /// The protocol of a socket that can hold an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// TCP; an MPTCP socket has [`Socket::mptcp`] set.
@@ -63,6 +64,7 @@ impl fmt::Display for Protocol {
 /// A TCP state: those of RFC 9293 3.3.2, and the two a kernel adds around them. A socket that is
 /// not TCP has none, so the field is an `Option`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TcpState {
     /// Accepts connections.
@@ -162,6 +164,7 @@ impl fmt::Display for LocalAddress {
 
 /// How a process holds a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum HeldBy {
     /// A descriptor of the process.

@@ -737,7 +737,8 @@ mod tests {
     fn socket_counts() {
         let text = b"sockets: used 13\nTCP: inuse 1 orphan 2 tw 3 alloc 1 mem 158\n\
             UDP: inuse 4 mem 0\nUDPLITE: inuse 9\n";
-        let want = SocketCounts { tcp: 1, tcp_orphans: 2, tcp_time_wait: 3, udp: 4 };
+        let want =
+            SocketCounts { tcp: 1, tcp_allocated: 1, tcp_orphans: 2, tcp_time_wait: 3, udp: 4 };
         assert_eq!(sockstat(text), Some(want));
         assert_eq!(sockstat(b"sockets: used 13\n"), None);
         assert_eq!(sockstat(b"TCP: inuse"), None);

@@ -12,9 +12,9 @@ use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::holders;
 use super::process::ProcessReader;
 use super::sock_diag::{DestroyEvents, SockDiag};
-use super::holders;
 use crate::host::{ActError, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::socket::{HeldBy, Holder, Socket, TcpState};
@@ -62,7 +62,8 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
 
 pub(crate) fn signal(pinned: &Pinned, number: i32) -> Result<(), ActError> {
     let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
-    let signal = Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
+    let signal =
+        Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
     pidfd_send_signal(handle, signal).map_err(act_error)
 }
 
@@ -73,8 +74,8 @@ pub(crate) fn exited(pinned: &Pinned) -> bool {
     matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1))
 }
 
-pub(crate) fn watch() -> Watch {
-    Watch { events: DestroyEvents::open().ok().map(Events) }
+pub(crate) fn watch(cookies: &[u64]) -> Watch {
+    Watch { events: DestroyEvents::open().ok().map(Events), cookies: cookies.to_vec() }
 }
 
 pub(crate) fn wait(
@@ -91,6 +92,7 @@ pub(crate) fn wait(
         let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(processes.len() + 2);
         let ended = processes.iter().filter_map(|pinned| pinned.handle.as_ref());
         fds.extend(ended.map(|handle| PollFd::new(handle, PollFlags::IN)));
+        let before_events = fds.len();
         if let Some(Events(events)) = &watch.events {
             fds.push(PollFd::from_borrowed_fd(events.as_fd(), PollFlags::IN));
         }
@@ -110,10 +112,20 @@ pub(crate) fn wait(
         if fds[before_interrupt..].iter().any(|fd| !fd.revents().is_empty()) {
             return Woken::Interrupted;
         }
-        if let Some(Events(events)) = &mut watch.events {
-            events.drain();
+        let process_ended = fds[..before_events].iter().any(|fd| !fd.revents().is_empty());
+        let news = match &mut watch.events {
+            Some(Events(events)) => match events.drain() {
+                Some(ended) => {
+                    let mine = |cookie| watch.cookies.is_empty() || watch.cookies.contains(cookie);
+                    ended.iter().any(mine)
+                }
+                None => true, // some were lost: any of them may have been it
+            },
+            None => false,
+        };
+        if process_ended || news {
+            return Woken::Event;
         }
-        return Woken::Event;
     }
 }
 
@@ -147,7 +159,6 @@ pub(crate) fn reset_time_wait(socket: &Socket) -> Result<(), ActError> {
         Err(error) => Err(act_error(error)),
     }
 }
-
 
 /// Runs a command with an end: no input, no output to the terminal, killed when the time is over.
 pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {

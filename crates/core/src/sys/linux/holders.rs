@@ -155,18 +155,21 @@ fn walk_process(
     proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     found: &mut Found,
 ) {
     match open_table(proc, &Path::fds(pid)) {
         Ok(dir) => {
-            let _ = each_link(&dir, buffer, |fd, link| {
+            let read = each_link(&dir, buffer, |fd, link| {
                 if let Some(inode) = procfs::socket_inode(link)
                     && wanted.contains(inode)
                 {
                     found.add(inode, pid, HeldBy::Descriptor(fd));
                 }
             });
+            // Listing takes less than reading the links: root without CAP_SYS_PTRACE may only
+            // list.
+            found.unreadable += usize::from(read == Err(Errno::ACCESS));
         }
         Err(Errno::ACCESS | Errno::PERM) => found.unreadable += 1,
         Err(Errno::MFILE | Errno::NFILE) => found.starved = true,
@@ -215,7 +218,7 @@ fn other_threads(
     proc: BorrowedFd<'_>,
     pid: u32,
     wanted: &Wanted,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     found: &mut Found,
 ) {
     let Ok(tasks) = open_table(proc, &Path::tasks(pid)) else { return };
@@ -335,7 +338,7 @@ fn open_table(proc: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
 /// Calls back with each descriptor of an open table and what it links to.
 fn each_link(
     dir: &OwnedFd,
-    buffer: &mut Vec<MaybeUninit<u8>>,
+    buffer: &mut [MaybeUninit<u8>],
     mut each: impl FnMut(i32, &[u8]),
 ) -> Result<(), Errno> {
     // The links that matter are short; a longer one is cut and matches nothing.
@@ -344,8 +347,12 @@ fn each_link(
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let Some(fd) = number(entry.file_name()) else { continue };
-        let Ok((text, _)) = readlinkat_raw(dir, entry.file_name(), &mut link[..]) else { continue };
-        each(fd as i32, text);
+        match readlinkat_raw(dir, entry.file_name(), &mut link[..]) {
+            Ok((text, _)) => each(fd as i32, text),
+            // One refused is all refused: the right is to the process.
+            Err(Errno::ACCESS | Errno::PERM) => return Err(Errno::ACCESS),
+            Err(_) => {} // closed meanwhile
+        }
     }
     Ok(())
 }

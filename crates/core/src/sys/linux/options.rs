@@ -11,7 +11,9 @@ use rustix::net::sockopt::{
     ipv6_v6only, socket_acceptconn, socket_cookie, socket_protocol, socket_reuseaddr,
     socket_reuseport,
 };
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, getpeername, getsockname, ipproto};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, getpeername, getsockname, ipproto,
+};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use crate::socket::{HeldBy, LocalAddress, Protocol, Socket, TcpState};
@@ -60,8 +62,7 @@ pub(crate) fn bound_tcp(pid: u32, fd: i32) -> Option<Socket> {
     if local.port() == 0 || matches!(getpeername(&copy), Ok(Some(_))) {
         return None;
     }
-    let mut socket =
-        Socket::new(Protocol::Tcp, LocalAddress::Inet(local), Some(TcpState::Bound));
+    let mut socket = Socket::new(Protocol::Tcp, LocalAddress::Inet(local), Some(TcpState::Bound));
     socket.v6only = local.is_ipv6().then(|| ipv6_v6only(&copy).ok()).flatten();
     socket.reuse_addr = socket_reuseaddr(&copy).ok();
     socket.reuse_port = socket_reuseport(&copy).ok();

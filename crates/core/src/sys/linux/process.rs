@@ -152,7 +152,8 @@ impl ProcessReader {
         let pid = own_pid();
         Asker {
             ancestors: self.ancestors(pid),
-            ..asker_without_procfs(&self.users, self.confined())
+            user: self.users.name(rustix::process::geteuid().as_raw()),
+            ..asker_without_procfs(self.confined())
         }
     }
 
@@ -218,12 +219,6 @@ impl ProcessReader {
     }
 }
 
-/// The user's name by `/etc/passwd`. Reads the file at each call; a [`ProcessReader`] reads it
-/// once.
-pub fn user_name(uid: u32) -> Option<String> {
-    Users::default().name(uid)
-}
-
 /// Who is asking, and what the kernel lets it do (capabilities(7), asked with capget(2)). Without
 /// `/proc` its ancestors are unknown, the rest stands.
 ///
@@ -233,16 +228,16 @@ pub fn user_name(uid: u32) -> Option<String> {
 pub fn asker() -> Asker {
     match ProcessReader::new() {
         Ok(reader) => reader.asker(),
-        Err(_) => asker_without_procfs(&Users::default(), false),
+        Err(_) => brief_asker(),
     }
 }
 
-/// The machine's rules about ports; see [`ProcessReader::policy`].
-pub fn policy() -> Policy {
-    ProcessReader::new().map(|reader| reader.policy()).unwrap_or_default()
+/// Who is asking, without what costs time: no name, no ancestors, and no word on what it sees.
+pub fn brief_asker() -> Asker {
+    asker_without_procfs(true)
 }
 
-fn asker_without_procfs(users: &Users, confined: bool) -> Asker {
+fn asker_without_procfs(confined: bool) -> Asker {
     let uid = rustix::process::geteuid().as_raw();
     let capabilities =
         rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
@@ -250,7 +245,7 @@ fn asker_without_procfs(users: &Users, confined: bool) -> Asker {
     Asker {
         pid: own_pid(),
         uid,
-        user: users.name(uid),
+        user: None,
         may_bind_privileged: may(CapabilitySet::NET_BIND_SERVICE),
         may_destroy: may(CapabilitySet::NET_ADMIN),
         sees_all: may(CapabilitySet::SYS_PTRACE)

@@ -18,7 +18,9 @@ use super::{cgroup, options, process};
 use crate::addr::{Endpoint, Transport};
 use crate::decode::procfs;
 use crate::decode::sock_diag::{Row, Table, states};
-use crate::snapshot::{Gap, Namespace, Scope, Snapshot, SocketScope, Source, States, Sweep};
+use crate::snapshot::{
+    Gap, Namespace, Policy, Scope, Snapshot, SocketScope, Source, States, Sweep,
+};
 use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// Up to this many TCP sockets, asking for every state costs under a millisecond.
@@ -44,8 +46,12 @@ pub(super) struct Look<'a> {
 pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
     let mut snapshot = Snapshot::empty(SystemTime::now());
     let reader = ProcessReader::new().ok();
-    snapshot.asker = reader.as_ref().map_or_else(process::asker, ProcessReader::asker);
-    snapshot.policy = reader.as_ref().map(ProcessReader::policy).unwrap_or_default();
+    // Who asks and by which rules is needed to explain; a look at the table alone does without.
+    let thorough = scope.holders || !scope.pids.is_empty() || scope.all_processes;
+    (snapshot.asker, snapshot.policy) = match &reader {
+        Some(reader) if thorough => (reader.asker(), reader.policy()),
+        _ => (process::brief_asker(), Policy::default()),
+    };
     if reader.is_none() {
         snapshot.note(Gap::NoProcfs);
     }
@@ -78,6 +84,12 @@ impl Look<'_> {
             }
             SocketScope::AllPorts => self.see_tables(&ALL_TABLES, &PortSet::default()),
             SocketScope::Unix(names) => self.see_unix(|row| names_it(names, row)),
+            SocketScope::AllUnix => {
+                self.see_unix(|row| {
+                    row.socket.local != LocalAddress::Unnamed
+                        && row.socket.state != Some(TcpState::Established)
+                });
+            }
             SocketScope::HeldBy(pids) => self.see_sockets_of(&pids.clone()),
         }
     }
@@ -94,8 +106,8 @@ impl Look<'_> {
     }
 
     fn see_table(&mut self, diag: &mut SockDiag, table: Table, ports: &PortSet) {
-        let mut wanted = if table == Table::Tcp { states::LISTEN } else { u32::MAX };
-        match diag.dump(table, wanted, ports) {
+        let servers = if table == Table::Tcp { states::LISTEN } else { u32::MAX };
+        match diag.dump(table, servers, ports) {
             Ok(dump) => self.add(dump.rows, dump.unstable),
             // sock_diag itself may be there and its TCP part refused or not built in.
             Err(error) if table == Table::Tcp => {
@@ -108,24 +120,21 @@ impl Look<'_> {
         if table != Table::Tcp {
             return;
         }
-        self.snapshot.every_state = match self.scope.states {
-            States::Servers => false,
-            States::All => true,
-            States::AllIfCheap => self.table_is_small(),
+        let mut wanted = match self.scope.states {
+            States::All => states::NOT_LISTENING,
+            States::AllIfCheap if self.table_is_small() => states::NOT_LISTENING,
+            States::BoundIfCheap if self.table_is_small() => states::BOUND_INACTIVE,
+            States::Servers | States::AllIfCheap | States::BoundIfCheap => return,
         };
-        if !self.snapshot.every_state {
-            return;
-        }
-        wanted = states::NOT_LISTENING;
+        self.snapshot.every_state = wanted == states::NOT_LISTENING;
         if self.blind_to_bound {
             wanted &= !states::BOUND_INACTIVE;
         }
         match diag.dump(table, wanted, ports) {
             Ok(dump) => self.add(dump.rows, dump.unstable),
-            Err(error) => self.snapshot.note(Gap::NoSockets {
-                protocol: "tcp".into(),
-                error: error_name(error),
-            }),
+            Err(error) => self
+                .snapshot
+                .note(Gap::NoSockets { protocol: "tcp".into(), error: error_name(error) }),
         }
         if self.blind_to_bound || !kernel_lists_bound(diag) {
             self.see_bound_by_descriptor(ports);
@@ -189,10 +198,8 @@ impl Look<'_> {
             );
         }
         if !read_any {
-            self.snapshot.note(Gap::NoSockets {
-                protocol: "tcp and udp".into(),
-                error: error_name(error),
-            });
+            self.snapshot
+                .note(Gap::NoSockets { protocol: "tcp and udp".into(), error: error_name(error) });
         }
         self.snapshot.every_state = true;
         self.see_bound_by_descriptor(ports);
@@ -254,8 +261,7 @@ impl Look<'_> {
             return self.see_proc_net(&ALL_TABLES, &PortSet::default(), Errno::PERM);
         };
         for table in ALL_TABLES {
-            let wanted = if table == Table::Tcp { !0 } else { u32::MAX };
-            if let Ok(dump) = diag.dump(table, wanted, &PortSet::default()) {
+            if let Ok(dump) = diag.dump(table, u32::MAX, &PortSet::default()) {
                 let rows = dump.rows.into_iter().filter(|row| mine(&row.socket)).collect();
                 self.add(rows, dump.unstable);
             }
@@ -355,8 +361,7 @@ impl Look<'_> {
     fn see_holders(&mut self) {
         let wanted = Wanted::new(self.snapshot.sockets.iter().filter_map(|socket| socket.inode));
         for socket in &mut self.snapshot.sockets {
-            socket.holders =
-                if socket.inode.is_none() { Holders::Nobody } else { Holders::Hidden };
+            socket.holders = if socket.inode.is_none() { Holders::Nobody } else { Holders::Hidden };
         }
         if wanted.is_empty() {
             return;
@@ -441,7 +446,7 @@ impl Look<'_> {
                 let queued = unix_queues();
                 let (found, in_flight) = holders::by_other_means(proc, &pids, &wanted, &queued);
                 self.claim(&found.holders);
-                self.claim_in_flight(in_flight);
+                self.claim_in_flight(&in_flight);
             }
         }
         self.drop_ended();
@@ -456,13 +461,13 @@ impl Look<'_> {
         }
     }
 
-    fn claim_in_flight(&mut self, receivers: Vec<Holder>) {
+    fn claim_in_flight(&mut self, receivers: &[Holder]) {
         if receivers.is_empty() {
             return;
         }
         for socket in &mut self.snapshot.sockets {
             if socket.holders == Holders::Hidden {
-                socket.holders = Holders::Processes { holders: receivers.clone() };
+                socket.holders = Holders::Processes { holders: receivers.to_vec() };
             }
         }
     }
@@ -557,6 +562,8 @@ impl Look<'_> {
         if wanted.is_empty() && !self.scope.all_processes {
             return;
         }
+        // Who runs the holder cannot be told apart from who runs the asker without it.
+        wanted.push(self.snapshot.asker.pid);
         let Some(reader) = &self.reader else { return };
         if self.scope.all_processes {
             wanted = holders::pids(reader.directory()).unwrap_or_default();

@@ -48,7 +48,12 @@ impl SockDiag {
     }
 
     /// The sockets of a table in those states on those local ports.
-    pub(crate) fn dump(&mut self, table: Table, states: u32, ports: &PortSet) -> Result<Dump, Errno> {
+    pub(crate) fn dump(
+        &mut self,
+        table: Table,
+        states: u32,
+        ports: &PortSet,
+    ) -> Result<Dump, Errno> {
         let keep = |row: &Row| row.socket.port().is_none_or(|port| ports.contains(port));
         self.ask(&dump_request(table, states, ports), table.protocol(), keep)
     }

@@ -1,0 +1,527 @@
+//! What was typed: the command line, its help and its errors. Nothing here looks or acts, and
+//! what a target word means is the library's to say.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use proc_core::report::ErrorReport;
+
+use crate::commands::{check, free, kill, on, ports, record, schema, stop, why};
+use crate::sanitize;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "proc",
+    bin_name = "proc",
+    override_usage = "proc [OPTIONS] TARGET...\n       proc COMMAND [OPTIONS] [TARGET]...",
+    version,
+    about = "Says what holds a port, why your bind fails, and gives the port back",
+    disable_help_subcommand = true,
+    infer_subcommands = false,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub globals: Globals,
+}
+
+const AFTER_HELP: &str = "\
+Targets, the same for every command (`proc :3000` means `proc on :3000`):
+  :3000  tcp:3000  udp:53  127.0.0.1:3000  [::1]:3000  localhost:3000  :http  :3000-3010
+  http://localhost:3000/x  /run/app.sock  unix:@name  pid:1234  node  ./server
+  container:web  unit:nginx.service  and several, as `a b` or `a,b`
+
+Examples:
+  proc :3000              what holds port 3000
+  proc why :3000          why a bind fails, with the whole evidence
+  proc free :3000         give the port back
+  proc ports --exposed    what other machines can reach
+
+Exit codes: 0 yes, 1 no, 2 wrong command line, 3 not permitted, 4 refused or declined,
+5 not possible on this system.";
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Globals {
+    /// Answer with one JSON document on stdout, errors included
+    #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Output")]
+    pub json: bool,
+    /// Print nothing; the exit code is the answer
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output",
+        help = "When to colour: auto, always, never"
+    )]
+    pub color: ColorChoice,
+    /// Use ASCII characters only
+    #[arg(long, global = true, help_heading = "Output")]
+    pub ascii: bool,
+    /// Show passwords and tokens in command lines instead of ***
+    #[arg(long, global = true, help_heading = "Output")]
+    pub show_secrets: bool,
+    /// Answer from a file that `proc record` wrote, not from this machine
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub replay: Option<PathBuf>,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that can, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what holds a port, or what a process holds
+    On(on::Args),
+    /// Say why a bind fails: every cause, its evidence and its remedies
+    Why(why::Args),
+    /// Say whether a server could bind a port, by the exit code
+    Check(check::Args),
+    /// List every port that is listened on, who holds it and who can reach it
+    Ports(ports::Args),
+    /// End what holds a port: ask, wait, force
+    Kill(kill::Args),
+    /// Ask what holds a port to end, and wait; never force
+    Stop(stop::Args),
+    /// Give a port back by the softest means that works
+    Free(free::Args),
+    /// Write what is seen to a file, for a bug report or for --replay
+    Record(record::Args),
+    /// Print the JSON Schema of every document that --json prints
+    Schema(schema::Args),
+}
+
+impl Command {
+    /// Its name, as typed and as in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::On(_) => "on",
+            Self::Why(_) => "why",
+            Self::Check(_) => "check",
+            Self::Ports(_) => "ports",
+            Self::Kill(_) => "kill",
+            Self::Stop(_) => "stop",
+            Self::Free(_) => "free",
+            Self::Record(_) => "record",
+            Self::Schema(_) => "schema",
+        }
+    }
+}
+
+/// Every command's name.
+pub const COMMANDS: [&str; 9] =
+    ["on", "why", "check", "ports", "kill", "stop", "free", "record", "schema"];
+
+/// Why there is no command to run.
+#[derive(Debug)]
+pub enum Stop {
+    /// Text that was asked for: help or the version.
+    Shown(String),
+    /// Nothing was typed: a hint.
+    Hint(String),
+    /// The command line is wrong.
+    Wrong {
+        /// What is wrong.
+        error: Box<ErrorReport>,
+        /// The command it was typed for, or nothing.
+        command: String,
+        /// Whether the answer is to be JSON.
+        json: bool,
+        /// Whether there is to be no answer.
+        quiet: bool,
+    },
+}
+
+/// Parses the arguments, the program's name first.
+///
+/// # Errors
+/// [`Stop`], where there is no command to run.
+pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
+    if args.len() <= 1 {
+        return Err(Stop::Hint(hint()));
+    }
+    let wrong = |error: ErrorReport, args: &[OsString]| Stop::Wrong {
+        error: Box::new(error),
+        command: typed_command(args).unwrap_or_default().to_owned(),
+        json: has_flag(args, &["--json"]),
+        quiet: has_flag(args, &["--quiet", "-q"]),
+    };
+    check_utf8(&args).map_err(|error| wrong(error, &args))?;
+    if let Some(word) = first_word(&args) {
+        if is_target(word) {
+            args.insert(1, "on".into());
+        } else if !COMMANDS.contains(&word) {
+            let error = not_a_command(word);
+            return Err(wrong(error, &args));
+        }
+    }
+    let matches = Cli::command().try_get_matches_from(&args);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Stop::Shown(error.render().to_string())
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+                Stop::Hint(hint())
+            }
+            _ => wrong(sentence(&error, &args), &args),
+        }
+    })
+}
+
+fn hint() -> String {
+    "\
+usage: proc TARGET | proc COMMAND [OPTION]... [TARGET]...
+  proc :3000         what holds port 3000
+  proc why :3000     why a bind fails
+  proc free :3000    give the port back
+  proc ports         every port
+  proc --help        everything else
+"
+    .to_owned()
+}
+
+fn usage(explain: String, word: Option<&str>, suggestion: Option<String>) -> ErrorReport {
+    ErrorReport { kind: "usage".to_owned(), explain, word: word.map(str::to_owned), suggestion }
+}
+
+/// Whether a word can only be meant as a target and never as a command. A plain word such as
+/// `node` could be a misspelled command, so it needs `proc on node`.
+pub fn is_target(word: &str) -> bool {
+    word.contains([':', '/', ','])
+        || word.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '@' | '[' | '*' | '.'))
+}
+
+/// Options whose value is the next word.
+const TAKES_VALUE: [&str; 2] = ["--replay", "--color"];
+
+/// The first word that is no option and no option's value.
+fn first_word(args: &[OsString]) -> Option<&str> {
+    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        if TAKES_VALUE.contains(&word) {
+            words.next();
+        } else if !word.starts_with('-') || word == "-" {
+            return Some(word);
+        }
+    }
+    None
+}
+
+fn typed_command(args: &[OsString]) -> Option<&str> {
+    first_word(args).filter(|word| COMMANDS.contains(word))
+}
+
+fn has_flag(args: &[OsString], names: &[&str]) -> bool {
+    let options = args.iter().take_while(|word| *word != "--");
+    options.skip(1).any(|word| names.iter().any(|name| word == *name))
+}
+
+/// Refuses words that are not UTF-8, except the names of files to read or write.
+fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
+    let mut is_file = false;
+    for (position, word) in args.iter().enumerate().skip(1) {
+        let names_file = std::mem::replace(&mut is_file, is_file_option(word));
+        let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
+            || word.as_encoded_bytes().starts_with(b"--output=");
+        if word.to_str().is_none() && !names_file && !starts_file {
+            return Err(usage(
+                format!("argument {position} is not UTF-8: `{}`", lossy(word)),
+                Some(&lossy(word)),
+                None,
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_file_option(word: &OsStr) -> bool {
+    ["--replay", "--output", "-o"].iter().any(|name| word == *name)
+}
+
+/// The word with what is not UTF-8 shown as `\xNN`.
+fn lossy(word: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in word.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+fn not_a_command(word: &str) -> ErrorReport {
+    let shown = sanitize::text(word);
+    match nearest_command(word) {
+        Some(name) => usage(
+            format!("`{shown}` is not a command; did you mean `proc {name}`?"),
+            Some(word),
+            Some(format!("proc {name}")),
+        ),
+        None => usage(
+            format!("`{shown}` is not a command; for processes of that name: `proc on {shown}`"),
+            Some(word),
+            Some(format!("proc on {word}")),
+        ),
+    }
+}
+
+/// What people type for a command from other tools.
+const OTHER_WORDS: [(&str, &str); 10] = [
+    ("list", "ports"),
+    ("ls", "ports"),
+    ("ps", "ports"),
+    ("show", "on"),
+    ("who", "on"),
+    ("what", "on"),
+    ("explain", "why"),
+    ("test", "check"),
+    ("end", "stop"),
+    ("release", "free"),
+];
+
+fn nearest_command(word: &str) -> Option<&'static str> {
+    let lower = word.to_lowercase();
+    if let Some((_, name)) = OTHER_WORDS.iter().find(|(other, _)| *other == lower) {
+        return Some(name);
+    }
+    COMMANDS
+        .iter()
+        .map(|name| (distance(&lower, name), *name))
+        .filter(|(distance, name)| *distance <= if name.len() > 3 { 2 } else { 1 })
+        .filter(|(distance, name)| *distance < name.len().min(lower.chars().count()))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// How many letters to insert, delete, replace or swap with their neighbour to get from one word
+/// to the other (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best =
+                (rows[i - 1][j - 1] + change).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+/// What clap found wrong, as one sentence.
+fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
+    let command = typed_command(args);
+    let of = command.map_or_else(|| "proc".to_owned(), |name| format!("proc {name}"));
+    let arg = context(error, ContextKind::InvalidArg);
+    let value = context(error, ContextKind::InvalidValue);
+    let option = arg.as_deref().map(|arg| arg.split([' ', '=']).next().unwrap_or(arg).to_owned());
+    let suggestion = context(error, ContextKind::SuggestedArg)
+        .or_else(|| context(error, ContextKind::SuggestedValue));
+    let shown =
+        |word: &Option<String>| sanitize::text(word.as_deref().unwrap_or_default()).into_owned();
+    let explain = match error.kind() {
+        ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
+            format!("`{}` is not an option of `{of}`", shown(&option))
+        }
+        ErrorKind::UnknownArgument => {
+            format!("`{of}` takes no `{}`", shown(&arg))
+        }
+        ErrorKind::MissingRequiredArgument => {
+            format!("`{of}` needs a target; for example `{of} :3000`")
+        }
+        ErrorKind::ArgumentConflict => format!(
+            "`{}` and `{}` exclude each other",
+            shown(&option),
+            context(error, ContextKind::PriorArg).unwrap_or_else(|| "another option".to_owned())
+        ),
+        ErrorKind::InvalidValue if value.as_deref().is_none_or(str::is_empty) => {
+            format!("`{}` needs a value", shown(&option))
+        }
+        ErrorKind::InvalidValue => format!(
+            "`{}` is not a value of `{}`: {}",
+            shown(&value),
+            shown(&option),
+            context(error, ContextKind::ValidValue).unwrap_or_default()
+        ),
+        ErrorKind::ValueValidation => match std::error::Error::source(error) {
+            Some(source) if shown(&option).starts_with('-') => {
+                format!("{}: {source}", shown(&option))
+            }
+            Some(source) => source.to_string(),
+            None => format!("`{}` is not a value of `{}`", shown(&value), shown(&option)),
+        },
+        _ => first_line(error),
+    };
+    usage(explain, value.or(option).as_deref(), suggestion)
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(list) => Some(list.join(", ")),
+        ContextValue::StyledStr(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn try_parse(line: &str) -> Result<Cli, Stop> {
+        parse(std::iter::once("proc").chain(line.split_whitespace()).map(OsString::from).collect())
+    }
+
+    fn error(line: &str) -> String {
+        match try_parse(line) {
+            Err(Stop::Wrong { error, .. }) => {
+                assert_eq!(error.kind, "usage", "{line}");
+                error.explain.clone()
+            }
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_target_means_on() {
+        for line in [
+            ":3000",
+            "--json :3000",
+            "-q :3000 :3001",
+            "--color never --replay x.json 3000",
+            "tcp:3000",
+            "/run/app.sock",
+            "./server",
+            "[::1]:80",
+            "*:80",
+            "@abstract",
+            "http://localhost:1/",
+            "pid:1",
+            "node,:80",
+            "--all-namespaces :80",
+            "--pids :80",
+        ] {
+            match try_parse(line) {
+                Ok(cli) => assert_eq!(cli.command.name(), "on", "{line}"),
+                Err(stop) => panic!("{line}: {stop:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn commands_take_global_options_on_both_sides() {
+        for line in ["--json on :1", "on --json :1", "on :1 --json"] {
+            assert!(try_parse(line).unwrap().globals.json, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_command_is_guessed() {
+        for (word, name) in [
+            ("fre", "free"),
+            ("kil", "kill"),
+            ("port", "ports"),
+            ("hwy", "why"),
+            ("cehck", "check"),
+            ("ls", "ports"),
+            ("Free", "free"),
+            ("explain", "why"),
+            ("no", "on"),
+        ] {
+            assert_eq!(
+                error(&format!("{word} :3000")),
+                format!("`{word}` is not a command; did you mean `proc {name}`?")
+            );
+        }
+        assert_eq!(
+            error("node"),
+            "`node` is not a command; for processes of that name: `proc on node`"
+        );
+        assert!(error("nginx --json").contains("`proc on nginx`"));
+    }
+
+    #[test]
+    fn errors_are_one_sentence() {
+        for (line, want) in [
+            ("on", "`proc on` needs a target; for example `proc on :3000`"),
+            ("free --josn :1", "`--josn` is not an option of `proc free`"),
+            ("--josn", "`--josn` is not an option of `proc`"),
+            ("kill --grace 5 :1", "--grace: `5` has no unit; write `5s` for seconds"),
+            (
+                "kill --grace x :1",
+                "--grace: `x` is not a duration; write it like `500ms`, `5s`, `1m30s` or `2h`",
+            ),
+            (
+                "stop --signal FOO :1",
+                "--signal: `FOO` is not a signal; write it like `TERM`, `SIGINT` or `15`",
+            ),
+            ("on --color red :1", "`red` is not a value of `--color`: auto, always, never"),
+            ("on --json --quiet :1", "`--json` and `--quiet` exclude each other"),
+            ("kill --grace", "`--grace` needs a value"),
+            ("schema x", "`proc schema` takes no `x`"),
+            ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
+        ] {
+            assert_eq!(error(line), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_empty_target_is_refused() {
+        let args = ["proc", "on", ""].map(OsString::from).to_vec();
+        let Err(Stop::Wrong { error, .. }) = parse(args) else { panic!() };
+        assert_eq!(error.explain, "a target is empty; for example `:3000`");
+    }
+
+    #[test]
+    fn nothing_typed_is_a_hint() {
+        assert!(matches!(try_parse(""), Err(Stop::Hint(_))));
+        assert!(matches!(try_parse("--json"), Err(Stop::Hint(_))));
+    }
+}

@@ -1,0 +1,65 @@
+//! What `kill`, `stop` and `free` share: their arguments and the flow from a request to an answer.
+
+use std::time::Duration;
+
+use proc_core::report::ErrorReport;
+
+use super::Answer;
+use crate::cli::Globals;
+use crate::core_api::{ActRequest, Ask, Core, Tell};
+
+/// How to act.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ActArgs {
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Lift the guard rails: PID 1, own ancestors, sshd and the like
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// How the person is to be dealt with while acting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Consent was given on the command line.
+    pub yes: bool,
+    /// There is more than one target, so that each has to be named.
+    pub several: bool,
+}
+
+/// Acts.
+///
+/// # Errors
+/// As [`Core::act`]; and a recording cannot be acted on.
+pub fn run(
+    mut request: ActRequest,
+    globals: &Globals,
+    core: &mut dyn Core,
+    consent: &mut Ask<'_>,
+    progress: &mut Tell<'_>,
+) -> Result<Answer, ErrorReport> {
+    if globals.replay.is_some() && !request.dry_run {
+        return Err(ErrorReport {
+            kind: "usage".to_owned(),
+            explain: "a recording cannot be acted on; with --replay only --dry-run is possible"
+                .to_owned(),
+            word: Some("--replay".to_owned()),
+            suggestion: Some("--dry-run".to_owned()),
+        });
+    }
+    request.show_secrets = globals.show_secrets;
+    let verb = request.verb;
+    Ok(Answer::acted(verb, core.act(&request, consent, progress)?))
+}
+
+/// How long to wait before forcing, unless told otherwise.
+pub const GRACE: &str = "5s";
+
+/// The parser of durations, as clap wants it.
+pub fn duration(word: &str) -> Result<Duration, String> {
+    crate::duration::parse(word)
+}

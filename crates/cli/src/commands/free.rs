@@ -1,0 +1,50 @@
+//! `proc free`: gives a port back by the softest means that works.
+
+use std::time::Duration;
+
+use super::Targets;
+use super::act::{ActArgs, GRACE, Manner, duration};
+use crate::core_api::{ActRequest, Verb};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc free :3000                    stop what holds it, clear what is left, prove it by a bind
+  proc free -y :3000 && npm start
+  proc free --timeout 2m :5000       wait longer for closed connections to pass
+  proc free --dry-run :3000          only say what would be done")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: ActArgs,
+    /// How long to wait before forcing
+    #[arg(long, value_name = "TIME", default_value = GRACE, value_parser = duration)]
+    grace: Duration,
+    /// How long the whole may take; closed connections pass within a minute
+    #[arg(long, value_name = "TIME", default_value = "1m15s", value_parser = duration)]
+    timeout: Duration,
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        Manner { yes: self.act.yes, several: self.targets.several() }
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        ActRequest {
+            verb: Verb::Free,
+            targets: self.targets.targets.clone(),
+            dry_run: self.act.dry_run,
+            force: self.act.force,
+            now: false,
+            signal: None,
+            grace: self.grace,
+            timeout: self.timeout,
+            show_secrets: false,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `proc kill`: asks the holders to end, waits, forces.
+
+use std::time::Duration;
+
+use super::Targets;
+use super::act::{ActArgs, GRACE, Manner, duration};
+use crate::core_api::{ActRequest, Verb};
+use crate::signal::{self, Signal};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc kill :3000             ask what holds port 3000 to end, force it after 5 s
+  proc kill -9 :3000          force it at once
+  proc kill -y --grace 30s node
+  proc kill --dry-run :3000   only say what would be done")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: ActArgs,
+    /// Force at once, without asking the processes first
+    #[arg(long, short = '9', conflicts_with_all = ["grace", "signal"])]
+    now: bool,
+    /// How long to wait before forcing
+    #[arg(long, value_name = "TIME", default_value = GRACE, value_parser = duration)]
+    grace: Duration,
+    /// The signal that asks, by name or number [default: TERM]
+    #[arg(long, value_name = "SIGNAL", value_parser = signal::parse)]
+    signal: Option<Signal>,
+    /// How long the whole may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    timeout: Duration,
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        Manner { yes: self.act.yes, several: self.targets.several() }
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        ActRequest {
+            verb: Verb::Kill,
+            targets: self.targets.targets.clone(),
+            dry_run: self.act.dry_run,
+            force: self.act.force,
+            now: self.now,
+            signal: self.signal,
+            grace: if self.now { Duration::ZERO } else { self.grace },
+            timeout: self.timeout,
+            show_secrets: false,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `proc ports`: every port that is listened on, and which of them to show.
+
+use proc_core::addr::Exposure;
+use proc_core::report::{ErrorReport, PortsReport, SocketReport};
+use proc_core::socket::Protocol;
+
+use super::{Answer, target_word};
+use crate::cli::Globals;
+use crate::core_api::{Core, LookOptions, PortsOptions};
+
+/// Its arguments.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc ports                  every port, who holds it and who can reach it
+  proc ports --exposed        those that other machines can reach
+  proc ports --tcp :3000-4000
+  proc ports node             those of the processes named node")]
+pub struct Args {
+    /// Only these ports or processes
+    #[arg(value_name = "TARGET", value_parser = target_word)]
+    targets: Vec<String>,
+    /// Only those that other machines can reach
+    #[arg(long)]
+    exposed: bool,
+    /// Only those that this machine alone can reach
+    #[arg(long)]
+    local: bool,
+    /// Only those on addresses of a local network
+    #[arg(long)]
+    lan: bool,
+    /// Only TCP
+    #[arg(long)]
+    tcp: bool,
+    /// Only UDP
+    #[arg(long)]
+    udp: bool,
+    /// Unix sockets too, or alone without --tcp and --udp
+    #[arg(long)]
+    unix: bool,
+    /// Look into every network namespace, such as those of containers
+    #[arg(long)]
+    all_namespaces: bool,
+    /// Print PIDs alone, one a line
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    pids: bool,
+}
+
+/// Lists.
+///
+/// # Errors
+/// As [`Core::ports`].
+pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
+    let look = LookOptions {
+        every_state: false,
+        all_namespaces: args.all_namespaces,
+        show_secrets: globals.show_secrets,
+        ancestors: false,
+    };
+    let report = core.ports(&args.targets, PortsOptions { unix: args.unix, look })?;
+    Ok(Answer::Listed { report: args.filter(report), pids: args.pids })
+}
+
+impl Args {
+    /// The report with only the sockets asked for, and only their holders.
+    fn filter(&self, mut report: PortsReport) -> PortsReport {
+        report.sockets.retain(|socket| self.wants_protocol(socket) && self.wants_reach(socket));
+        let held = |pid: u32| {
+            report.sockets.iter().any(|s| s.holders.iter().any(|holder| holder.pid == pid))
+        };
+        report.processes.retain(|process| held(process.pid));
+        report.ok = report.error.is_none() && !report.sockets.is_empty();
+        report
+    }
+
+    const fn wants_protocol(&self, socket: &SocketReport) -> bool {
+        if !(self.tcp || self.udp || self.unix) {
+            return !matches!(socket.protocol, Protocol::Unix);
+        }
+        match socket.protocol {
+            Protocol::Tcp => self.tcp,
+            Protocol::Udp | Protocol::UdpLite => self.udp,
+            Protocol::Unix => self.unix,
+            Protocol::Raw => false,
+        }
+    }
+
+    const fn wants_reach(&self, socket: &SocketReport) -> bool {
+        if !(self.exposed || self.local || self.lan) {
+            return true;
+        }
+        match socket.exposure {
+            Some(Exposure::Loopback) => self.local,
+            Some(Exposure::Lan) => self.exposed || self.lan,
+            Some(Exposure::Any) => self.exposed,
+            // A unix socket is reached on this machine alone.
+            None => self.local && matches!(socket.protocol, Protocol::Unix),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    fn shown(args: &Args) -> Vec<String> {
+        args.filter(fixture::ports()).sockets.into_iter().map(|socket| socket.local).collect()
+    }
+
+    #[test]
+    fn filters_by_reach_and_protocol() {
+        let all = ["127.0.0.1:3000", "192.168.1.5:3000", "0.0.0.0:80", "[::]:53", "/run/app.sock"];
+        assert_eq!(shown(&Args::default()), all[..4]);
+        assert_eq!(shown(&Args { exposed: true, ..Args::default() }), all[1..4]);
+        assert_eq!(shown(&Args { lan: true, ..Args::default() }), all[1..2]);
+        assert_eq!(shown(&Args { local: true, ..Args::default() }), all[..1]);
+        assert_eq!(shown(&Args { udp: true, ..Args::default() }), all[3..4]);
+        assert_eq!(shown(&Args { tcp: true, ..Args::default() }), all[..3]);
+        assert_eq!(shown(&Args { unix: true, ..Args::default() }), all[4..]);
+        let nothing = Args { udp: true, local: true, ..Args::default() };
+        let report = nothing.filter(fixture::ports());
+        assert!(!report.ok && report.processes.is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! `proc record`: writes down what is seen, for `--replay` and for bug reports.
+
+use std::path::PathBuf;
+
+use proc_core::report::ErrorReport;
+
+use super::{Answer, target_word};
+use crate::cli::Globals;
+use crate::core_api::{Core, LookOptions};
+use crate::output;
+
+/// Its arguments.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc record :3000 -o port.json       what there is to see about port 3000
+  proc why :3000 --replay port.json    the same answer, on any machine
+  proc record > machine.json           everything")]
+pub struct Args {
+    /// What to look at; everything where nothing is named
+    #[arg(value_name = "TARGET", value_parser = target_word)]
+    targets: Vec<String>,
+    /// The file to write instead of stdout
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Look into every network namespace, such as those of containers
+    #[arg(long)]
+    all_namespaces: bool,
+}
+
+/// Records.
+///
+/// # Errors
+/// As [`Core::record`], and a file that cannot be written.
+pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
+    let look = LookOptions {
+        every_state: true,
+        all_namespaces: args.all_namespaces,
+        show_secrets: globals.show_secrets,
+        ancestors: false,
+    };
+    let text = core.record(&args.targets, look)?;
+    let Some(path) = &args.output else { return Ok(Answer::Text(text)) };
+    std::fs::write(path, text).map_err(|error| ErrorReport {
+        kind: "failed".to_owned(),
+        explain: format!("cannot write {}: {}", path.display(), output::reason(&error)),
+        word: None,
+        suggestion: None,
+    })?;
+    Ok(Answer::Text(String::new()))
+}

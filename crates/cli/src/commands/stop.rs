@@ -1,0 +1,58 @@
+//! `proc stop`: asks the holders to end and waits; it never forces.
+
+use std::time::Duration;
+
+use super::Targets;
+use super::act::{ActArgs, Manner, duration};
+use crate::core_api::{ActRequest, Verb};
+use crate::signal::{self, Signal};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc stop :3000                 ask what holds port 3000 to end, and wait
+  proc stop --signal INT pid:1234
+  proc stop -y --timeout 2m unit:web.service")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: ActArgs,
+    /// The signal that asks, by name or number [default: TERM]
+    #[arg(long, value_name = "SIGNAL", value_parser = gentle)]
+    signal: Option<Signal>,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    timeout: Duration,
+}
+
+fn gentle(word: &str) -> Result<Signal, String> {
+    let signal = signal::parse(word)?;
+    if signal::parse("KILL") == Ok(signal) {
+        return Err("`stop` never forces; to force: `proc kill --now`".to_owned());
+    }
+    Ok(signal)
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        Manner { yes: self.act.yes, several: self.targets.several() }
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        ActRequest {
+            verb: Verb::Stop,
+            targets: self.targets.targets.clone(),
+            dry_run: self.act.dry_run,
+            force: self.act.force,
+            now: false,
+            signal: self.signal,
+            grace: self.timeout,
+            timeout: self.timeout,
+            show_secrets: false,
+        }
+    }
+}

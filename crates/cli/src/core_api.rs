@@ -1,0 +1,276 @@
+//! What the program asks of the library, as one thin trait: looking, listing, acting, recording.
+//! Commands know only this, so that tests can answer from a script.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proc_core::addr::{AddressScope, Endpoint, Transport};
+use proc_core::host::{Host, LiveHost};
+use proc_core::names::MachineNames;
+use proc_core::plan::Limits;
+use proc_core::ports::PortsFilter;
+use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::target::{Target, parse_list_with};
+use proc_core::{act, look, ports};
+
+use crate::interrupt;
+use crate::signal::Signal;
+
+pub use proc_core::act::Consent;
+pub use proc_core::plan::Verb;
+
+/// How to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookOptions {
+    /// Show sockets in every state and not only those that matter.
+    pub every_state: bool,
+    /// Look into every network namespace that can be entered.
+    pub all_namespaces: bool,
+    /// Leave secrets in arguments as they are.
+    pub show_secrets: bool,
+    /// Tell of the holders' ancestors.
+    pub ancestors: bool,
+}
+
+/// What a bind would look like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The one address to try instead of the ordinary four.
+    pub address: Option<String>,
+    /// Ask for UDP and not for TCP, where the target leaves it open.
+    pub udp: bool,
+}
+
+/// Which sockets to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PortsOptions {
+    /// Unix sockets as well.
+    pub unix: bool,
+    /// How to look.
+    pub look: LookOptions,
+}
+
+/// An action as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActRequest {
+    /// What to do.
+    pub verb: Verb,
+    /// To what: target words as typed.
+    pub targets: Vec<String>,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Lift the guard rails.
+    pub force: bool,
+    /// Force at once.
+    pub now: bool,
+    /// The signal that asks; SIGTERM where none is given.
+    pub signal: Option<Signal>,
+    /// How long to wait before forcing.
+    pub grace: Duration,
+    /// How long the whole may take.
+    pub timeout: Duration,
+    /// Leave secrets in arguments as they are.
+    pub show_secrets: bool,
+}
+
+/// The answers to looking.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// One report for each port or other thing, in the order asked.
+    pub targets: Vec<TargetReport>,
+    /// How many reports each typed target got: more than one for a range. May be left empty
+    /// where each has one.
+    pub counts: Vec<usize>,
+}
+
+/// Asked once, before anything is done, with the reports' plans filled in.
+pub type Ask<'a> = dyn FnMut(&[TargetReport]) -> Consent + 'a;
+
+/// Told of what happens to a target, as it happens.
+pub type Tell<'a> = dyn FnMut(&str, &EventReport) + 'a;
+
+/// The library, as the commands use it.
+pub trait Core {
+    /// Answers `on` and `why`.
+    ///
+    /// # Errors
+    /// A target that is none, or a system that cannot look.
+    fn look(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport>;
+
+    /// Answers `check`: reports whose `bind` holds only the rows that were asked about.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn check(&mut self, targets: &[String], options: &CheckOptions) -> Result<Looked, ErrorReport>;
+
+    /// Lists sockets: of the targets, or all where there are none.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn ports(
+        &mut self,
+        targets: &[String],
+        options: PortsOptions,
+    ) -> Result<PortsReport, ErrorReport>;
+
+    /// Acts, after consent.
+    ///
+    /// # Errors
+    /// As [`Core::look`]; what an action came to is in the reports.
+    fn act(
+        &mut self,
+        request: &ActRequest,
+        consent: &mut Ask<'_>,
+        progress: &mut Tell<'_>,
+    ) -> Result<Vec<TargetReport>, ErrorReport>;
+
+    /// What was seen, as the text of a file that [`connect`] reads back.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn record(&mut self, targets: &[String], options: LookOptions) -> Result<String, ErrorReport>;
+}
+
+/// The library on this machine, or on a recording of one.
+///
+/// # Errors
+/// A recording that cannot be read, or a system that is not supported.
+pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
+    match replay {
+        Some(path) => Err(failed("unsupported", format!("{} cannot be replayed", path.display()))),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+    }
+}
+
+/// The signal that asks, unless another is named.
+const SIGTERM: i32 = 15;
+
+/// The library, asking one host.
+struct Library {
+    host: Box<dyn Host>,
+}
+
+impl Core for Library {
+    fn look(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport> {
+        let targets = parse(targets)?;
+        let reports = look::look(&*self.host, &targets, &options.into());
+        Ok(Looked { targets: reports, counts: Vec::new() })
+    }
+
+    fn check(&mut self, targets: &[String], options: &CheckOptions) -> Result<Looked, ErrorReport> {
+        let transport = if options.udp { Transport::Udp } else { Transport::Tcp };
+        let mut asked = Vec::new();
+        for target in parse(targets)? {
+            let endpoints = target.endpoints();
+            if endpoints.is_empty() {
+                return Err(ErrorReport {
+                    word: Some(target.to_string()),
+                    ..failed("usage", format!("check takes ports, and `{target}` is none"))
+                });
+            }
+            for endpoint in endpoints {
+                asked.push(Endpoint {
+                    transport: endpoint.transport.or(Some(transport)),
+                    address: address(options.address.as_deref(), endpoint.address)?,
+                    ..endpoint
+                });
+            }
+        }
+        let targets: Vec<Target> = asked.into_iter().map(Target::Port).collect();
+        let reports = look::look(&*self.host, &targets, &look::LookOptions::default());
+        Ok(Looked { targets: reports, counts: Vec::new() })
+    }
+
+    fn ports(
+        &mut self,
+        targets: &[String],
+        options: PortsOptions,
+    ) -> Result<PortsReport, ErrorReport> {
+        let targets = match targets.is_empty() {
+            true => Vec::new(),
+            false => parse(targets)?,
+        };
+        let filter = PortsFilter { targets, unix: options.unix };
+        Ok(ports::ports(&*self.host, &filter, &options.look.into()))
+    }
+
+    fn act(
+        &mut self,
+        request: &ActRequest,
+        consent: &mut Ask<'_>,
+        progress: &mut Tell<'_>,
+    ) -> Result<Vec<TargetReport>, ErrorReport> {
+        let targets = parse(&request.targets)?;
+        let limits = Limits {
+            verb: request.verb,
+            force: request.force,
+            now: request.now,
+            signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
+            grace: request.grace,
+            timeout: request.timeout,
+        };
+        let request = act::ActRequest {
+            limits,
+            dry_run: request.dry_run,
+            show_secrets: request.show_secrets,
+        };
+        // SIGINT ends a wait and not the program, so that what was done can be said.
+        if let Some(interrupt) = interrupt::descriptor() {
+            self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
+        }
+        Ok(act::act(&*self.host, &targets, &request, consent, progress))
+    }
+
+    fn record(&mut self, _: &[String], _: LookOptions) -> Result<String, ErrorReport> {
+        Err(failed("unsupported", "recording is not there yet".to_owned()))
+    }
+}
+
+impl From<LookOptions> for look::LookOptions {
+    fn from(options: LookOptions) -> Self {
+        Self {
+            every_state: options.every_state,
+            all_namespaces: options.all_namespaces,
+            show_secrets: options.show_secrets,
+            ancestors: options.ancestors,
+            ..Self::default()
+        }
+    }
+}
+
+fn parse(words: &[String]) -> Result<Vec<Target>, ErrorReport> {
+    let list = parse_list_with(words.iter().map(String::as_str), &MachineNames::default());
+    match list {
+        Ok(list) => Ok(list.into_iter().map(|(_, target)| target).collect()),
+        Err(error) => Err(ErrorReport {
+            kind: "usage".to_owned(),
+            explain: error.to_string(),
+            word: Some(error.word.clone()),
+            suggestion: error.meant.clone(),
+        }),
+    }
+}
+
+/// The address of `check --address`, or the one of the target.
+fn address(word: Option<&str>, own: AddressScope) -> Result<AddressScope, ErrorReport> {
+    match word {
+        None => Ok(own),
+        Some("*") => Ok(AddressScope::Every),
+        Some("localhost") => Ok(AddressScope::Localhost),
+        // The target parser knows scope ids and interface names.
+        Some(word) => {
+            let target = match word.contains(':') {
+                true => format!("[{word}]:1"),
+                false => format!("{word}:1"),
+            };
+            match parse(&[target])?.first().map(Target::endpoints).as_deref() {
+                Some([endpoint]) => Ok(endpoint.address),
+                _ => Err(failed("usage", format!("`{word}` is not an address"))),
+            }
+        }
+    }
+}
+
+fn failed(kind: &str, explain: String) -> ErrorReport {
+    ErrorReport { kind: kind.to_owned(), explain, word: None, suggestion: None }
+}

@@ -1,0 +1,245 @@
+//! The exit codes, the same for every command, and the one place where answers become codes.
+
+use proc_core::diagnosis::Verdict;
+use proc_core::report::{ErrorReport, Outcome, PortsReport, TargetReport};
+
+/// What the exit code says. Of several targets the worst counts, and worst means the largest
+/// number: a script that looks for "refused" or "not permitted" is not to be told "no" instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`).
+    Yes = 0,
+    /// 1: nothing there, not bindable, still held, timed out, or the answer cannot be written.
+    No = 1,
+    /// 2: the command line is wrong.
+    Usage = 2,
+    /// 3: not permitted.
+    Denied = 3,
+    /// 4: a guard rail, no consent given, or answered "n".
+    Refused = 4,
+    /// 5: this system cannot do it.
+    Unsupported = 5,
+}
+
+/// Which question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// `on`, `why`: is anything there?
+    Held,
+    /// `check`: would a bind succeed, with SO_REUSEADDR or without?
+    Bindable {
+        /// Whether the server sets it.
+        reuse_addr: bool,
+    },
+    /// `kill`, `stop`: have they ended?
+    Ended,
+    /// `free`: is the port free?
+    Freed,
+}
+
+impl Exit {
+    /// The number for the system.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+/// The code of an error that stopped the whole command.
+pub fn of_error(error: &ErrorReport) -> Exit {
+    match error.kind.as_str() {
+        "usage" => Exit::Usage,
+        "denied" => Exit::Denied,
+        "refused" => Exit::Refused,
+        "unsupported" => Exit::Unsupported,
+        _ => Exit::No,
+    }
+}
+
+/// The code of `ports`: whether it lists anything.
+pub fn of_ports(report: &PortsReport) -> Exit {
+    match &report.error {
+        Some(error) => of_error(error),
+        None if report.sockets.is_empty() => Exit::No,
+        None => Exit::Yes,
+    }
+}
+
+/// The code of several targets. `counts` says how many reports each typed target got, in order:
+/// a range is one question, and for [`Question::Held`] one held port answers it with yes. Where
+/// `counts` does not cover the reports, each of the rest is a question of its own.
+pub fn of_targets(question: Question, reports: &[TargetReport], counts: &[usize]) -> Exit {
+    groups(reports, counts)
+        .into_iter()
+        .map(|group| {
+            let codes = group.iter().map(|report| of_target(question, report));
+            match question {
+                Question::Held => codes.min(),
+                Question::Bindable { .. } | Question::Ended | Question::Freed => codes.max(),
+            }
+            .unwrap_or(Exit::No)
+        })
+        .max()
+        .unwrap_or(Exit::No)
+}
+
+/// The reports, one slice for each typed target.
+pub fn groups<'a>(reports: &'a [TargetReport], counts: &[usize]) -> Vec<&'a [TargetReport]> {
+    let mut rest = reports;
+    let mut groups = Vec::with_capacity(reports.len());
+    for &count in counts {
+        let (group, after) = rest.split_at(count.min(rest.len()));
+        groups.push(group);
+        rest = after;
+    }
+    groups.extend(rest.chunks(1));
+    groups
+}
+
+/// The code of one target.
+pub fn of_target(question: Question, report: &TargetReport) -> Exit {
+    match question {
+        Question::Held => held(report),
+        Question::Bindable { reuse_addr } => {
+            if bindable(report, reuse_addr) {
+                Exit::Yes
+            } else {
+                Exit::No
+            }
+        }
+        Question::Ended | Question::Freed => done(report),
+    }
+}
+
+/// A lingering port is there: something keeps a plain bind from it. A denied one that nothing
+/// keeps is "not permitted".
+fn held(report: &TargetReport) -> Exit {
+    let live = report.causes.iter().any(|cause| cause.kind.is_live());
+    match report.verdict {
+        Some(Verdict::Held | Verdict::Lingering) => Exit::Yes,
+        Some(Verdict::Denied) if live => Exit::Yes,
+        Some(Verdict::Denied) => Exit::Denied,
+        Some(Verdict::Free) => Exit::No,
+        None if report.processes.is_empty() && report.sockets.is_empty() => Exit::No,
+        None => Exit::Yes,
+    }
+}
+
+/// Whether the kernel would let a server bind everywhere it was asked about.
+pub fn bindable(report: &TargetReport, reuse_addr: bool) -> bool {
+    if report.bind.is_empty() {
+        return report.verdict == Some(Verdict::Free);
+    }
+    report.bind.iter().all(|row| {
+        let answer = if reuse_addr { &row.reuse_addr } else { &row.plain };
+        answer == "ok"
+    })
+}
+
+fn done(report: &TargetReport) -> Exit {
+    match report.outcome {
+        Some(Outcome::Freed | Outcome::Planned) => Exit::Yes,
+        // A free port is what was wanted; a process that is not there was probably misspelled.
+        Some(Outcome::AlreadyFree) => Exit::Yes,
+        Some(
+            Outcome::StillHeld
+            | Outcome::Respawned
+            | Outcome::TakenByAnother
+            | Outcome::Lingering
+            | Outcome::NotFound,
+        )
+        | None => Exit::No,
+        Some(Outcome::Denied) => Exit::Denied,
+        Some(Outcome::Refused | Outcome::Declined) => Exit::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    fn with(verdict: Option<Verdict>, outcome: Option<Outcome>) -> TargetReport {
+        TargetReport { verdict, outcome, ..fixture::empty(":1") }
+    }
+
+    #[test]
+    fn verdicts_of_looking() {
+        for (verdict, want) in [
+            (Some(Verdict::Held), Exit::Yes),
+            (Some(Verdict::Lingering), Exit::Yes),
+            (Some(Verdict::Free), Exit::No),
+            (Some(Verdict::Denied), Exit::Denied),
+            (None, Exit::No),
+        ] {
+            assert_eq!(of_target(Question::Held, &with(verdict, None)), want, "{verdict:?}");
+        }
+        let mut process = fixture::held();
+        process.verdict = None;
+        assert_eq!(of_target(Question::Held, &process), Exit::Yes);
+        process.verdict = Some(Verdict::Denied);
+        assert_eq!(of_target(Question::Held, &process), Exit::Yes);
+    }
+
+    #[test]
+    fn outcomes_of_acting() {
+        let port = Some(Verdict::Free);
+        for (question, verdict, outcome, want) in [
+            (Question::Freed, port, Outcome::Freed, 0),
+            (Question::Freed, port, Outcome::AlreadyFree, 0),
+            (Question::Ended, port, Outcome::AlreadyFree, 0),
+            (Question::Ended, None, Outcome::NotFound, 1),
+            (Question::Freed, port, Outcome::Planned, 0),
+            (Question::Freed, port, Outcome::StillHeld, 1),
+            (Question::Freed, port, Outcome::Respawned, 1),
+            (Question::Freed, port, Outcome::TakenByAnother, 1),
+            (Question::Freed, port, Outcome::Lingering, 1),
+            (Question::Freed, port, Outcome::Denied, 3),
+            (Question::Freed, port, Outcome::Refused, 4),
+            (Question::Freed, port, Outcome::Declined, 4),
+        ] {
+            let exit = of_target(question, &with(verdict, Some(outcome)));
+            assert_eq!(exit.code(), want, "{question:?} {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn check_reads_the_column_asked_for() {
+        let lingering = fixture::lingering();
+        assert_eq!(of_target(Question::Bindable { reuse_addr: false }, &lingering), Exit::No);
+        assert_eq!(of_target(Question::Bindable { reuse_addr: true }, &lingering), Exit::Yes);
+        let unknown = with(Some(Verdict::Held), None);
+        assert_eq!(of_target(Question::Bindable { reuse_addr: true }, &unknown), Exit::No);
+    }
+
+    #[test]
+    fn the_worst_of_several_counts_and_a_range_is_one() {
+        let held = with(Some(Verdict::Held), None);
+        let free = with(Some(Verdict::Free), None);
+        let three = [free.clone(), held.clone(), free];
+        assert_eq!(of_targets(Question::Held, &three, &[]), Exit::No);
+        assert_eq!(of_targets(Question::Held, &three, &[3]), Exit::Yes);
+        assert_eq!(of_targets(Question::Held, &three, &[2, 1]), Exit::No);
+        assert_eq!(of_targets(Question::Held, &[], &[]), Exit::No);
+        let acts = [
+            with(None, Some(Outcome::Refused)),
+            with(None, Some(Outcome::StillHeld)),
+            with(None, Some(Outcome::Freed)),
+        ];
+        assert_eq!(of_targets(Question::Freed, &acts, &[3]), Exit::Refused);
+    }
+
+    #[test]
+    fn errors_of_the_whole_command() {
+        for (kind, want) in
+            [("usage", 2), ("denied", 3), ("refused", 4), ("unsupported", 5), ("failed", 1)]
+        {
+            let error = ErrorReport {
+                kind: kind.to_owned(),
+                explain: String::new(),
+                word: None,
+                suggestion: None,
+            };
+            assert_eq!(of_error(&error).code(), want);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Ctrl-C while acting: a descriptor that becomes readable, in place of a sudden death that would
+//! leave nobody to say what was done.
+
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+
+/// Takes over SIGINT, SIGTERM and SIGHUP. `None` where that fails: they then end the program.
+#[cfg(unix)]
+pub fn descriptor() -> Option<OwnedFd> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let (reader, writer) = UnixStream::pair().ok()?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::low_level::pipe::register(signal, writer.try_clone().ok()?).ok()?;
+    }
+    Some(reader.into())
+}

@@ -1,0 +1,81 @@
+//! The only writer: the answer goes to stdout, buffered and written at once; everything else goes
+//! to stderr. A reader that went away is no failure; a full disk is.
+
+use std::io::{self, Write};
+
+use crate::exit::Exit;
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub struct Output {
+    answer: String,
+}
+
+impl Output {
+    /// Adds to the answer.
+    pub fn answer(&mut self, text: &str) {
+        self.answer.push_str(text);
+    }
+
+    /// Says something beside the answer, at once. That stderr cannot be written is nobody's
+    /// business: there is nowhere left to say it.
+    pub fn note(text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes());
+        let _ = stderr.flush();
+    }
+
+    /// Writes the answer. The exit code is the answer's own; if the answer cannot be written for
+    /// another reason than a closed pipe, that is said and an exit code of 0 becomes 1, since
+    /// nobody got the "yes".
+    pub fn finish(self, exit: Exit) -> Exit {
+        match write_all(&mut io::stdout().lock(), &self.answer) {
+            Ok(()) => exit,
+            Err(error) => {
+                Self::note(&format!("proc: cannot write the answer: {}\n", reason(&error)));
+                exit.max(Exit::No)
+            }
+        }
+    }
+}
+
+fn write_all(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
+}
+
+/// The error without the number that Rust adds.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let cut = text.find(" (os error").unwrap_or(text.len());
+    text[..cut].to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fails(io::ErrorKind);
+
+    impl Write for Fails {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_quiet_and_a_full_disk_is_not() {
+        assert!(write_all(&mut Fails(io::ErrorKind::BrokenPipe), "x").is_ok());
+        assert!(write_all(&mut Fails(io::ErrorKind::StorageFull), "x").is_err());
+    }
+
+    #[test]
+    fn reasons_carry_no_numbers() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(28)), "no space left on device");
+    }
+}

@@ -1,0 +1,219 @@
+//! Asks the person before anything is done: on the terminal itself, never on stdin, so that a
+//! pipe cannot answer. No terminal, no answer and Ctrl-C all mean no.
+
+use proc_core::report::TargetReport;
+
+use crate::core_api::Consent;
+use crate::render;
+use crate::terminal::View;
+
+/// Why nobody is asked.
+const NO_TERMINAL: &str = "nothing was done: not a terminal, and --yes was not given";
+const QUIET: &str = "nothing was done: --quiet asks nothing, and --yes was not given";
+const NO: &str = "nothing was done";
+
+/// What decides whether anybody is asked.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Whether consent was given on the command line.
+    pub yes: bool,
+    /// Whether nothing may be shown.
+    pub quiet: bool,
+    /// Whether a person is there: stdin or stderr is a terminal.
+    pub attended: bool,
+}
+
+impl Prompt {
+    /// The consent to those plans. `view` is asked for only where something is to be shown.
+    pub fn ask(&self, targets: &[TargetReport], view: impl FnOnce() -> View) -> Consent {
+        if self.yes {
+            return Consent::Yes;
+        }
+        if self.quiet {
+            return Consent::No(QUIET.to_owned());
+        }
+        if !self.attended {
+            return Consent::No(NO_TERMINAL.to_owned());
+        }
+        let question = format!("{}Go ahead? [y/N] ", render::plan(targets, &view()));
+        match terminal::answer(&question) {
+            None => Consent::No(NO_TERMINAL.to_owned()),
+            Some(word) if is_yes(&word) => Consent::Yes,
+            Some(_) => Consent::No(NO.to_owned()),
+        }
+    }
+}
+
+fn is_yes(word: &str) -> bool {
+    matches!(word.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// What a byte typed does to the line so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Typed(u8),
+    Erase,
+    EraseAll,
+    Done,
+    Never,
+    Ignored,
+}
+
+const fn key(byte: u8, line_is_empty: bool) -> Key {
+    match byte {
+        b'\r' | b'\n' => Key::Done,
+        0x03 | 0x1c => Key::Never,
+        0x04 if line_is_empty => Key::Never,
+        0x08 | 0x7f => Key::Erase,
+        0x15 => Key::EraseAll,
+        b' '..=b'~' => Key::Typed(byte),
+        _ => Key::Ignored,
+    }
+}
+
+#[cfg(unix)]
+mod terminal {
+    use std::fs::{File, OpenOptions};
+    use std::io::{Read, Write};
+
+    use rustix::termios::{
+        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+    };
+
+    use super::{Key, key};
+
+    /// Shows the question and reads a line; `None` where there is no terminal. Ctrl-C, Ctrl-D and
+    /// a terminal that went away are an empty line.
+    pub fn answer(question: &str) -> Option<String> {
+        let mut tty = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
+        let modes = tcgetattr(&tty).ok()?;
+        tty.write_all(question.as_bytes()).ok()?;
+        let line = {
+            let _restored = Restored::without_line_editing(&tty, modes)?;
+            read_line(&mut (&tty))
+        };
+        let _ = tty.write_all(b"\n");
+        Some(line)
+    }
+
+    /// The terminal's modes are put back when this goes.
+    struct Restored<'a> {
+        tty: &'a File,
+        modes: Termios,
+    }
+
+    impl<'a> Restored<'a> {
+        /// Byte by byte and without signals, so that Ctrl-C is an answer that ends in an exit
+        /// code of ours, whatever the process does with SIGINT at the time.
+        fn without_line_editing(tty: &'a File, modes: Termios) -> Option<Self> {
+            let mut raw = modes.clone();
+            raw.local_modes &= !(LocalModes::ICANON | LocalModes::ISIG | LocalModes::ECHO);
+            raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+            raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+            // What was typed before the question was shown is no answer to it.
+            tcsetattr(tty, OptionalActions::Flush, &raw).ok()?;
+            Some(Self { tty, modes })
+        }
+    }
+
+    impl Drop for Restored<'_> {
+        fn drop(&mut self) {
+            let _ = tcsetattr(self.tty, OptionalActions::Drain, &self.modes);
+        }
+    }
+
+    fn read_line(tty: &mut (impl Read + Write)) -> String {
+        let mut line = String::new();
+        let mut byte = [0];
+        loop {
+            match tty.read(&mut byte) {
+                Ok(1) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                _ => return String::new(),
+            }
+            let echo = match key(byte[0], line.is_empty()) {
+                Key::Done => return line,
+                Key::Never => return String::new(),
+                Key::Typed(typed) => {
+                    line.push(char::from(typed));
+                    char::from(typed).to_string()
+                }
+                Key::Erase => line.pop().map_or(String::new(), |_| "\x08 \x08".to_owned()),
+                Key::EraseAll => "\x08 \x08".repeat(std::mem::take(&mut line).len()),
+                Key::Ignored => String::new(),
+            };
+            let _ = tty.write_all(echo.as_bytes());
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        struct Typed<'a>(&'a [u8]);
+        impl Read for Typed<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                self.0.read(buffer)
+            }
+        }
+        impl Write for Typed<'_> {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+
+        #[test]
+        fn lines_are_edited_and_given_up() {
+            for (typed, want) in [
+                (&b"y\n"[..], "y"),
+                (b"yes\r", "yes"),
+                (b"n\x7fy\n", "y"),
+                (b"nnn\x15y\n", "y"),
+                (b"y\x03", ""),
+                (b"\x04", ""),
+                (b"y", ""),
+                (b"", ""),
+                (b"\x1b[Ay\n", "[Ay"),
+            ] {
+                assert_eq!(read_line(&mut Typed(typed)), want, "{typed:?}");
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod terminal {
+    /// There is no way to ask yet.
+    pub fn answer(_: &str) -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_is_only_yes() {
+        for word in ["y", "Y", "yes", " yes "] {
+            assert!(is_yes(word), "{word}");
+        }
+        for word in ["", "n", "no", "yep", "ja", "yy"] {
+            assert!(!is_yes(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_without_a_terminal() {
+        let unattended = Prompt { yes: false, quiet: false, attended: false };
+        let never = || panic!("nothing is to be shown");
+        assert_eq!(unattended.ask(&[], never), Consent::No(NO_TERMINAL.to_owned()));
+        let yes = Prompt { yes: true, ..unattended.clone() };
+        assert_eq!(yes.ask(&[], never), Consent::Yes);
+        let quiet = Prompt { quiet: true, attended: true, ..unattended };
+        assert_eq!(quiet.ask(&[], never), Consent::No(QUIET.to_owned()));
+    }
+}

@@ -1,0 +1,209 @@
+//! What a person needs to recognise a process, on two or three lines, and the other pieces that
+//! looking and acting share: sockets, gaps, remedies.
+
+use proc_core::remedy::Remedy;
+use proc_core::report::{GapReport, ProcessReport, SocketReport, TargetReport};
+use proc_core::socket::TcpState;
+
+use super::page::{Fit, Line, Page, Role, shown_columns};
+use super::table::{Cell, Column, Table};
+use super::words;
+use crate::sanitize;
+use crate::terminal::View;
+
+/// How many processes are shown in full.
+const CARDS: usize = 5;
+
+/// How many sockets are shown.
+const SOCKETS: usize = 12;
+
+/// The processes with those PIDs, the first few in full and the rest by name.
+pub fn processes(page: &mut Page, target: &TargetReport, pids: &[u32], view: &View) {
+    for pid in pids.iter().take(CARDS) {
+        match target.processes.iter().find(|process| process.pid == *pid) {
+            Some(process) => card(page, process, view),
+            None => page.push(Line::new(2).text(format!("pid {pid}"))),
+        }
+    }
+    if pids.len() > CARDS {
+        let rest: Vec<String> =
+            pids[CARDS..].iter().map(|pid| words::named(*pid, &target.processes)).collect();
+        page.push(Line::new(2).text(format!("and {} more: {}", rest.len(), rest.join(", "))));
+    }
+}
+
+/// One process: its command, then who and where it is.
+pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
+    page.push(Line::new(2).fit(Fit::Cut).with(Role::Strong, words::command(process)));
+    let mut facts = vec![format!("pid {}", process.pid)];
+    match (&process.user, process.uid) {
+        (Some(user), _) => facts.push(user.clone()),
+        (None, Some(uid)) => facts.push(format!("user {uid}")),
+        (None, None) => {}
+    }
+    facts.extend(process.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    facts.extend(process.age_ms.map(words::span));
+    facts.extend(process.terminal.clone());
+    page.push(Line::new(4).text(facts.join(" · ")));
+    for note in notes(process) {
+        page.push(Line::new(4).text(note));
+    }
+}
+
+fn notes(process: &ProcessReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(words::state(process.state).map(str::to_owned));
+    if process.exe_deleted {
+        notes.push("its program was deleted or replaced since it started".to_owned());
+    }
+    if let Some(container) = &process.container {
+        notes.push(format!("in {} container {}", container.engine, container.id));
+    }
+    match &process.supervisor {
+        Some(supervisor) => {
+            let pid = supervisor.pid.map(|pid| format!(" ({pid})")).unwrap_or_default();
+            let again =
+                if supervisor.restarts == Some(true) { ", which would start it again" } else { "" };
+            notes.push(format!("run by {}{pid}{again}", supervisor.name));
+        }
+        None => notes.extend(process.unit.as_ref().map(|unit| format!("unit {unit}"))),
+    }
+    notes
+}
+
+/// The sockets as a table, where there is more than one or their holder is no process.
+pub fn sockets(page: &mut Page, target: &TargetReport, view: &View) {
+    let sockets = &target.sockets;
+    let told = sockets.len() <= 1 && sockets.iter().all(|socket| !socket.holders.is_empty());
+    if told {
+        return;
+    }
+    socket_table(page, sockets, SOCKETS, view);
+}
+
+/// At most that many sockets as a table, and how many more there are.
+pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view: &View) {
+    // Whoever waits for requests comes before the requests.
+    let mut order: Vec<&SocketReport> = sockets.iter().collect();
+    order.sort_by_key(|socket| socket.remote.is_some());
+    let rows = order.iter().take(most).map(|socket| socket_row(socket)).collect();
+    let table = Table {
+        columns: [
+            Column { title: "", expendable: 0, least: None },
+            Column { title: "", expendable: 0, least: None },
+            Column { title: "", expendable: 3, least: None },
+            Column { title: "", expendable: 1, least: None },
+            Column { title: "", expendable: 2, least: Some(6) },
+            Column { title: "", expendable: 4, least: Some(8) },
+        ],
+        rows,
+        headings: false,
+        indent: 2,
+    };
+    table.put(page, view);
+    if sockets.len() > most {
+        let more = words::count(sockets.len() - most, "more socket");
+        page.push(Line::new(2).with(Role::Dim, format!("and {more}; --json lists all")));
+    }
+}
+
+fn socket_row(socket: &SocketReport) -> [Cell; 6] {
+    let address = match &socket.remote {
+        Some(remote) => format!("{} → {remote}", socket.local),
+        None => socket.local.clone(),
+    };
+    let state = socket.state.map(TcpState::rfc_name).unwrap_or_default();
+    // Reach is a matter of who may connect, and a connection has been made.
+    let reach = match socket.exposure {
+        Some(exposure) if socket.remote.is_none() => words::reach(exposure),
+        _ => "",
+    };
+    let holder = words::unseen(socket).unwrap_or_else(|| {
+        let pids: Vec<String> = socket.holders.iter().map(|h| h.pid.to_string()).collect();
+        pids.join(", ")
+    });
+    [
+        socket.protocol.name().into(),
+        address.into(),
+        reach.into(),
+        state.into(),
+        holder.into(),
+        Cell::new(Role::Dim, extras(socket)),
+    ]
+}
+
+fn extras(socket: &SocketReport) -> String {
+    let mut extras = Vec::new();
+    extras.extend(socket.expires_ms.map(|ms| format!("{} left", words::span(u64::from(ms)))));
+    if socket.mptcp {
+        extras.push("MPTCP".to_owned());
+    }
+    if socket.v6only == Some(true) {
+        extras.push("IPv6 only".to_owned());
+    }
+    if socket.reuse_port == Some(true) {
+        extras.push("SO_REUSEPORT".to_owned());
+    }
+    if let Some((waiting, limit)) = socket.backlog
+        && waiting > 0
+    {
+        extras.push(format!("{waiting} of {limit} waiting to be accepted"));
+    }
+    extras.extend(socket.netns.as_ref().map(|name| format!("namespace {name}")));
+    extras.join(", ")
+}
+
+/// What could not be seen, and what would show it.
+pub fn gaps(page: &mut Page, gaps: &[GapReport]) {
+    for gap in gaps {
+        let cure = gap.cure.as_ref().map(|cure| format!(" (try {cure})")).unwrap_or_default();
+        page.push(Line::new(2).with(Role::Dim, format!("{}{cure}", gap.what)));
+    }
+}
+
+/// One remedy: the command to copy and what it does, or advice where there is no command.
+pub fn remedy(page: &mut Page, remedy: &Remedy, indent: usize, view: &View) {
+    let Some(argv) = &remedy.argv else {
+        page.push(Line::new(indent).text(remedy.explain.clone()));
+        return;
+    };
+    let command = remedy_command(argv, remedy.needs_root);
+    let comment = format!("  # {}", remedy.explain);
+    let both = indent + shown_columns(&command, view) + shown_columns(&comment, view);
+    let line = Line::new(indent).fit(Fit::Whole).with(Role::Strong, command);
+    if view.width.is_none_or(|width| both <= width) {
+        page.push(line.with(Role::Dim, comment));
+    } else {
+        page.push(line);
+        page.push(Line::new(indent + 2).with(Role::Dim, format!("# {}", remedy.explain)));
+    }
+}
+
+/// The command of a remedy, with `sudo` where it needs more rights.
+fn remedy_command(argv: &[String], needs_root: bool) -> String {
+    let command = sanitize::shell(argv);
+    if needs_root && argv.first().is_some_and(|program| program != "sudo") {
+        format!("sudo {command}")
+    } else {
+        command
+    }
+}
+
+/// What else a person should know: who answers where, what SO_REUSEADDR would change.
+pub fn remarks(page: &mut Page, target: &TargetReport) {
+    for note in &target.notes {
+        page.push(Line::new(2).text(note.clone()));
+    }
+}
+
+/// The best remedies of a target: those with a command first come, each command once.
+pub fn best_remedies(target: &TargetReport, most: usize) -> Vec<&Remedy> {
+    let mut best: Vec<&Remedy> = Vec::new();
+    for remedy in target.causes.iter().flat_map(|cause| &cause.remedies) {
+        if remedy.argv.is_some() && !best.iter().any(|other| other.argv == remedy.argv) {
+            best.push(remedy);
+        }
+    }
+    best.truncate(most);
+    best
+}

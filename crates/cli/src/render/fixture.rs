@@ -1,0 +1,228 @@
+//! Reports made by hand, for the tests of everything that reads one.
+
+use proc_core::addr::Exposure;
+use proc_core::diagnosis::{CauseKind, Verdict};
+use proc_core::process::{ProcessState, SupervisorKind};
+use proc_core::remedy::{Action, Remedy};
+use proc_core::report::{
+    BindRow, CauseReport, GapReport, HolderReport, OtherPort, PortsReport, ProcessReport, SCHEMA,
+    SocketReport, StepReport, SupervisorReport, TargetReport,
+};
+use proc_core::socket::{Protocol, TcpState};
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+pub fn empty(target: &str) -> TargetReport {
+    TargetReport {
+        target: target.to_owned(),
+        verdict: None,
+        bind: Vec::new(),
+        causes: Vec::new(),
+        sockets: Vec::new(),
+        processes: Vec::new(),
+        ancestors: Vec::new(),
+        gaps: Vec::new(),
+        notes: Vec::new(),
+        clients: None,
+        other_ports: Vec::new(),
+        outcome: None,
+        explain: None,
+        plan: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport {
+    ProcessReport {
+        pid,
+        ppid,
+        started_at: Some("2026-01-01T10:00:00Z".to_owned()),
+        age_ms: Some(7_300_000),
+        name: name.to_owned(),
+        exe: Some(format!("/usr/bin/{name}")),
+        exe_deleted: false,
+        argv: strings(argv),
+        cwd: Some("/home/me/web".to_owned()),
+        user: Some("me".to_owned()),
+        uid: Some(1000),
+        state: ProcessState::Sleeping,
+        terminal: None,
+        session: None,
+        container: None,
+        unit: None,
+        supervisor: None,
+        ancestors: Vec::new(),
+    }
+}
+
+pub fn socket(protocol: Protocol, local: &str, pids: &[u32]) -> SocketReport {
+    SocketReport {
+        protocol,
+        local: local.to_owned(),
+        remote: None,
+        state: (protocol == Protocol::Tcp).then_some(TcpState::Listen),
+        v6only: None,
+        inode: Some(81234),
+        uid: Some(1000),
+        reuse_addr: None,
+        reuse_port: None,
+        netns: None,
+        holders: pids
+            .iter()
+            .map(|pid| HolderReport { pid: *pid, fd: Some(21), by: None })
+            .collect(),
+        hidden: false,
+        kernel: false,
+        mptcp: false,
+        backlog: None,
+        expires_ms: None,
+        cgroup: None,
+        exposure: Some(Exposure::Any),
+    }
+}
+
+fn row(address: &str, port: u16, plain: &str, reuse_addr: &str) -> BindRow {
+    BindRow {
+        address: address.to_owned(),
+        port,
+        protocol: Protocol::Tcp,
+        plain: plain.to_owned(),
+        reuse_addr: reuse_addr.to_owned(),
+        predicted: false,
+    }
+}
+
+/// A dev server under npm, started in a terminal, that a debugger port belongs to as well.
+pub fn held() -> TargetReport {
+    let mut node = process(4242, 4200, "node", &["node", "server.js", "--title", "my app"]);
+    node.terminal = Some("pts/3".to_owned());
+    node.session = Some(4100);
+    node.ancestors = vec![4200, 4100, 1];
+    node.supervisor = Some(SupervisorReport {
+        kind: SupervisorKind::Watcher,
+        name: "nodemon".to_owned(),
+        pid: Some(4200),
+        restarts: Some(true),
+        stop: Some(strings(&["proc", "stop", "pid:4200"])),
+    });
+    let mut parent = process(4200, 4100, "nodemon", &["nodemon"]);
+    parent.ancestors = vec![4100, 1];
+    let mut client = socket(Protocol::Tcp, "127.0.0.1:3000", &[4242]);
+    client.state = Some(TcpState::Established);
+    client.remote = Some("127.0.0.1:50000".to_owned());
+    client.exposure = Some(Exposure::Loopback);
+    let debugger = SocketReport {
+        exposure: Some(Exposure::Loopback),
+        ..socket(Protocol::Tcp, "127.0.0.1:9229", &[4242])
+    };
+    TargetReport {
+        verdict: Some(Verdict::Held),
+        bind: vec![
+            row("0.0.0.0", 3000, "EADDRINUSE", "EADDRINUSE"),
+            row("127.0.0.1", 3000, "EADDRINUSE", "ok"),
+        ],
+        causes: vec![CauseReport {
+            kind: CauseKind::Listener,
+            certain: true,
+            explain: "node (4242) listens on [::]:3000".to_owned(),
+            sockets: vec![0],
+            pids: vec![4242],
+            expires_ms: None,
+            remedies: vec![
+                Remedy {
+                    action: Action::StopSupervisor,
+                    argv: Some(strings(&["proc", "free", ":3000"])),
+                    needs_root: false,
+                    explain: "stops nodemon and node; 1 open connection is cut".to_owned(),
+                },
+                Remedy {
+                    action: Action::UseAnother,
+                    argv: None,
+                    needs_root: false,
+                    explain: "let your server use another port".to_owned(),
+                },
+            ],
+        }],
+        sockets: vec![socket(Protocol::Tcp, "[::]:3000", &[4242]), client, debugger],
+        processes: vec![
+            node,
+            parent,
+            process(4100, 1, "zsh", &["-zsh"]),
+            process(1, 0, "systemd", &["/sbin/init"]),
+        ],
+        gaps: vec![GapReport {
+            what: "12 processes of other users could not be read".to_owned(),
+            cure: Some("sudo".to_owned()),
+        }],
+        plan: vec![StepReport {
+            step: "signal".to_owned(),
+            pid: Some(4242),
+            argv: None,
+            explain: "ask node (4242) to end (SIGTERM)".to_owned(),
+        }],
+        clients: Some(1),
+        other_ports: vec![OtherPort { pid: 4242, port: "tcp:9229".to_owned() }],
+        ..empty(":3000")
+    }
+}
+
+/// Nobody there, three closed connections left.
+pub fn lingering() -> TargetReport {
+    let mut left = socket(Protocol::Tcp, "127.0.0.1:5000", &[]);
+    left.state = Some(TcpState::TimeWait);
+    left.remote = Some("127.0.0.1:50001".to_owned());
+    left.expires_ms = Some(41_000);
+    TargetReport {
+        verdict: Some(Verdict::Lingering),
+        bind: vec![row("0.0.0.0", 5000, "EADDRINUSE", "ok")],
+        causes: vec![CauseReport {
+            kind: CauseKind::TimeWait,
+            certain: true,
+            explain: "nothing listens on :5000; 1 closed connection is in TIME-WAIT for 41 s more"
+                .to_owned(),
+            sockets: vec![0],
+            pids: vec![],
+            expires_ms: Some(41_000),
+            remedies: vec![Remedy {
+                action: Action::ClearRemains,
+                argv: Some(strings(&["proc", "free", ":5000"])),
+                needs_root: true,
+                explain: "removes them".to_owned(),
+            }],
+        }],
+        sockets: vec![left],
+        ..empty(":5000")
+    }
+}
+
+/// Sockets of every reach and every kind of holder.
+pub fn ports() -> PortsReport {
+    let reach = |exposure, socket| SocketReport { exposure, ..socket };
+    let hidden = SocketReport {
+        hidden: true,
+        uid: Some(33),
+        cgroup: Some("/system.slice/nginx.service".to_owned()),
+        ..socket(Protocol::Tcp, "0.0.0.0:80", &[])
+    };
+    let kernel = SocketReport { kernel: true, ..socket(Protocol::Udp, "[::]:53", &[]) };
+    PortsReport {
+        schema: SCHEMA,
+        command: "ports".to_owned(),
+        ok: true,
+        sockets: vec![
+            reach(Some(Exposure::Loopback), socket(Protocol::Tcp, "127.0.0.1:3000", &[4242, 17])),
+            reach(Some(Exposure::Lan), socket(Protocol::Tcp, "192.168.1.5:3000", &[4242])),
+            hidden,
+            kernel,
+            reach(None, socket(Protocol::Unix, "/run/app.sock", &[17])),
+        ],
+        processes: vec![
+            process(4242, 1, "node", &["node", "server.js"]),
+            process(17, 1, "服务器", &["/opt/服务器"]),
+        ],
+        gaps: vec![],
+        error: None,
+    }
+}

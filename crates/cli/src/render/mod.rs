@@ -1,0 +1,165 @@
+//! Turns answers into text: for people, as JSON, as PIDs. Reads reports, decides nothing.
+
+mod act;
+mod card;
+mod check;
+#[cfg(test)]
+pub mod fixture;
+mod look;
+mod page;
+mod ports;
+mod table;
+mod why;
+mod words;
+
+pub use act::{plan, progress};
+
+use proc_core::report::{ErrorReport, TargetReport};
+use serde::Serialize;
+
+use crate::commands::{Answer, Telling, failure};
+use crate::sanitize;
+use crate::terminal::View;
+use page::{Fit, Line, Page, Role};
+
+/// The answer for people.
+pub fn human(answer: &Answer, view: &View) -> String {
+    let mut page = Page::default();
+    match answer {
+        Answer::Looked { telling: Telling::On, report, counts } => {
+            look::put(&mut page, &report.targets, counts, view);
+        }
+        Answer::Looked { telling: Telling::Why, report, counts } => {
+            why::put(&mut page, &report.targets, counts, view);
+        }
+        Answer::Looked { telling: Telling::Check { reuse_addr }, report, .. } => {
+            for target in &report.targets {
+                check::put(&mut page, target, *reuse_addr);
+            }
+        }
+        Answer::Looked { telling: Telling::Pids, report, .. } => {
+            return pids(report.targets.iter().flat_map(holders));
+        }
+        Answer::Acted { report, .. } => act::put(&mut page, &report.targets, view),
+        Answer::Listed { report, pids: true } => {
+            let held = report.sockets.iter().flat_map(|socket| &socket.holders);
+            return pids(held.map(|holder| holder.pid));
+        }
+        Answer::Listed { report, pids: false } => ports::put(&mut page, report, view),
+        Answer::Text(text) => return text.clone(),
+        Answer::Failed { .. } => {}
+    }
+    page.render(view)
+}
+
+/// The answer as one JSON document on one line.
+pub fn json(answer: &Answer) -> String {
+    match answer {
+        Answer::Looked { report, .. } | Answer::Acted { report, .. } => document(report),
+        Answer::Listed { report, .. } => document(report),
+        Answer::Text(text) => text.clone(),
+        Answer::Failed { command, error } => document(&failure(command, error.clone())),
+    }
+}
+
+/// A document as one line.
+pub fn document(value: &impl Serialize) -> String {
+    let mut text =
+        serde_json::to_string(value).expect("reports have string keys and finite numbers");
+    text.push('\n');
+    text
+}
+
+/// An error for people: one sentence.
+pub fn error(error: &ErrorReport, view: &View) -> String {
+    let mut line = Line::new(0).fit(Fit::Whole).with(Role::Held, "proc:");
+    line.push(Role::Plain, format!(" {}", error.explain));
+    if let Some(meant) = &error.suggestion
+        && !error.explain.contains(&*sanitize::text(meant))
+    {
+        line.push(Role::Plain, format!("; did you mean `{meant}`?"));
+    }
+    let mut page = Page::default();
+    page.push(line);
+    page.render(view)
+}
+
+/// The PIDs, each once, in ascending order, a line each.
+fn pids(pids: impl Iterator<Item = u32>) -> String {
+    let mut pids: Vec<u32> = pids.collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids.iter().map(|pid| format!("{pid}\n")).collect()
+}
+
+/// The processes that a target is about: who holds its sockets, or, where it is no port, those
+/// that are named.
+fn holders(target: &TargetReport) -> Vec<u32> {
+    let causes = target.causes.iter().flat_map(|cause| cause.pids.iter().copied());
+    let sockets = target.sockets.iter().flat_map(|socket| &socket.holders).map(|holder| holder.pid);
+    let mut pids: Vec<u32> = Vec::new();
+    for pid in causes.chain(sockets) {
+        if !pids.contains(&pid) {
+            pids.push(pid);
+        }
+    }
+    if pids.is_empty() && target.verdict.is_none() {
+        let is_ancestor =
+            |pid: u32| target.processes.iter().any(|process| process.ancestors.contains(&pid));
+        pids.extend(target.processes.iter().map(|p| p.pid).filter(|pid| !is_ancestor(*pid)));
+    }
+    pids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::document as report_of;
+    use crate::exit::Exit;
+
+    #[test]
+    fn json_is_one_line_and_reads_back() {
+        let report = report_of("on", vec![fixture::held()], Exit::Yes);
+        let answer =
+            Answer::Looked { telling: Telling::On, report: report.clone(), counts: Vec::new() };
+        let text = json(&answer);
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(serde_json::from_str::<proc_core::report::Report>(&text).unwrap(), report);
+        assert!(text.starts_with(
+            r#"{"schema":1,"command":"on","ok":true,"targets":[{"target":":3000","verdict":"held""#
+        ));
+        assert!(text.ends_with("\"error\":null}\n"));
+    }
+
+    #[test]
+    fn pids_are_unique_and_ascending() {
+        let answer = Answer::Listed { report: fixture::ports(), pids: true };
+        assert_eq!(human(&answer, &View::plain()), "17\n4242\n");
+        let report = report_of("on", vec![fixture::held(), fixture::held()], Exit::Yes);
+        let answer = Answer::Looked { telling: Telling::Pids, report, counts: Vec::new() };
+        assert_eq!(human(&answer, &View::plain()), "4242\n");
+    }
+
+    #[test]
+    fn a_process_target_without_sockets_is_its_own_holder() {
+        let mut target = fixture::held();
+        target.verdict = None;
+        target.causes.clear();
+        target.sockets.clear();
+        assert_eq!(holders(&target), [4242]);
+    }
+
+    #[test]
+    fn an_error_is_one_sentence() {
+        let wrong = ErrorReport {
+            kind: "usage".to_owned(),
+            explain: "`3000-3010` is not a target\x1b[2J".to_owned(),
+            word: None,
+            suggestion: Some(":3000-3010".to_owned()),
+        };
+        assert_eq!(
+            error(&wrong, &View::plain()),
+            "proc: `3000-3010` is not a target\\x1b[2J; did you mean `:3000-3010`?\n"
+        );
+    }
+}

@@ -1,0 +1,331 @@
+//! A page of lines with roles, and how it becomes text: cleaned, fitted to the width, coloured.
+//! Everything that is shown to a person passes through here, so nothing hostile gets by.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthChar;
+
+use crate::sanitize;
+use crate::terminal::View;
+
+/// What a piece of text is, which decides its colour. The words say the same without colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Text.
+    #[default]
+    Plain,
+    /// The subject.
+    Strong,
+    /// Beside the point.
+    Dim,
+    /// Held; failed.
+    Held,
+    /// Free; done.
+    Free,
+    /// Passes by itself.
+    Lingering,
+    /// Not permitted.
+    Denied,
+}
+
+impl Role {
+    const fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Strong => Style::new().bold(),
+            Self::Dim => Style::new().dimmed(),
+            Self::Held => bold(AnsiColor::Red),
+            Self::Free => bold(AnsiColor::Green),
+            Self::Lingering => bold(AnsiColor::Yellow),
+            Self::Denied => bold(AnsiColor::Magenta),
+        }
+    }
+}
+
+const fn bold(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(anstyle::Color::Ansi(colour))).bold()
+}
+
+/// What becomes of a line that is too long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// It goes on below, indented.
+    #[default]
+    Wrap,
+    /// It is cut, with `…`.
+    Cut,
+    /// It stays: somebody will copy it.
+    Whole,
+}
+
+/// One line: pieces of text with their roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    indent: usize,
+    fit: Fit,
+    pieces: Vec<(Role, String)>,
+}
+
+impl Line {
+    /// An empty line that begins that many columns in.
+    pub fn new(indent: usize) -> Self {
+        Self { indent, ..Self::default() }
+    }
+
+    /// With that fit.
+    pub const fn fit(mut self, fit: Fit) -> Self {
+        self.fit = fit;
+        self
+    }
+
+    /// With a piece more.
+    pub fn with(mut self, role: Role, text: impl Into<String>) -> Self {
+        self.pieces.push((role, text.into()));
+        self
+    }
+
+    /// With a plain piece more.
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.with(Role::Plain, text)
+    }
+
+    /// Adds a piece.
+    pub fn push(&mut self, role: Role, text: impl Into<String>) {
+        self.pieces.push((role, text.into()));
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.iter().all(|(_, text)| text.is_empty())
+    }
+}
+
+/// Lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    lines: Vec<Line>,
+}
+
+impl Page {
+    /// Adds a line.
+    pub fn push(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    /// Adds an empty line, unless there is one already or nothing is above it.
+    pub fn gap(&mut self) {
+        if self.lines.last().is_some_and(|line| !line.is_empty()) {
+            self.lines.push(Line::default());
+        }
+    }
+
+    /// The text, every line ended.
+    pub fn render(&self, view: &View) -> String {
+        let mut lines: &[Line] = &self.lines;
+        while let [rest @ .., last] = lines
+            && last.is_empty()
+        {
+            lines = rest;
+        }
+        let mut out = String::new();
+        for line in lines {
+            render_line(&mut out, line, view);
+        }
+        out
+    }
+}
+
+/// A character with the role of its piece.
+type Cell = (Role, char);
+
+fn render_line(out: &mut String, line: &Line, view: &View) {
+    let cells: Vec<Cell> = line
+        .pieces
+        .iter()
+        .flat_map(|(role, text)| {
+            let shown: Vec<Cell> = clean(text, view).chars().map(|c| (*role, c)).collect();
+            shown
+        })
+        .collect();
+    let limit = view.width.unwrap_or(usize::MAX);
+    match line.fit {
+        Fit::Whole => emit(out, line.indent, &cells, view.color),
+        Fit::Cut => {
+            let room = limit.saturating_sub(line.indent);
+            emit(out, line.indent, &cut(cells, room, view.ascii), view.color);
+        }
+        Fit::Wrap => wrap(out, line.indent, &cells, limit, view.color),
+    }
+}
+
+fn clean(text: &str, view: &View) -> String {
+    let safe = sanitize::text(text);
+    if view.ascii { sanitize::ascii(&safe).into_owned() } else { safe.into_owned() }
+}
+
+/// How many columns a cleaned text takes on a terminal (UAX 11).
+pub fn columns(text: &str) -> usize {
+    text.chars().map(char_columns).sum()
+}
+
+fn char_columns(c: char) -> usize {
+    c.width().unwrap_or(0)
+}
+
+/// How many columns a raw text takes once it is shown.
+pub fn shown_columns(text: &str, view: &View) -> usize {
+    columns(&clean(text, view))
+}
+
+const fn ellipsis(ascii: bool) -> &'static str {
+    if ascii { "..." } else { "…" }
+}
+
+fn cut(mut cells: Vec<Cell>, room: usize, ascii: bool) -> Vec<Cell> {
+    let total: usize = cells.iter().map(|(_, c)| char_columns(*c)).sum();
+    if total <= room {
+        return cells;
+    }
+    let sign = ellipsis(ascii);
+    let room = room.saturating_sub(columns(sign));
+    let mut used = 0;
+    let keep = cells.iter().position(|(_, c)| {
+        used += char_columns(*c);
+        used > room
+    });
+    cells.truncate(keep.unwrap_or(cells.len()));
+    let role = cells.last().map_or(Role::Plain, |(role, _)| *role);
+    cells.extend(sign.chars().map(|c| (role, c)));
+    cells
+}
+
+/// The text cut to that many columns, as it is shown.
+pub fn cut_text(text: &str, room: usize, view: &View) -> String {
+    let cells = clean(text, view).chars().map(|c| (Role::Plain, c)).collect();
+    cut(cells, room, view.ascii).into_iter().map(|(_, c)| c).collect()
+}
+
+fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, color: bool) {
+    let hang = indent + 2;
+    let mut indent = indent;
+    let mut rest = cells;
+    loop {
+        let (end, next) = line_end(rest, limit.saturating_sub(indent).max(1));
+        emit(out, indent, &rest[..end], color);
+        if next >= rest.len() {
+            return;
+        }
+        rest = &rest[next..];
+        indent = hang;
+    }
+}
+
+/// Where a line of that room ends, and where the next begins: at a blank, or within a word that
+/// is longer than a line.
+fn line_end(cells: &[Cell], room: usize) -> (usize, usize) {
+    let mut used = 0;
+    let mut blank = None;
+    for (at, (_, c)) in cells.iter().enumerate() {
+        used += char_columns(*c);
+        if *c == ' ' {
+            // A blank may stand beyond the edge: it is not printed there.
+            if at > 0 {
+                blank = Some(at);
+            }
+            continue;
+        }
+        if used > room && at > 0 {
+            return blank.map_or((at, at), |blank| (blank, blank + 1));
+        }
+    }
+    (cells.len(), cells.len())
+}
+
+fn emit(out: &mut String, indent: usize, cells: &[Cell], color: bool) {
+    let last = cells.iter().rposition(|(_, c)| *c != ' ').map_or(0, |at| at + 1);
+    let cells = &cells[..last];
+    if !cells.is_empty() {
+        out.extend(std::iter::repeat_n(' ', indent));
+    }
+    let mut rest = cells;
+    while let Some((role, _)) = rest.first() {
+        let run = rest.iter().position(|(other, _)| other != role).unwrap_or(rest.len());
+        let style = role.style();
+        let coloured = color && *role != Role::Plain;
+        if coloured {
+            out.push_str(&style.render().to_string());
+        }
+        out.extend(rest[..run].iter().map(|(_, c)| *c));
+        if coloured {
+            out.push_str(&style.render_reset().to_string());
+        }
+        rest = &rest[run..];
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(width: usize) -> View {
+        View { width: Some(width), ..View::plain() }
+    }
+
+    fn render(line: Line, view: &View) -> String {
+        let mut page = Page::default();
+        page.push(line);
+        page.render(view)
+    }
+
+    #[test]
+    fn long_lines_go_on_below() {
+        let line = Line::new(0).text("one two three four");
+        assert_eq!(render(line.clone(), &at(10)), "one two\n  three\n  four\n");
+        assert_eq!(render(line, &View::plain()), "one two three four\n");
+        assert_eq!(render(Line::new(0).text("abcdefghij"), &at(4)), "abcd\n  ef\n  gh\n  ij\n");
+    }
+
+    #[test]
+    fn lines_are_cut_by_columns_and_not_by_characters() {
+        let line = Line::new(2).fit(Fit::Cut).text("日本語日本語");
+        assert_eq!(render(line.clone(), &at(9)), "  日本語…\n");
+        assert_eq!(render(line.clone(), &at(14)), "  日本語日本語\n");
+        assert_eq!(render(line, &View::plain()), "  日本語日本語\n");
+        let view = View { ascii: true, ..at(10) };
+        assert_eq!(render(Line::new(0).fit(Fit::Cut).text("abcdefghijkl"), &view), "abcdefg...\n");
+    }
+
+    #[test]
+    fn commands_stay_whole() {
+        let line = Line::new(2).fit(Fit::Whole).text("proc free :3000");
+        assert_eq!(render(line, &at(5)), "  proc free :3000\n");
+    }
+
+    #[test]
+    fn colour_wraps_the_piece_alone() {
+        let view = View { color: true, ..View::plain() };
+        let line = Line::new(1).text("a ").with(Role::Held, "b").text(" c");
+        assert_eq!(render(line, &view), " a \x1b[1m\x1b[31mb\x1b[0m c\n");
+    }
+
+    #[test]
+    fn hostile_text_is_shown_and_not_obeyed() {
+        let line = Line::new(0).text("a\x1b[31m\u{202e}b\nc");
+        assert_eq!(render(line, &View::plain()), "a\\x1b[31m\\u{202e}b\\nc\n");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_hostile_and_nothing_too_wide(raw in any::<String>(), width in 20..60usize) {
+            for fit in [Fit::Wrap, Fit::Cut] {
+                let text = render(Line::new(2).fit(fit).text(raw.clone()), &at(width));
+                for line in text.lines() {
+                    prop_assert!(!line.contains(sanitize::is_hostile));
+                    prop_assert!(columns(line) <= width, "{line:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A table that fits: on a terminal columns shrink and then go, the least important first; where
+//! there is no width, everything is shown.
+
+use super::page::{Fit, Line, Page, Role, columns, cut_text, shown_columns};
+use crate::terminal::View;
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its heading.
+    pub title: &'static str,
+    /// When it goes: 0 never, then the largest first.
+    pub expendable: u8,
+    /// How narrow it may become before it goes; `None` for never cut.
+    pub least: Option<usize>,
+}
+
+/// One cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Its colour.
+    pub role: Role,
+    /// Its text.
+    pub text: String,
+}
+
+impl Cell {
+    /// A cell in a role.
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, text: text.into() }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::new(Role::Plain, text)
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::new(Role::Plain, text)
+    }
+}
+
+/// Columns and rows.
+#[derive(Clone, Debug)]
+pub struct Table<const N: usize> {
+    /// The columns.
+    pub columns: [Column; N],
+    /// The rows.
+    pub rows: Vec<[Cell; N]>,
+    /// Whether the headings are shown.
+    pub headings: bool,
+    /// How far in it begins.
+    pub indent: usize,
+}
+
+const BETWEEN: usize = 2;
+
+impl<const N: usize> Table<N> {
+    /// Puts the table on a page.
+    pub fn put(&self, page: &mut Page, view: &View) {
+        let widths = self.widths(view);
+        if self.headings {
+            let titles: [Cell; N] =
+                std::array::from_fn(|at| Cell::new(Role::Dim, self.columns[at].title));
+            page.push(self.line(&titles, &widths, view));
+        }
+        for row in &self.rows {
+            page.push(self.line(row, &widths, view));
+        }
+    }
+
+    fn line(&self, row: &[Cell; N], widths: &[Option<usize>; N], view: &View) -> Line {
+        let mut line = Line::new(self.indent).fit(Fit::Whole);
+        let mut pad = 0;
+        for (cell, width) in row.iter().zip(widths) {
+            let Some(width) = *width else { continue };
+            let text = cut_text(&cell.text, width, view);
+            let used = columns(&text);
+            line.push(Role::Plain, " ".repeat(pad));
+            line.push(cell.role, text);
+            pad = width.saturating_sub(used) + BETWEEN;
+        }
+        line
+    }
+
+    /// The width of each column, or `None` for one that is not shown: because it is empty in
+    /// every row, or because there is no room.
+    fn widths(&self, view: &View) -> [Option<usize>; N] {
+        let mut widths: [Option<usize>; N] = std::array::from_fn(|at| self.natural(at, view));
+        let Some(limit) = view.width else { return widths };
+        let room = limit.saturating_sub(self.indent);
+        while total(&widths) > room {
+            let excess = total(&widths) - room;
+            if !self.give_way(&mut widths, excess) {
+                break;
+            }
+        }
+        widths
+    }
+
+    /// Makes the most expendable column narrower if that is enough, or else takes it away; those
+    /// that stay are narrowed as far as they go, the widest first. Whether anything gave way.
+    fn give_way(&self, widths: &mut [Option<usize>; N], excess: usize) -> bool {
+        let slack = |at: usize| widths[at]?.checked_sub(self.columns[at].least?).filter(|s| *s > 0);
+        let shown = (0..N).filter(|at| widths[*at].is_some());
+        let first = shown.clone().max_by_key(|at| self.columns[*at].expendable);
+        match first.filter(|at| self.columns[*at].expendable > 0) {
+            Some(at) => {
+                let narrower = slack(at).filter(|slack| *slack >= excess);
+                widths[at] = narrower.and(widths[at]).map(|width| width - excess);
+                true
+            }
+            None => {
+                let widest = shown.filter(|at| slack(*at).is_some()).max_by_key(|at| widths[*at]);
+                let Some(at) = widest else { return false };
+                let by = slack(at).unwrap_or(0).min(excess);
+                widths[at] = widths[at].map(|width| width - by);
+                true
+            }
+        }
+    }
+
+    fn natural(&self, at: usize, view: &View) -> Option<usize> {
+        let widest = self.rows.iter().map(|row| shown_columns(&row[at].text, view)).max()?;
+        let title = if self.headings { self.columns[at].title.len() } else { 0 };
+        (widest > 0).then(|| widest.max(title))
+    }
+}
+
+fn total<const N: usize>(widths: &[Option<usize>; N]) -> usize {
+    let shown: Vec<usize> = widths.iter().flatten().copied().collect();
+    shown.iter().sum::<usize>() + shown.len().saturating_sub(1) * BETWEEN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table<3> {
+        Table {
+            columns: [
+                Column { title: "PORT", expendable: 0, least: None },
+                Column { title: "NAME", expendable: 1, least: Some(4) },
+                Column { title: "WHERE", expendable: 2, least: Some(6) },
+            ],
+            rows: vec![
+                ["80".into(), "nginx".into(), "/var/www/html".into()],
+                ["8080".into(), "服务器服务器".into(), "/".into()],
+            ],
+            headings: true,
+            indent: 0,
+        }
+    }
+
+    fn at(width: Option<usize>) -> String {
+        let view = View { width, ..View::plain() };
+        let mut page = Page::default();
+        table().put(&mut page, &view);
+        page.render(&view)
+    }
+
+    #[test]
+    fn it_is_whole_where_there_is_room() {
+        let whole = "PORT  NAME          WHERE\n\
+                     80    nginx         /var/www/html\n\
+                     8080  服务器服务器  /\n";
+        assert_eq!(at(None), whole);
+        assert_eq!(at(Some(33)), whole);
+    }
+
+    #[test]
+    fn columns_shrink_and_then_go() {
+        assert_eq!(
+            at(Some(28)),
+            "PORT  NAME          WHERE\n\
+             80    nginx         /var/ww…\n\
+             8080  服务器服务器  /\n"
+        );
+        assert_eq!(at(Some(11)), "PORT  NAME\n80    nginx\n8080  服务…\n");
+        assert_eq!(at(Some(5)), "PORT\n80\n8080\n");
+    }
+}

@@ -1,0 +1,1033 @@
+//! Carrying out a plan: the only place that changes the world. Everything is asked of the
+//! [`Host`], every process is pinned before it is signalled and checked to still hold the very
+//! socket, and a port counts as given back only by a bind at the end.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::addr::{Endpoint, Transport};
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
+use crate::explain;
+use crate::host::{ActError, Host, Pinned, Watch, Woken};
+use crate::look::{Census, LookOptions, Sight, empty_report, look, look_at_ports, port_report};
+use crate::plan::{
+    Limits, Plan, Refusal, Verb, Victim, plan_port, plan_processes, plan_unix, signal_name,
+};
+use crate::report::{EventReport, Outcome, TargetReport};
+use crate::snapshot::{Scope, Snapshot, SocketScope, States};
+use crate::socket::Socket;
+use crate::supervisor::supervisor_of;
+use crate::target::Target;
+
+const SIGKILL: i32 = 9;
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+const SIGCONT: i32 = 19;
+#[cfg(not(any(target_os = "macos", target_os = "ios", target_os = "freebsd")))]
+const SIGCONT: i32 = 18;
+
+/// How long a family is given to follow its topmost member before each is asked in person.
+const FAMILY: Duration = Duration::from_millis(300);
+/// How long after the end a restart is watched for, where something could do it. systemd waits
+/// 100 ms by default, scripts a second.
+const RESPAWN: Duration = Duration::from_millis(1600);
+/// Between two looks at the table while a restart is watched for.
+const RESPAWN_STEP: Duration = Duration::from_millis(20);
+/// The longest a command of an engine or service manager may take.
+const LEVER: Duration = Duration::from_secs(30);
+/// Between two lines of a countdown.
+const COUNTDOWN: Duration = Duration::from_secs(1);
+/// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
+const AFTER_EXIT: Duration = Duration::from_millis(1500);
+
+/// What the person said to the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Do it.
+    Yes,
+    /// Do nothing; the sentence says why.
+    No(String),
+}
+
+/// What to do, to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActRequest {
+    /// What is allowed.
+    pub limits: Limits,
+    /// Only plan.
+    pub dry_run: bool,
+    /// Show values of arguments that look like secrets.
+    pub show_secrets: bool,
+}
+
+/// Plans all targets, asks once, and carries them out one after the other. `consent` sees the
+/// reports with their plans and is not called where there is nothing to do; `progress` hears
+/// everything as it happens.
+pub fn act(
+    host: &dyn Host,
+    targets: &[Target],
+    request: &ActRequest,
+    consent: &mut dyn FnMut(&[TargetReport]) -> Consent,
+    progress: &mut dyn FnMut(&str, &EventReport),
+) -> Vec<TargetReport> {
+    let mut jobs = Job::plan_all(host, targets, request);
+    let waiting: Vec<TargetReport> =
+        jobs.iter().filter(|job| job.plan.is_some()).map(|job| job.report.clone()).collect();
+    if waiting.is_empty() {
+        return jobs.into_iter().map(|job| job.report).collect();
+    }
+    let answer = match request.dry_run {
+        true => None,
+        false => Some(consent(&waiting)),
+    };
+    for job in &mut jobs {
+        let Some(plan) = job.plan.take() else { continue };
+        match &answer {
+            None => {
+                job.report.outcome = Some(Outcome::Planned);
+                job.report.explain = Some("nothing was done (--dry-run)".to_owned());
+            }
+            Some(Consent::No(why)) => {
+                job.report.outcome = Some(Outcome::Declined);
+                job.report.explain = Some(why.clone());
+            }
+            Some(Consent::Yes) => {
+                let target = job.report.target.clone();
+                let mut run = Run {
+                    host,
+                    limits: &request.limits,
+                    plan: &plan,
+                    started: host.now(),
+                    watch: host.watch(&plan.cookies),
+                    events: Vec::new(),
+                    progress: &mut |event| progress(&target, event),
+                };
+                let end = run.carry_out(&job.goal);
+                job.report.events = run.events;
+                job.report.outcome = Some(end.outcome);
+                job.report.explain = Some(end.explain);
+                job.report.notes.extend(end.notes);
+            }
+        }
+    }
+    jobs.into_iter().map(|job| job.report).collect()
+}
+
+/// What is to be true in the end.
+enum Goal {
+    /// This port can be bound.
+    Port(Endpoint),
+    /// These sockets are closed: by inode.
+    Sockets(HashSet<u64>),
+    /// The processes have ended.
+    Processes,
+}
+
+struct Job {
+    report: TargetReport,
+    /// `None` where there is nothing to do: the report says why.
+    plan: Option<Plan>,
+    goal: Goal,
+}
+
+impl Job {
+    fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
+        let options = LookOptions {
+            show_secrets: request.show_secrets,
+            other_ports: true,
+            ..LookOptions::default()
+        };
+        let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
+        let sights = match endpoints.is_empty() {
+            true => Vec::new(),
+            false => look_at_ports(host, &endpoints, &options),
+        };
+        let mut sights = sights.into_iter();
+        let census = Census::take(host, targets);
+        let mut jobs = Vec::new();
+        for target in targets {
+            match target {
+                Target::Port(_) | Target::Range(_) => {
+                    let endpoints = target.endpoints();
+                    let range = endpoints.len() > 1;
+                    let before = jobs.len();
+                    for sight in sights.by_ref().take(endpoints.len()) {
+                        let job = Self::for_port(host, &sight, request, &options);
+                        // A range is full of free ports: only those with something count.
+                        if !range || job.report.outcome != Some(Outcome::AlreadyFree) {
+                            jobs.push(job);
+                        }
+                    }
+                    if jobs.len() == before {
+                        jobs.push(Self::settled(
+                            empty_report(target.to_string()),
+                            Outcome::AlreadyFree,
+                            format!("{target} is free"),
+                        ));
+                    }
+                }
+                Target::Unix(name) => {
+                    jobs.push(Self::for_unix(host, &name.to_string(), target, request, &options));
+                }
+                Target::Path(path) => {
+                    let running = census.running(path);
+                    jobs.push(match running.is_empty() {
+                        true => Self::for_unix(host, path, target, request, &options),
+                        false => Self::for_processes(host, target, &running, request, &options),
+                    });
+                }
+                Target::Number(number) => {
+                    jobs.push(Self::for_number(host, *number, &census, request, &options));
+                }
+                Target::Pid(pid) => {
+                    let pids = census.alive(*pid);
+                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                }
+                Target::Name(name) => {
+                    let pids = census.called(name);
+                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                }
+                Target::Container(name) => {
+                    let pids = census.in_container(name);
+                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                }
+                Target::Unit(name) => {
+                    let pids = census.in_unit(name);
+                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                }
+            }
+        }
+        jobs
+    }
+
+    fn for_port(
+        host: &dyn Host,
+        sight: &Sight,
+        request: &ActRequest,
+        options: &LookOptions,
+    ) -> Self {
+        let endpoint = sight.diagnosis.endpoint;
+        let report = port_report(host, &Target::Port(endpoint), &[sight], options);
+        let planned = plan_port(&sight.diagnosis, &sight.snapshot, &request.limits);
+        let tcp_only = planned.as_ref().is_ok_and(|plan| plan.tcp_only);
+        let goal = match tcp_only {
+            true => Endpoint { transport: Some(Transport::Tcp), ..endpoint },
+            false => endpoint,
+        };
+        Self::new(report, planned, Goal::Port(goal), request)
+    }
+
+    fn for_unix(
+        host: &dyn Host,
+        name: &str,
+        target: &Target,
+        request: &ActRequest,
+        options: &LookOptions,
+    ) -> Self {
+        let Some(report) = look(host, std::slice::from_ref(target), options).into_iter().next()
+        else {
+            return Self::settled(
+                empty_report(target.to_string()),
+                Outcome::NotFound,
+                format!("nothing is called {target}"),
+            );
+        };
+        let Some(kind) = report.causes.first().map(|cause| cause.kind) else {
+            let explain = report.explain.clone().unwrap_or_default();
+            return Self::settled(report, Outcome::NotFound, explain);
+        };
+        if kind == CauseKind::StaleUnixSocket {
+            let planned = match request.limits.verb {
+                Verb::Free => Ok(Plan { remove_file: Some(name.to_owned()), ..Plan::default() }),
+                _ => Err(Refusal::Helpless(format!(
+                    "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
+                ))),
+            };
+            return Self::new(report, planned, Goal::Sockets(HashSet::new()), request);
+        }
+        let scope = Scope {
+            sockets: SocketScope::Unix(vec![name.strip_prefix("unix:").unwrap_or(name).to_owned()]),
+            holders: true,
+            ..Scope::default()
+        };
+        let snapshot = host.snapshot(&scope);
+        let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
+        let planned = plan_unix(&snapshot, name, &request.limits);
+        Self::new(report, planned, Goal::Sockets(inodes), request)
+    }
+
+    fn for_number(
+        host: &dyn Host,
+        number: u32,
+        census: &Census,
+        request: &ActRequest,
+        options: &LookOptions,
+    ) -> Self {
+        let target = Target::Number(number);
+        let pids = census.alive(number);
+        let port = target.also_port().map(Endpoint::any);
+        let held = port.is_some_and(|endpoint| {
+            let sights = look_at_ports(host, &[endpoint], options);
+            sights.iter().any(|sight| sight.diagnosis.verdict != Verdict::Free)
+        });
+        let report = empty_report(target.to_string());
+        match (pids.is_empty(), held) {
+            (false, true) => Self::settled(
+                report,
+                Outcome::Refused,
+                format!(
+                    "{number} is both a process and a held port: say pid:{number} or :{number}"
+                ),
+            ),
+            (false, false) => Self::for_processes(host, &target, &pids, request, options),
+            (true, _) => Self::settled(
+                report,
+                Outcome::NotFound,
+                format!("there is no process {number}; for the port of that number say :{number}"),
+            ),
+        }
+    }
+
+    fn for_processes(
+        host: &dyn Host,
+        target: &Target,
+        pids: &[u32],
+        request: &ActRequest,
+        options: &LookOptions,
+    ) -> Self {
+        let mut report = look(host, std::slice::from_ref(target), options)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| empty_report(target.to_string()));
+        if pids.is_empty() {
+            let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
+            return Self::settled(report, Outcome::NotFound, explain);
+        }
+        let scope = Scope { pids: pids.to_vec(), ..Scope::default() };
+        let snapshot = host.snapshot(&scope);
+        let planned = plan_processes(pids, &snapshot, &request.limits);
+        Self::new(report, planned, Goal::Processes, request)
+    }
+
+    fn new(
+        mut report: TargetReport,
+        planned: Result<Plan, Refusal>,
+        goal: Goal,
+        request: &ActRequest,
+    ) -> Self {
+        match planned {
+            Ok(plan) => {
+                report.plan = plan.steps(&request.limits);
+                report.notes.extend(plan.notes.iter().cloned());
+                Self { report, plan: Some(plan), goal }
+            }
+            Err(refusal) => {
+                let (outcome, explain) = match refusal {
+                    Refusal::AlreadyFree => {
+                        let explain = format!("{} is free", report.target);
+                        (Outcome::AlreadyFree, explain)
+                    }
+                    Refusal::Denied(why) => (Outcome::Denied, why),
+                    Refusal::Guarded(why) => (Outcome::Refused, why),
+                    Refusal::Helpless(why) => (Outcome::StillHeld, why),
+                };
+                Self::settled(report, outcome, explain)
+            }
+        }
+    }
+
+    fn settled(mut report: TargetReport, outcome: Outcome, explain: String) -> Self {
+        report.outcome = Some(outcome);
+        report.explain = Some(explain);
+        Self { report, plan: None, goal: Goal::Processes }
+    }
+}
+
+/// How an act ended.
+struct End {
+    outcome: Outcome,
+    explain: String,
+    notes: Vec<String>,
+}
+
+impl End {
+    fn new(outcome: Outcome, explain: String) -> Self {
+        Self { outcome, explain, notes: Vec::new() }
+    }
+}
+
+/// Why the wait for the holders ended.
+enum Release {
+    /// The wanted sockets are gone, or the processes have ended.
+    Done,
+    /// The time is over; these have not let go.
+    Late(Vec<usize>),
+    /// The person stopped it.
+    Interrupted,
+    /// A signal was not permitted.
+    Denied(String),
+}
+
+struct Run<'a> {
+    host: &'a dyn Host,
+    limits: &'a Limits,
+    plan: &'a Plan,
+    started: Duration,
+    watch: Watch,
+    events: Vec<EventReport>,
+    progress: &'a mut dyn FnMut(&EventReport),
+}
+
+impl Run<'_> {
+    fn carry_out(&mut self, goal: &Goal) -> End {
+        let restarters = self.pin_restarters();
+        for lever in &self.plan.levers {
+            let ran = self.host.run(&lever.argv, LEVER);
+            let command = lever.argv.join(" ");
+            if !ran.success {
+                self.note("failed", None, format!("{command}: {}", ran.message));
+                return End::new(
+                    Outcome::Denied,
+                    format!(
+                        "{} could not be stopped ({}); try: sudo {command}",
+                        lever.name, ran.message
+                    ),
+                );
+            }
+            self.note("ran", None, format!("stopped {} by: {command}", lever.name));
+        }
+        if let Some(path) = &self.plan.remove_file {
+            return self.remove_file(path);
+        }
+        match self.release(goal) {
+            Release::Done => {}
+            Release::Interrupted => return self.interrupted(),
+            Release::Denied(why) => return End::new(Outcome::Denied, why),
+            Release::Late(stubborn) => return self.still_held(&stubborn),
+        }
+        match goal {
+            Goal::Port(endpoint) => self.settle_port(endpoint, &restarters),
+            Goal::Sockets(_) => End::new(Outcome::Freed, "the socket is closed".to_owned()),
+            Goal::Processes => {
+                let count = self.plan.victims.len();
+                End::new(
+                    Outcome::Freed,
+                    match self.plan.victims.first() {
+                        Some(one) if count == 1 => {
+                            format!("{} (pid {}) has ended", one.name, one.id.pid)
+                        }
+                        _ => format!("{count} processes have ended"),
+                    },
+                )
+            }
+        }
+    }
+
+    fn remove_file(&mut self, path: &str) -> End {
+        // Somebody may have begun to serve it since it was looked at.
+        if self.host.unix_refuses(path) != Some(true) {
+            return End::new(Outcome::TakenByAnother, format!("{path} is served again"));
+        }
+        match self.host.remove_file(path) {
+            Ok(()) => {
+                self.note("removed", None, format!("removed {path}"));
+                End::new(Outcome::Freed, format!("removed the stale socket file {path}"))
+            }
+            Err(error) => End::new(Outcome::Denied, format!("{path} cannot be removed: {error}")),
+        }
+    }
+
+    /// Asks the victims, topmost first, and waits until they have let go.
+    fn release(&mut self, goal: &Goal) -> Release {
+        if self.plan.victims.is_empty() {
+            return Release::Done;
+        }
+        let mut group = Group::pin(self.host, &self.plan.victims);
+        if self.limits.now {
+            if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
+                return Release::Denied(why);
+            }
+        } else if let Err(why) =
+            self.signal_all(&mut group, self.limits.signal, |victim| victim.topmost)
+        {
+            return Release::Denied(why);
+        }
+        let asked_at = self.host.now();
+        let mut top_gone_at = None;
+        loop {
+            group.note_exits(self);
+            if self.is_released(goal, &group) {
+                return Release::Done;
+            }
+            let now = self.host.now();
+            if top_gone_at.is_none() && group.top_is_gone() {
+                top_gone_at = Some(now);
+            }
+            let mut next = self.started + self.limits.timeout;
+            if let Some(gone) = top_gone_at
+                && !group.all_asked()
+            {
+                // The family did not follow: each is asked in person.
+                if now >= gone + FAMILY {
+                    let signal = if self.limits.now { SIGKILL } else { self.limits.signal };
+                    if let Err(why) = self.signal_all(&mut group, signal, |_| true) {
+                        return Release::Denied(why);
+                    }
+                } else {
+                    next = next.min(gone + FAMILY);
+                }
+            }
+            if self.limits.verb != Verb::Stop && !group.forced {
+                if now >= asked_at + self.limits.grace {
+                    group.forced = true;
+                    if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
+                        return Release::Denied(why);
+                    }
+                } else {
+                    next = next.min(asked_at + self.limits.grace);
+                }
+            }
+            if group.all_gone() && now >= group.last_exit + AFTER_EXIT {
+                // The processes are gone; what is left is judged by the caller.
+                return Release::Done;
+            }
+            if group.all_gone() {
+                next = next.min(group.last_exit + AFTER_EXIT);
+            }
+            if now >= self.started + self.limits.timeout {
+                return Release::Late(group.alive());
+            }
+            let alive = group.alive_pins();
+            match self.host.wait(&alive, &mut self.watch, next.saturating_sub(now)) {
+                Woken::Interrupted => return Release::Interrupted,
+                Woken::Event | Woken::Timeout => {}
+            }
+        }
+    }
+
+    /// Whether everything the victims were wanted for is gone, whatever they do besides: a
+    /// server that closed its port and drains its requests is left to drain.
+    fn is_released(&self, goal: &Goal, group: &Group) -> bool {
+        let wanted: HashSet<u64> =
+            self.plan.victims.iter().flat_map(|victim| victim.holds.iter().map(|h| h.1)).collect();
+        match goal {
+            Goal::Processes => group.all_gone(),
+            Goal::Port(endpoint) => {
+                let states = match self.plan.every_state {
+                    true => States::All,
+                    false => States::Servers,
+                };
+                !any_left(&self.table(endpoint, states), &wanted)
+            }
+            Goal::Sockets(inodes) => {
+                let names = SocketScope::HeldBy(
+                    self.plan.victims.iter().map(|victim| victim.id.pid).collect(),
+                );
+                let scope = Scope { sockets: names, ..Scope::default() };
+                group.all_gone() || !any_left(&self.host.snapshot(&scope), inodes)
+            }
+        }
+    }
+
+    fn table(&self, endpoint: &Endpoint, states: States) -> Snapshot {
+        self.host.snapshot(&Scope {
+            sockets: SocketScope::Ports(vec![*endpoint]),
+            states,
+            ..Scope::default()
+        })
+    }
+
+    /// Signals each chosen victim that is alive, was not sent this signal yet, and still holds
+    /// what it was seen to hold.
+    fn signal_all(
+        &mut self,
+        group: &mut Group,
+        signal: i32,
+        choose: impl Fn(&Victim) -> bool,
+    ) -> Result<(), String> {
+        for index in 0..group.members.len() {
+            let victim = &self.plan.victims[index];
+            let member = &group.members[index];
+            let Some(pin) = &member.pin else { continue };
+            if member.gone || member.sent.contains(&signal) || !choose(victim) {
+                continue;
+            }
+            let holds = victim.holds.is_empty()
+                || victim
+                    .holds
+                    .iter()
+                    .any(|(holder, inode)| self.host.still_holds(pin, holder, *inode));
+            if !holds {
+                // It let go by itself, or never was the one: nobody is hurt for nothing.
+                group.members[index].let_go = true;
+                continue;
+            }
+            let name = format!("{} (pid {})", victim.name, victim.id.pid);
+            match self.host.signal(pin, signal) {
+                Ok(()) => {}
+                Err(ActError::Gone) => {
+                    group.members[index].gone = true;
+                    continue;
+                }
+                Err(ActError::Denied) => {
+                    return Err(format!(
+                        "you may not signal {name}: it is another user's; try sudo"
+                    ));
+                }
+                Err(error) => return Err(format!("{name} cannot be signalled: {error}")),
+            }
+            let pid = Some(victim.id.pid);
+            if signal == SIGKILL {
+                self.note("forced", pid, format!("forced {name} to end (SIGKILL)"));
+            } else {
+                let signal = signal_name(signal);
+                self.note("asked", pid, format!("asked {name} to end ({signal})"));
+            }
+            group.members[index].sent.push(signal);
+            if victim.stopped
+                && signal != SIGKILL
+                && let Some(pin) = &group.members[index].pin
+                && self.host.signal(pin, SIGCONT).is_ok()
+            {
+                self.note("continued", pid, format!("continued {name}, which was stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The holders are gone: clears what their end left, watches for a restart, and asks the
+    /// kernel.
+    fn settle_port(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> End {
+        let acted_on_holder = !self.plan.victims.is_empty() || !self.plan.levers.is_empty();
+        self.destroy_planned();
+        let cleared = self.clear_remains(endpoint, acted_on_holder);
+        if let Some(end) = cleared {
+            return end;
+        }
+        if let Some(end) = self.watch_for_restart(endpoint, restarters) {
+            return end;
+        }
+        // The one round of probes that proves it.
+        let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+        match sights.first() {
+            Some(sight) => self.judge(sight, acted_on_holder),
+            None => End::new(Outcome::Freed, format!("{endpoint} is free")),
+        }
+    }
+
+    fn destroy_planned(&mut self) {
+        let live: Vec<&Socket> =
+            self.plan.destroy.iter().filter(|socket| !is_remains(socket)).collect();
+        for socket in live {
+            let what = connection_name(socket);
+            match self.host.destroy(socket) {
+                Ok(()) => self.note("destroyed", None, format!("closed the connection {what}")),
+                Err(ActError::Gone) => {}
+                Err(error) => {
+                    self.note("failed", None, format!("the connection {what} stays: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Destroys or resets what ended connections left, as far as this user may, and waits for the
+    /// rest where nothing but remains was in the way from the start, or where they stop even a
+    /// server with SO_REUSEADDR. `Some` ends the act.
+    fn clear_remains(&mut self, endpoint: &Endpoint, acted_on_holder: bool) -> Option<End> {
+        let deadline = self.started + self.limits.timeout;
+        let mut last_line = None;
+        let mut asked_kernel = !acted_on_holder;
+        let mut tried: HashSet<(SocketAddr, SocketAddr)> = HashSet::new();
+        loop {
+            let snapshot = self.table(endpoint, States::All);
+            let own: Vec<&Socket> =
+                snapshot.sockets.iter().filter(|socket| socket.netns.is_none()).collect();
+            if own.iter().any(|socket| socket.is_server()) {
+                return None; // somebody has it: the judge says who
+            }
+            let plain = obstacles(&own, endpoint, false, snapshot.asker.uid);
+            if plain.is_empty() {
+                return None;
+            }
+            let mut cleared = (0, 0);
+            for socket in &plain {
+                let Some(pair) = socket.local.inet().zip(socket.remote) else { continue };
+                // A connection that a living process has is not ours to cut for a plain bind.
+                if !is_remains(socket) || !tried.insert(pair) {
+                    continue;
+                }
+                if snapshot.asker.may_destroy && self.host.destroy(socket).is_ok() {
+                    cleared.0 += 1;
+                } else if self.host.reset_time_wait(socket).is_ok() {
+                    cleared.1 += 1;
+                }
+            }
+            if cleared.0 > 0 {
+                let what = explain::count(cleared.0, "closed connection", "closed connections");
+                self.note("destroyed", None, format!("cleared what {what} left on {endpoint}"));
+            }
+            if cleared.1 > 0 {
+                let what = explain::count(cleared.1, "closed connection", "closed connections");
+                self.note("reset", None, format!("ended the TIME-WAIT of {what} on {endpoint}"));
+            }
+            if cleared != (0, 0) {
+                continue; // look again: all of it, or only a part, may be gone
+            }
+            // Nothing more can be cleared. A server with SO_REUSEADDR, like the one before if
+            // its remains let one by, need not wait for the rest.
+            if !asked_kernel {
+                asked_kernel = true;
+                let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+                if sights.iter().all(|sight| reusable(&sight.diagnosis)) {
+                    return None;
+                }
+            }
+            let left = plain.iter().filter_map(|socket| socket.expires_ms).max();
+            let now = self.host.now();
+            if now >= deadline {
+                return None;
+            }
+            let left_time = left.map_or(COUNTDOWN, |ms| Duration::from_millis(u64::from(ms) + 1));
+            if left.is_some() && now + left_time > deadline && last_line.is_none() {
+                let text = left.map_or(String::new(), explain::seconds);
+                self.note(
+                    "waiting",
+                    None,
+                    format!(
+                        "{endpoint} stays blocked for {text}, longer than the {} allowed",
+                        explain::span(self.limits.timeout)
+                    ),
+                );
+            }
+            if last_line.is_none_or(|at| now >= at + COUNTDOWN) {
+                last_line = Some(now);
+                let in_time = left.map_or(String::new(), |ms| {
+                    format!("; the last ends in {}", explain::seconds(ms))
+                });
+                let what = explain::count(plain.len(), "closed connection", "closed connections");
+                self.tell("waiting", format!("waiting for {what} on {endpoint}{in_time}"));
+            }
+            let step = left_time.min(COUNTDOWN).min(deadline - now);
+            if self.host.wait(&[], &mut self.watch, step) == Woken::Interrupted {
+                return Some(self.interrupted());
+            }
+        }
+    }
+
+    fn pin_restarters(&self) -> Vec<Pinned> {
+        if self.plan.restarters.is_empty() {
+            return Vec::new();
+        }
+        let scope = Scope { pids: self.plan.restarters.clone(), ..Scope::default() };
+        let snapshot = self.host.snapshot(&scope);
+        self.plan
+            .restarters
+            .iter()
+            .filter_map(|pid| self.host.pin(snapshot.processes.get(pid)?.id).ok())
+            .collect()
+    }
+
+    /// Waits while somebody lives who could start the holder again, but not longer than a
+    /// restart takes. The table is read, never probed.
+    fn watch_for_restart(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> Option<End> {
+        let deadline = self.host.now() + RESPAWN;
+        loop {
+            let alive: Vec<&Pinned> =
+                restarters.iter().filter(|pin| !self.host.exited(pin)).collect();
+            let now = self.host.now();
+            if alive.is_empty() || now >= deadline {
+                return None;
+            }
+            let snapshot = self.table(endpoint, States::Servers);
+            if snapshot.sockets.iter().any(|s| s.netns.is_none() && s.is_server()) {
+                return None; // the judge says who
+            }
+            let step = RESPAWN_STEP.min(deadline - now);
+            if self.host.wait(&alive, &mut self.watch, step) == Woken::Interrupted {
+                return Some(self.interrupted());
+            }
+        }
+    }
+
+    /// The kernel's last word, in terms of what was attempted.
+    fn judge(&mut self, sight: &Sight, acted_on_holder: bool) -> End {
+        let diagnosis = &sight.diagnosis;
+        let endpoint = diagnosis.endpoint;
+        let elapsed = self.host.now().saturating_sub(self.started);
+        let in_time = format!("in {}", milliseconds(elapsed));
+        if acted_on_holder && diagnosis.verdict != Verdict::Free && reusable(diagnosis) {
+            return self.freed_for_reuse(diagnosis, &in_time);
+        }
+        match diagnosis.verdict {
+            Verdict::Free => {
+                self.note("freed", None, format!("{endpoint} can be bound"));
+                End::new(Outcome::Freed, format!("{endpoint} is free ({in_time})"))
+            }
+            Verdict::Denied => {
+                // Held no more; that this user may not bind it is another matter.
+                self.note("freed", None, format!("nothing holds {endpoint} any more"));
+                End::new(
+                    Outcome::Freed,
+                    format!(
+                        "nothing holds {endpoint} any more ({in_time}), though you may not bind it"
+                    ),
+                )
+            }
+            Verdict::Lingering => {
+                let left = diagnosis.causes.iter().filter_map(|cause| cause.expires_ms).max();
+                End::new(
+                    Outcome::Lingering,
+                    format!(
+                        "nobody holds {endpoint}, but closed connections keep it: free {}",
+                        passes(left)
+                    ),
+                )
+            }
+            Verdict::Held => self.judge_held(sight),
+        }
+    }
+
+    /// The holder is gone and so is its listener; connections of its that linger, or that it is
+    /// still serving, let a server with SO_REUSEADDR by, as they let the old one by.
+    fn freed_for_reuse(&mut self, diagnosis: &Diagnosis, in_time: &str) -> End {
+        let endpoint = diagnosis.endpoint;
+        self.note("freed", None, format!("{endpoint} can be bound with SO_REUSEADDR"));
+        let mut end = End::new(Outcome::Freed, format!("{endpoint} is free ({in_time})"));
+        let drains =
+            diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::AcceptedConnection);
+        let left = diagnosis.causes.iter().filter_map(|cause| cause.expires_ms).max();
+        end.notes.push(match drains {
+            true => format!(
+                "the old server is still ending its connections: until then a server that does not set SO_REUSEADDR cannot bind {endpoint}"
+            ),
+            false => format!(
+                "closed connections linger: a server that does not set SO_REUSEADDR can bind {endpoint} {}",
+                passes(left)
+            ),
+        });
+        end
+    }
+
+    fn judge_held(&mut self, sight: &Sight) -> End {
+        let (diagnosis, snapshot) = (&sight.diagnosis, &*sight.snapshot);
+        let endpoint = diagnosis.endpoint;
+        let why = diagnosis.causes.first().map_or_else(
+            || format!("{endpoint} is held"),
+            |cause| explain::cause(cause, &endpoint, snapshot),
+        );
+        let old: HashSet<u64> =
+            self.plan.victims.iter().flat_map(|v| v.holds.iter().map(|hold| hold.1)).collect();
+        let victims: Vec<u32> = self.plan.victims.iter().map(|victim| victim.id.pid).collect();
+        let same = diagnosis.causes.iter().any(|cause| {
+            !cause.pids.is_empty() && cause.pids.iter().all(|pid| victims.contains(pid))
+        });
+        if any_left(snapshot, &old) || same {
+            return End::new(Outcome::StillHeld, why);
+        }
+        let new_pids: Vec<u32> =
+            diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
+        let brought_back = new_pids.iter().find_map(|&pid| {
+            let parent = snapshot
+                .ancestors(pid)
+                .into_iter()
+                .find(|above| self.plan.restarters.contains(&above.id.pid));
+            parent.map(|parent| (pid, parent))
+        });
+        if let Some((pid, parent)) = brought_back {
+            let by = format!("{} (pid {})", explain::program(parent), parent.id.pid);
+            self.note("respawned", Some(pid), format!("{by} started it again"));
+            let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
+            let advice = match stop {
+                Some(argv) => format!("; what stops it for good: {}", argv.join(" ")),
+                None => format!("; stop that first: proc stop pid:{}", parent.id.pid),
+            };
+            return End::new(
+                Outcome::Respawned,
+                format!("{endpoint} was freed, and {by} started it again as pid {pid}{advice}"),
+            );
+        }
+        if self.plan.victims.is_empty() && self.plan.levers.is_empty() {
+            return End::new(Outcome::StillHeld, why);
+        }
+        End::new(Outcome::TakenByAnother, format!("it was freed, then taken by another: {why}"))
+    }
+
+    fn still_held(&self, stubborn: &[usize]) -> End {
+        let names: Vec<String> = stubborn
+            .iter()
+            .filter_map(|&index| self.plan.victims.get(index))
+            .map(|victim| format!("{} (pid {})", victim.name, victim.id.pid))
+            .collect();
+        let who = match names.is_empty() {
+            true => "it".to_owned(),
+            false => names.join(", "),
+        };
+        let hint = match self.limits.verb {
+            Verb::Stop => "; proc kill forces it",
+            Verb::Kill | Verb::Free => "",
+        };
+        End::new(
+            Outcome::StillHeld,
+            format!("{who} did not let go within {}{hint}", explain::span(self.limits.timeout)),
+        )
+    }
+
+    fn interrupted(&mut self) -> End {
+        self.note("interrupted", None, "interrupted".to_owned());
+        let done: Vec<String> = self
+            .events
+            .iter()
+            .filter(|event| !matches!(event.event.as_str(), "interrupted" | "waiting"))
+            .map(|event| event.explain.clone())
+            .collect();
+        let done = match done.is_empty() {
+            true => "nothing had been done".to_owned(),
+            false => format!("done so far: {}", done.join("; ")),
+        };
+        End::new(Outcome::StillHeld, format!("interrupted; {done}"))
+    }
+
+    fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
+        let event = self.event(event, pid, explain);
+        (self.progress)(&event);
+        self.events.push(event);
+    }
+
+    /// For the moment only: a countdown's line is no event worth keeping.
+    fn tell(&mut self, event: &str, explain: String) {
+        let event = self.event(event, None, explain);
+        (self.progress)(&event);
+    }
+
+    fn event(&self, event: &str, pid: Option<u32>, explain: String) -> EventReport {
+        let at = self.host.now().saturating_sub(self.started);
+        EventReport { at_ms: at.as_millis() as u64, event: event.to_owned(), pid, explain }
+    }
+}
+
+/// The victims with their pins.
+struct Group {
+    members: Vec<Member>,
+    forced: bool,
+    last_exit: Duration,
+    topmost: Vec<bool>,
+}
+
+struct Member {
+    pin: Option<Pinned>,
+    gone: bool,
+    let_go: bool,
+    sent: Vec<i32>,
+}
+
+impl Group {
+    fn pin(host: &dyn Host, victims: &[Victim]) -> Self {
+        let members = victims
+            .iter()
+            .map(|victim| {
+                let pin = host.pin(victim.id).ok();
+                Member { gone: pin.is_none(), pin, let_go: false, sent: Vec::new() }
+            })
+            .collect();
+        let topmost = victims.iter().map(|victim| victim.topmost).collect();
+        Self { members, forced: false, last_exit: host.now(), topmost }
+    }
+
+    fn note_exits(&mut self, run: &mut Run<'_>) {
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let ended = member.pin.as_ref().is_none_or(|pin| run.host.exited(pin));
+            if ended && !member.gone {
+                member.gone = true;
+                self.last_exit = run.host.now();
+                let victim = &run.plan.victims[index];
+                let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
+                run.note("exited", Some(victim.id.pid), text);
+            }
+        }
+    }
+
+    fn top_is_gone(&self) -> bool {
+        let mut top = self.members.iter().zip(&self.topmost).filter(|(_, top)| **top);
+        top.all(|(member, _)| member.gone || member.let_go)
+    }
+
+    fn all_asked(&self) -> bool {
+        self.members.iter().all(|m| m.gone || m.let_go || !m.sent.is_empty())
+    }
+
+    fn all_gone(&self) -> bool {
+        self.members.iter().all(|member| member.gone)
+    }
+
+    fn alive(&self) -> Vec<usize> {
+        let alive = self.members.iter().enumerate().filter(|(_, member)| !member.gone);
+        alive.map(|(index, _)| index).collect()
+    }
+
+    fn alive_pins(&self) -> Vec<&Pinned> {
+        self.members.iter().filter(|m| !m.gone).filter_map(|m| m.pin.as_ref()).collect()
+    }
+}
+
+fn any_left(snapshot: &Snapshot, inodes: &HashSet<u64>) -> bool {
+    snapshot.sockets.iter().filter_map(|socket| socket.inode).any(|inode| inodes.contains(&inode))
+}
+
+/// The sockets that would stop a bind of any ordinary address of the endpoint.
+fn obstacles<'a>(
+    sockets: &[&'a Socket],
+    endpoint: &Endpoint,
+    reuse_addr: bool,
+    uid: u32,
+) -> Vec<&'a Socket> {
+    let requests: Vec<BindRequest> = endpoint
+        .transports()
+        .iter()
+        .flat_map(|&transport| {
+            endpoint.addresses().into_iter().map(move |address| BindRequest {
+                transport,
+                address: SocketAddr::new(address, endpoint.port.get()),
+                v6only: false,
+                reuse_addr,
+                reuse_port: false,
+                uid,
+                device: None,
+            })
+        })
+        .collect();
+    sockets
+        .iter()
+        .filter(|socket| {
+            Occupant::from_socket(socket).is_some_and(|occupant| {
+                requests.iter().any(|request| conflict(request, &occupant) != Conflict::No)
+            })
+        })
+        .copied()
+        .collect()
+}
+
+/// Whether SO_REUSEADDR gets past everything, for every address.
+fn reusable(diagnosis: &Diagnosis) -> bool {
+    let stuck = |row: &Attempt| matches!(row.reuse_addr, BindResult::InUse | BindResult::Denied);
+    !diagnosis.bind.iter().any(stuck)
+}
+
+fn passes(left_ms: Option<u32>) -> String {
+    left_ms.map_or("soon".to_owned(), |ms| format!("in {}", explain::seconds(ms)))
+}
+
+fn connection_name(socket: &Socket) -> String {
+    match socket.remote {
+        Some(remote) => format!("{} to {remote}", socket.local),
+        None => socket.local.to_string(),
+    }
+}
+
+/// A duration as a person reads a stopwatch.
+fn milliseconds(time: Duration) -> String {
+    match time.as_millis() {
+        ms @ 0..=999 => format!("{ms} ms"),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}

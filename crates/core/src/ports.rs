@@ -1,0 +1,115 @@
+//! Every socket with a port that waits for somebody: `proc ports`.
+
+use crate::addr::{Port, Transport};
+use crate::host::Host;
+use crate::look::{Census, LookOptions, gaps, process_facts, socket_report};
+use crate::report::{PortsReport, SCHEMA};
+use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
+use crate::socket::{Protocol, Socket};
+use crate::target::Target;
+
+/// Which sockets to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortsFilter {
+    /// Only those of these ports or processes; empty for all.
+    pub targets: Vec<Target>,
+    /// Unix sockets with a name as well.
+    pub unix: bool,
+}
+
+/// The targets, with the processes they mean found out.
+struct Chosen<'a> {
+    filter: &'a PortsFilter,
+    pids: Vec<u32>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(host: &dyn Host, filter: &'a PortsFilter) -> Self {
+        let census = Census::take(host, &filter.targets);
+        let pids = filter.targets.iter().flat_map(|target| match target {
+            Target::Pid(pid) | Target::Number(pid) => vec![*pid],
+            Target::Name(name) => census.called(name),
+            Target::Path(path) => census.running(path),
+            Target::Container(name) => census.in_container(name),
+            Target::Unit(name) => census.in_unit(name),
+            Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
+        });
+        Self { filter, pids: pids.collect() }
+    }
+
+    fn has(&self, socket: &Socket) -> bool {
+        let port = socket.port().and_then(Port::new);
+        let transport = socket.protocol.transport();
+        let on = |wanted: Option<Transport>| wanted.is_none() || wanted == transport;
+        self.filter.targets.is_empty()
+            || socket.holders.pids().iter().any(|pid| self.pids.contains(pid))
+            || self.filter.targets.iter().any(|target| match target {
+                Target::Port(endpoint) => port == Some(endpoint.port) && on(endpoint.transport),
+                Target::Range(range) => {
+                    port.is_some_and(|port| range.contains(port)) && on(range.transport())
+                }
+                Target::Unix(name) => socket.local.to_string() == name.to_string(),
+                _ => false,
+            })
+    }
+}
+
+/// Lists listeners, bound sockets and open UDP ports with their holders. Connected UDP sockets
+/// are somebody's queries and left out.
+pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> PortsReport {
+    let snapshot = host.snapshot(&Scope {
+        sockets: SocketScope::AllPorts,
+        holders: true,
+        states: if options.every_state { States::All } else { States::BoundIfCheap },
+        namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
+        ..Scope::default()
+    });
+    let chosen = Chosen::new(host, filter);
+    let mut report = report(&snapshot, &chosen, options);
+    if filter.unix {
+        let snapshot = host.snapshot(&Scope {
+            sockets: SocketScope::AllUnix,
+            holders: true,
+            ..Scope::default()
+        });
+        let unix = self::report(&snapshot, &chosen, options);
+        report.ok |= unix.ok;
+        report.sockets.extend(unix.sockets);
+        for process in unix.processes {
+            if report.processes.iter().all(|known| known.pid != process.pid) {
+                report.processes.push(process);
+            }
+        }
+    }
+    report
+}
+
+fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> PortsReport {
+    let bound = |socket: &Socket| {
+        socket.protocol == Protocol::Tcp && socket.state == Some(crate::socket::TcpState::Bound)
+    };
+    let mut sockets: Vec<&Socket> = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| (socket.is_server() || bound(socket)) && chosen.has(socket))
+        .collect();
+    sockets.sort_by_key(|socket| {
+        (socket.netns, socket.port(), socket.protocol, socket.local.clone(), socket.inode)
+    });
+    let mut pids: Vec<u32> = sockets.iter().flat_map(|socket| socket.holders.pids()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    PortsReport {
+        schema: SCHEMA,
+        command: "ports".to_owned(),
+        ok: !sockets.is_empty(),
+        sockets: sockets.iter().map(|socket| socket_report(socket, snapshot)).collect(),
+        processes: pids
+            .iter()
+            .filter_map(|pid| snapshot.processes.get(pid))
+            .map(|process| process_facts(process, snapshot, options))
+            .collect(),
+        gaps: gaps(snapshot),
+        error: None,
+    }
+}
