@@ -47,7 +47,7 @@ fn a_socket_that_connected_to_itself() {
     let report = see(&tcp(&actor));
     assert_held(&report, CauseKind::OutgoingConnection, &[actor.pid()]);
     assert_eq!(report.sockets[0].remote.as_ref(), Some(&report.sockets[0].local));
-    assert!(report.causes[0].explain.contains("its own port"));
+    assert!(report.causes[0].explain.contains("itself"));
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_thread_with_a_table_of_its_own() {
     let (actor, reports) = looks("thread-table");
     for report in reports {
         assert_by(&report, &actor, thread_hold(&actor));
-        assert!(report.causes[0].explain.contains("by its thread"), "{report:#?}");
+        assert!(report.causes[0].explain.contains("thread"), "{report:#?}");
     }
 }
 
