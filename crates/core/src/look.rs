@@ -465,7 +465,10 @@ fn unix_remedies(kind: CauseKind, target: &str, snapshot: &Snapshot) -> Vec<Reme
         CauseKind::StaleUnixSocket => {
             (Action::RemoveFile, &["rm"][..], false, "removes the file that nobody serves")
         }
-        CauseKind::HiddenHolder if snapshot.asker.sees_all => return Vec::new(),
+        // Root sees no further into another namespace's unix sockets.
+        CauseKind::HiddenHolder if snapshot.asker.sees_all || snapshot.sockets.is_empty() => {
+            return Vec::new();
+        }
         CauseKind::HiddenHolder => {
             (Action::LookAsRoot, &["sudo", "proc", "on"][..], true, "names the holder")
         }
