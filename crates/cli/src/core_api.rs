@@ -138,8 +138,18 @@ pub trait Core {
 pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
     match replay {
         Some(path) => Err(failed("unsupported", format!("{} cannot be replayed", path.display()))),
+        None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
         None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
     }
+}
+
+fn unsupported_system() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    format!("proc cannot see ports and processes on {system} yet; it works on Linux")
 }
 
 /// The signal that asks, unless another is named.

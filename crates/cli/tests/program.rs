@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::ffi::OsString;
 use std::process::{Command, Output, Stdio};
 
 fn program() -> Command {
@@ -161,8 +160,21 @@ fn without_utf8_the_text_is_ascii() {
     assert!(text(&output.stderr).starts_with("proc: `fr\\u{e9}` is not a command"));
 }
 
+#[test]
+#[cfg(not(target_os = "linux"))]
+fn a_system_that_cannot_look_says_so_and_code_5() {
+    for words in [&["on", ":3000"][..], &["check", ":3000"], &["free", ":3000", "--yes"]] {
+        let output = run(words);
+        assert!(text(&output.stderr).contains("cannot see ports and processes on"), "{words:?}");
+        assert_eq!(code(&output), 5, "{words:?}");
+    }
+    assert_eq!(code(&run(&["schema"])), 0);
+}
+
 #[cfg(unix)]
 mod unix {
+    use std::ffi::OsString;
+    #[cfg(target_os = "linux")]
     use std::fs::OpenOptions;
     use std::os::unix::ffi::OsStringExt;
 

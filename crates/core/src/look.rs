@@ -667,7 +667,7 @@ impl<'a> Prober<'a> {
                 false => {
                     all.extend(addresses.iter().map(|&address| {
                         self.host.attempt(transport, bind_address(address, endpoint))
-                    }))
+                    }));
                 }
             }
         }
