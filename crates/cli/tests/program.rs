@@ -4,8 +4,10 @@
 
 use std::process::{Command, Output, Stdio};
 
+/// The program just built, or the one that PROC_BIN names, such as a static build.
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_proc"));
+    let built = env!("CARGO_BIN_EXE_proc").into();
+    let mut command = Command::new(std::env::var_os("PROC_BIN").unwrap_or(built));
     command.env_clear().env("LANG", "C.UTF-8").stdin(Stdio::null());
     command
 }
