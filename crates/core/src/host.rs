@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::Transport;
-use crate::bind::Attempt;
+use crate::bind::{Attempt, BindResult};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -105,6 +105,11 @@ pub trait Host {
     /// The kernel's answer to a bind, plain and with SO_REUSEADDR. Callers make one round an
     /// answer: each is a bind that others can collide with for some microseconds.
     fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt;
+
+    /// As [`Host::attempt`], the plain bind alone.
+    fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
+        self.attempt(transport, address).plain
+    }
 
     /// The addresses of this machine.
     fn local_addresses(&self) -> Vec<IpAddr>;

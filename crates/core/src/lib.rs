@@ -19,6 +19,6 @@ pub mod service;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;
-mod sys;
+pub mod sys;
 pub mod target;
 pub mod timestamp;

@@ -607,7 +607,11 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
             scope.namespaces = Sweep::Cheap;
         }
     }
+    scope.holders = !settled || options.every_state;
     let mut snapshot = host.snapshot(&scope);
+    if !scope.holders && !snapshot.sockets.is_empty() {
+        snapshot = host.snapshot(&Scope { holders: true, ..scope.clone() });
+    }
     let puzzle = endpoints
         .iter()
         .zip(&attempts)
@@ -636,7 +640,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
 struct Prober<'a> {
     host: &'a dyn Host,
     /// Addresses found not to be bindable at all here, whatever the port.
-    unavailable: HashMap<(Transport, IpAddr), BindResult>,
+    unavailable: HashMap<IpAddr, BindResult>,
 }
 
 impl<'a> Prober<'a> {
@@ -655,7 +659,7 @@ impl<'a> Prober<'a> {
             match self.probe_wildcard(transport, endpoint.port) {
                 true => {
                     for address in addresses {
-                        let result = self.availability(transport, address);
+                        let result = self.availability(address);
                         all.push(Attempt {
                             transport,
                             address: SocketAddr::new(address, endpoint.port.get()),
@@ -665,9 +669,9 @@ impl<'a> Prober<'a> {
                     }
                 }
                 false => {
-                    all.extend(addresses.iter().map(|&address| {
-                        self.host.attempt(transport, bind_address(address, endpoint))
-                    }));
+                    let probe =
+                        |address| self.host.attempt(transport, bind_address(address, endpoint));
+                    all.extend(addresses.into_iter().map(probe));
                 }
             }
         }
@@ -676,17 +680,21 @@ impl<'a> Prober<'a> {
 
     fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
         let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
-        self.host.attempt(transport, wildcard).plain == BindResult::Ok
+        self.host.probe(transport, wildcard) == BindResult::Ok
     }
 
     /// Whether an address can be bound at all: port 0 asks without taking any port that somebody
-    /// may want.
-    fn availability(&mut self, transport: Transport, address: IpAddr) -> BindResult {
+    /// may want. The wildcards always can once one of them was; an address is local or not for
+    /// every transport alike.
+    fn availability(&mut self, address: IpAddr) -> BindResult {
+        if address.is_unspecified() {
+            return BindResult::Ok;
+        }
         let host = self.host;
         *self
             .unavailable
-            .entry((transport, address))
-            .or_insert_with(|| host.attempt(transport, SocketAddr::new(address, 0)).plain)
+            .entry(address)
+            .or_insert_with(|| host.probe(Transport::Tcp, SocketAddr::new(address, 0)))
     }
 }
 

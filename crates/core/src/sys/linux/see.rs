@@ -18,7 +18,9 @@ use super::{cgroup, options, process};
 use crate::addr::{Endpoint, Transport};
 use crate::decode::procfs;
 use crate::decode::sock_diag::{Row, Table, states};
-use crate::snapshot::{Gap, Namespace, Scope, Snapshot, SocketScope, Source, States, Sweep};
+use crate::snapshot::{
+    Gap, Namespace, Policy, Scope, Snapshot, SocketScope, Source, States, Sweep,
+};
 use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// Up to this many TCP sockets, asking for every state costs under a millisecond.
@@ -44,8 +46,12 @@ pub(super) struct Look<'a> {
 pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
     let mut snapshot = Snapshot::empty(SystemTime::now());
     let reader = ProcessReader::new().ok();
-    snapshot.asker = reader.as_ref().map_or_else(process::asker, ProcessReader::asker);
-    snapshot.policy = reader.as_ref().map(ProcessReader::policy).unwrap_or_default();
+    // Who asks and by which rules is needed to explain; a look at the table alone does without.
+    let thorough = scope.holders || !scope.pids.is_empty() || scope.all_processes;
+    (snapshot.asker, snapshot.policy) = match &reader {
+        Some(reader) if thorough => (reader.asker(), reader.policy()),
+        _ => (process::brief_asker(), Policy::default()),
+    };
     if reader.is_none() {
         snapshot.note(Gap::NoProcfs);
     }
