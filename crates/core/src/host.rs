@@ -106,6 +106,11 @@ pub trait Host {
     /// answer: each is a bind that others can collide with for some microseconds.
     fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt;
 
+    /// Whether that answer was worked out and no kernel gave it. Only a recording says so.
+    fn predicts(&self, _attempt: &Attempt) -> bool {
+        false
+    }
+
     /// As [`Host::attempt`], the plain bind alone.
     fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
         self.attempt(transport, address).plain

@@ -13,6 +13,7 @@ pub mod names;
 pub mod plan;
 pub mod ports;
 pub mod process;
+pub mod recording;
 pub mod remedy;
 pub mod report;
 pub mod service;

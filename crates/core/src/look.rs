@@ -204,7 +204,12 @@ pub fn port_report(
         if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
             free.push(diagnosis.endpoint.port.get());
         } else {
-            report.bind.extend(diagnosis.bind.iter().map(bind_row));
+            report.bind.extend(
+                diagnosis.bind.iter().map(|attempt| BindRow {
+                    predicted: host.predicts(attempt),
+                    ..bind_row(attempt)
+                }),
+            );
         }
         add_diagnosis(&mut report, diagnosis, snapshot);
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
