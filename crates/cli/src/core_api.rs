@@ -139,6 +139,7 @@ pub trait Core {
 pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
     match replay {
         Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
         None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
     }
 }
@@ -148,6 +149,15 @@ fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
     let bytes = std::fs::read(path).map_err(|error| cannot(output::reason(&error)))?;
     let recording = Recording::from_json(&bytes).map_err(|error| cannot(error.to_string()))?;
     Ok(ReplayHost::new(recording))
+}
+
+fn unsupported_system() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    format!("proc cannot see ports and processes on {system} yet; it works on Linux")
 }
 
 /// The signal that asks, unless another is named.
