@@ -407,6 +407,7 @@ impl ReplayHost {
             _ => Transport::ALL.into(),
         };
         let wanted = |socket: &Socket| match &scope.sockets {
+            _ if scope.elsewhere_only && socket.netns.is_none() => false,
             SocketScope::None => false,
             SocketScope::AllPorts => socket.protocol != Protocol::Unix,
             SocketScope::Ports(endpoints) => {
