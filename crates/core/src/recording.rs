@@ -244,6 +244,7 @@ fn wide_scope(endpoints: &[Endpoint]) -> Scope {
         holders: true,
         states: States::All,
         namespaces: Sweep::All,
+        elsewhere_only: false,
         options: true,
         pids: Vec::new(),
         all_processes: whole,
