@@ -20,6 +20,10 @@ pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) handle: Option<sys::Handle>,
 }
 
@@ -61,8 +65,16 @@ pub enum Woken {
 /// A stream of "something closed", open from the moment it was made.
 #[derive(Debug)]
 pub struct Watch {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) events: Option<sys::Events>,
     /// Only these sockets' ends are news; empty for any.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) cookies: Vec<u64>,
 }
 

@@ -618,6 +618,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
         }
     }
     scope.holders = !settled || options.every_state;
+    scope.elsewhere_only = !scope.holders;
     let mut snapshot = host.snapshot(&scope);
     if !scope.holders && !snapshot.sockets.is_empty() {
         snapshot = host.snapshot(&Scope { holders: true, ..scope.clone() });

@@ -39,6 +39,9 @@ impl Default for LiveHost {
 }
 
 impl LiveHost {
+    /// Whether this system's sockets and processes can be seen: yes.
+    pub const SEES: bool = true;
+
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
     #[must_use]

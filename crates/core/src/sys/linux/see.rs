@@ -77,6 +77,7 @@ pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
 impl Look<'_> {
     fn see_sockets(&mut self) {
         match &self.scope.sockets {
+            _ if self.scope.elsewhere_only => {}
             SocketScope::None => {}
             SocketScope::Ports(endpoints) => {
                 let ports = PortSet::new(endpoints.iter().map(|endpoint| endpoint.port.get()));
