@@ -21,6 +21,9 @@ pub fn play(options: Options) -> io::Result<()> {
     if role == "in-namespaces" {
         return namespaces::run_inside(&options);
     }
+    if options.orphan {
+        families::become_orphan()?;
+    }
     if role == "hold-netns" {
         namespaces::enter_own_network()?;
     }
