@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
@@ -188,17 +189,25 @@ pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
         let _ = child.wait();
         return failed(format!("{program} did not end in {} s", timeout.as_secs()));
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        let _ = stderr.take(64 * 1024).read_to_string(&mut text);
+        // What is there by now: a daemon that it started may keep the pipe open for ever.
+        let _ = rustix::io::ioctl_fionbio(&stderr, true);
+        let _ = stderr.take(64 * 1024).read_to_end(&mut text);
     }
+    let text = String::from_utf8_lossy(&text);
     let success = child.wait().is_ok_and(|status| status.success());
     let message = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned();
     Ran { success, message }
 }
 
-/// Connects to a unix socket's file and hangs up: refused means that nobody serves it.
+/// Connects to a unix socket's file and hangs up: refused means that nobody serves it. A file that
+/// is no socket refuses as well (unix_find_bsd in net/unix/af_unix.c), so its type is asked first.
 pub(crate) fn unix_refuses(path: &str) -> Option<bool> {
+    let facts = rustix::fs::lstat(path).ok()?;
+    if FileType::from_raw_mode(facts.st_mode) != FileType::Socket {
+        return None;
+    }
     let address = rustix::net::SocketAddrUnix::new(path).ok()?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
