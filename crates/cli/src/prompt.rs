@@ -89,9 +89,10 @@ mod terminal {
     pub fn answer(question: &str) -> Option<String> {
         let mut tty = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
         let modes = tcgetattr(&tty).ok()?;
-        tty.write_all(question.as_bytes()).ok()?;
         let line = {
+            // First, since it drops what was typed before: an answer may follow the question at once.
             let _restored = Restored::without_line_editing(&tty, modes)?;
+            (&tty).write_all(question.as_bytes()).ok()?;
             read_line(&mut (&tty))
         };
         let _ = tty.write_all(b"\n");

@@ -17,7 +17,7 @@ use crate::plan::{
 };
 use crate::report::{EventReport, Outcome, TargetReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
-use crate::socket::Socket;
+use crate::socket::{Socket, TcpState};
 use crate::supervisor::supervisor_of;
 use crate::target::Target;
 
@@ -81,8 +81,16 @@ pub fn act(
         true => None,
         false => Some(consent(&waiting)),
     };
+    let mut interrupted = false;
     for job in &mut jobs {
         let Some(plan) = job.plan.take() else { continue };
+        // Who asked to stop asked it of all that was still to come.
+        if answer == Some(Consent::Yes) && (interrupted || is_interrupted(host)) {
+            interrupted = true;
+            job.report.outcome = Some(Outcome::StillHeld);
+            job.report.explain = Some("interrupted; nothing had been done".to_owned());
+            continue;
+        }
         match &answer {
             None => {
                 job.report.outcome = Some(Outcome::Planned);
@@ -101,9 +109,11 @@ pub fn act(
                     started: host.now(),
                     watch: host.watch(&plan.cookies),
                     events: Vec::new(),
+                    interrupted: false,
                     progress: &mut |event| progress(&target, event),
                 };
                 let end = run.carry_out(&job.goal);
+                interrupted = run.interrupted;
                 job.report.events = run.events;
                 job.report.outcome = Some(end.outcome);
                 job.report.explain = Some(end.explain);
@@ -114,12 +124,17 @@ pub fn act(
     jobs.into_iter().map(|job| job.report).collect()
 }
 
+/// Whether the person has asked to stop already.
+fn is_interrupted(host: &dyn Host) -> bool {
+    host.wait(&[], &mut Watch::silent(), Duration::ZERO) == Woken::Interrupted
+}
+
 /// What is to be true in the end.
 enum Goal {
     /// This port can be bound.
     Port(Endpoint),
-    /// These sockets are closed: by inode.
-    Sockets(HashSet<u64>),
+    /// These sockets of a unix name are closed, by inode, and the name can be bound.
+    Unix { name: String, inodes: HashSet<u64> },
     /// The processes have ended.
     Processes,
 }
@@ -171,9 +186,12 @@ impl Job {
                     jobs.push(Self::for_unix(host, &name.to_string(), target, request, &options));
                 }
                 Target::Path(path) => {
+                    // A socket's file first, as in looking: its server may well name it in an argument.
                     let running = census.running(path);
-                    jobs.push(match running.is_empty() {
-                        true => Self::for_unix(host, path, target, request, &options),
+                    let unix = Self::for_unix(host, path, target, request, &options);
+                    let found = unix.report.outcome != Some(Outcome::NotFound);
+                    jobs.push(match found || running.is_empty() {
+                        true => unix,
                         false => Self::for_processes(host, target, &running, request, &options),
                     });
                 }
@@ -225,6 +243,7 @@ impl Job {
         request: &ActRequest,
         options: &LookOptions,
     ) -> Self {
+        let name = name.strip_prefix("unix:").unwrap_or(name);
         let Some(report) = look(host, std::slice::from_ref(target), options).into_iter().next()
         else {
             return Self::settled(
@@ -244,17 +263,18 @@ impl Job {
                     "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
                 ))),
             };
-            return Self::new(report, planned, Goal::Sockets(HashSet::new()), request);
+            let goal = Goal::Unix { name: name.to_owned(), inodes: HashSet::new() };
+            return Self::new(report, planned, goal, request);
         }
         let scope = Scope {
-            sockets: SocketScope::Unix(vec![name.strip_prefix("unix:").unwrap_or(name).to_owned()]),
+            sockets: SocketScope::Unix(vec![name.to_owned()]),
             holders: true,
             ..Scope::default()
         };
         let snapshot = host.snapshot(&scope);
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
         let planned = plan_unix(&snapshot, name, &request.limits);
-        Self::new(report, planned, Goal::Sockets(inodes), request)
+        Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
     }
 
     fn for_number(
@@ -269,7 +289,10 @@ impl Job {
         let port = target.also_port().map(Endpoint::any);
         let held = port.is_some_and(|endpoint| {
             let sights = look_at_ports(host, &[endpoint], options);
-            sights.iter().any(|sight| sight.diagnosis.verdict != Verdict::Free)
+            let taken = |kind: CauseKind| {
+                kind.is_live() || matches!(kind, CauseKind::TimeWait | CauseKind::Closing)
+            };
+            sights.iter().any(|sight| sight.diagnosis.causes.iter().any(|c| taken(c.kind)))
         });
         let report = empty_report(target.to_string());
         match (pids.is_empty(), held) {
@@ -376,6 +399,7 @@ struct Run<'a> {
     started: Duration,
     watch: Watch,
     events: Vec<EventReport>,
+    interrupted: bool,
     progress: &'a mut dyn FnMut(&EventReport),
 }
 
@@ -387,18 +411,26 @@ impl Run<'_> {
             let command = lever.argv.join(" ");
             if !ran.success {
                 self.note("failed", None, format!("{command}: {}", ran.message));
+                let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
+                let (outcome, advice) = match root {
+                    true => (Outcome::StillHeld, String::new()),
+                    false => (Outcome::Denied, format!("; try: sudo {command}")),
+                };
                 return End::new(
-                    Outcome::Denied,
-                    format!(
-                        "{} could not be stopped ({}); try: sudo {command}",
-                        lever.name, ran.message
-                    ),
+                    outcome,
+                    format!("{} could not be stopped ({}){advice}", lever.name, ran.message),
                 );
             }
             self.note("ran", None, format!("stopped {} by: {command}", lever.name));
         }
         if let Some(path) = &self.plan.remove_file {
             return self.remove_file(path);
+        }
+        if let Goal::Port(endpoint) = goal
+            && !self.plan.levers.is_empty()
+            && self.wait_for_levers(endpoint) == Woken::Interrupted
+        {
+            return self.interrupted();
         }
         match self.release(goal) {
             Release::Done => {}
@@ -408,7 +440,7 @@ impl Run<'_> {
         }
         match goal {
             Goal::Port(endpoint) => self.settle_port(endpoint, &restarters),
-            Goal::Sockets(_) => End::new(Outcome::Freed, "the socket is closed".to_owned()),
+            Goal::Unix { name, .. } => self.settle_unix(name),
             Goal::Processes => {
                 let count = self.plan.victims.len();
                 End::new(
@@ -424,6 +456,23 @@ impl Run<'_> {
         }
     }
 
+    /// A manager may say that it is done while the kernel still ends the last process.
+    fn wait_for_levers(&mut self, endpoint: &Endpoint) -> Woken {
+        let deadline = self.host.now() + AFTER_EXIT;
+        loop {
+            let table = self.table(endpoint, States::All);
+            let cookies = table.sockets.iter().filter_map(|socket| socket.cookie);
+            let left = cookies.into_iter().any(|cookie| self.plan.cookies.contains(&cookie));
+            let now = self.host.now();
+            if !left || now >= deadline {
+                return Woken::Event;
+            }
+            if self.host.wait(&[], &mut self.watch, deadline - now) == Woken::Interrupted {
+                return Woken::Interrupted;
+            }
+        }
+    }
+
     fn remove_file(&mut self, path: &str) -> End {
         // Somebody may have begun to serve it since it was looked at.
         if self.host.unix_refuses(path) != Some(true) {
@@ -435,6 +484,29 @@ impl Run<'_> {
                 End::new(Outcome::Freed, format!("removed the stale socket file {path}"))
             }
             Err(error) => End::new(Outcome::Denied, format!("{path} cannot be removed: {error}")),
+        }
+    }
+
+    /// The server is gone; the file it leaves would stop the next one's bind as it did.
+    fn settle_unix(&mut self, name: &str) -> End {
+        let freed = || End::new(Outcome::Freed, format!("nobody serves {name} any more"));
+        if name.starts_with('@') {
+            return freed();
+        }
+        match self.host.unix_refuses(name) {
+            None => freed(),
+            Some(false) => End::new(Outcome::TakenByAnother, format!("{name} is served again")),
+            Some(true) if self.limits.verb == Verb::Stop => {
+                let mut end = freed();
+                end.notes.push(format!(
+                    "its socket file is left, which stops a bind: proc free {name} removes it"
+                ));
+                end
+            }
+            Some(true) => match self.remove_file(name) {
+                End { outcome: Outcome::Freed, .. } => freed(),
+                end => end,
+            },
         }
     }
 
@@ -488,15 +560,15 @@ impl Run<'_> {
                     next = next.min(asked_at + self.limits.grace);
                 }
             }
-            if group.all_gone() && now >= group.last_exit + AFTER_EXIT {
+            if group.none_holds() && now >= group.last_exit + AFTER_EXIT {
                 // The processes are gone; what is left is judged by the caller.
                 return Release::Done;
             }
-            if group.all_gone() {
+            if group.none_holds() {
                 next = next.min(group.last_exit + AFTER_EXIT);
             }
             if now >= self.started + self.limits.timeout {
-                return Release::Late(group.alive());
+                return Release::Late(group.holding());
             }
             let alive = group.alive_pins();
             match self.host.wait(&alive, &mut self.watch, next.saturating_sub(now)) {
@@ -520,7 +592,7 @@ impl Run<'_> {
                 };
                 !any_left(&self.table(endpoint, states), &wanted)
             }
-            Goal::Sockets(inodes) => {
+            Goal::Unix { inodes, .. } => {
                 let names = SocketScope::HeldBy(
                     self.plan.victims.iter().map(|victim| victim.id.pid).collect(),
                 );
@@ -608,8 +680,15 @@ impl Run<'_> {
         if let Some(end) = self.watch_for_restart(endpoint, restarters) {
             return end;
         }
-        // The one round of probes that proves it.
-        let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+        // The one round of probes that proves it; a second one only where somebody let go between
+        // the probes and the look, so that the two do not fit.
+        let mut sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+        let puzzled = |sight: &Sight| {
+            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
+        };
+        if sights.iter().any(puzzled) {
+            sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+        }
         match sights.first() {
             Some(sight) => self.judge(sight, acted_on_holder),
             None => End::new(Outcome::Freed, format!("{endpoint} is free")),
@@ -637,14 +716,16 @@ impl Run<'_> {
     fn clear_remains(&mut self, endpoint: &Endpoint, acted_on_holder: bool) -> Option<End> {
         let deadline = self.started + self.limits.timeout;
         let mut last_line = None;
+        let mut last_open = None;
         let mut asked_kernel = !acted_on_holder;
         let mut tried: HashSet<(SocketAddr, SocketAddr)> = HashSet::new();
         loop {
             let snapshot = self.table(endpoint, States::All);
             let own: Vec<&Socket> =
                 snapshot.sockets.iter().filter(|socket| socket.netns.is_none()).collect();
-            if own.iter().any(|socket| socket.is_server()) {
-                return None; // somebody has it: the judge says who
+            // Somebody has it, and what does not end by itself is not waited for: the judge says who.
+            if own.iter().any(|socket| !is_ending(socket)) {
+                return None;
             }
             let plain = obstacles(&own, endpoint, false, snapshot.asker.uid);
             if plain.is_empty() {
@@ -653,8 +734,10 @@ impl Run<'_> {
             let mut cleared = (0, 0);
             for socket in &plain {
                 let Some(pair) = socket.local.inet().zip(socket.remote) else { continue };
-                // A connection that a living process has is not ours to cut for a plain bind.
-                if !is_remains(socket) || !tried.insert(pair) {
+                // A connection that a living process has is not ours to cut for a plain bind, and
+                // `stop` only waits.
+                let waits = self.limits.verb == Verb::Stop && !acted_on_holder;
+                if waits || !is_remains(socket) || !tried.insert(pair) {
                     continue;
                 }
                 if snapshot.asker.may_destroy && self.host.destroy(socket).is_ok() {
@@ -683,6 +766,17 @@ impl Run<'_> {
                     return None;
                 }
             }
+            let mut open: Vec<u64> = plain
+                .iter()
+                .filter(|socket| !is_remains(socket))
+                .filter_map(|socket| socket.cookie)
+                .collect();
+            open.sort_unstable();
+            if last_open.as_ref() != Some(&open) {
+                self.watch = self.host.watch(&open);
+                last_open = Some(open);
+                continue; // one may have ended before it was watched
+            }
             let left = plain.iter().filter_map(|socket| socket.expires_ms).max();
             let now = self.host.now();
             if now >= deadline {
@@ -705,7 +799,10 @@ impl Run<'_> {
                 let in_time = left.map_or(String::new(), |ms| {
                     format!("; the last ends in {}", explain::seconds(ms))
                 });
-                let what = explain::count(plain.len(), "closed connection", "closed connections");
+                let what = match open.len() {
+                    0 => explain::count(plain.len(), "closed connection", "closed connections"),
+                    _ => explain::count(plain.len(), "connection", "connections"),
+                };
                 self.tell("waiting", format!("waiting for {what} on {endpoint}{in_time}"));
             }
             let step = left_time.min(COUNTDOWN).min(deadline - now);
@@ -756,7 +853,16 @@ impl Run<'_> {
         let endpoint = diagnosis.endpoint;
         let elapsed = self.host.now().saturating_sub(self.started);
         let in_time = format!("in {}", milliseconds(elapsed));
-        if acted_on_holder && diagnosis.verdict != Verdict::Free && reusable(diagnosis) {
+        let server = diagnosis.causes.iter().any(|cause| {
+            cause.sockets.iter().any(|&index| {
+                sight
+                    .snapshot
+                    .sockets
+                    .get(index)
+                    .is_some_and(|s| s.netns.is_none() && !is_ending(s))
+            })
+        });
+        if acted_on_holder && diagnosis.verdict != Verdict::Free && !server && reusable(diagnosis) {
             return self.freed_for_reuse(diagnosis, &in_time);
         }
         match diagnosis.verdict {
@@ -874,6 +980,7 @@ impl Run<'_> {
     }
 
     fn interrupted(&mut self) -> End {
+        self.interrupted = true;
         self.note("interrupted", None, "interrupted".to_owned());
         let done: Vec<String> = self
             .events
@@ -960,14 +1067,25 @@ impl Group {
         self.members.iter().all(|member| member.gone)
     }
 
-    fn alive(&self) -> Vec<usize> {
-        let alive = self.members.iter().enumerate().filter(|(_, member)| !member.gone);
-        alive.map(|(index, _)| index).collect()
+    /// Whether each has ended or let go by itself.
+    fn none_holds(&self) -> bool {
+        self.members.iter().all(|member| member.gone || member.let_go)
+    }
+
+    /// Those that neither ended nor let go.
+    fn holding(&self) -> Vec<usize> {
+        let holding = |member: &Member| !member.gone && !member.let_go;
+        (0..self.members.len()).filter(|&index| holding(&self.members[index])).collect()
     }
 
     fn alive_pins(&self) -> Vec<&Pinned> {
         self.members.iter().filter(|m| !m.gone).filter_map(|m| m.pin.as_ref()).collect()
     }
+}
+
+/// Whether a socket is a connection, open or over, and no server's.
+fn is_ending(socket: &Socket) -> bool {
+    socket.state.is_some_and(TcpState::is_connection)
 }
 
 fn any_left(snapshot: &Snapshot, inodes: &HashSet<u64>) -> bool {

@@ -293,6 +293,8 @@ fn add_holders(
         if limits.verb == Verb::Free
             && let Some(lever) = lever(process, snapshot)
         {
+            // Stopping the unit of a door shuts it as surely as a signal would.
+            guard(process, snapshot, limits)?;
             if !plan.levers.contains(&lever) {
                 plan.levers.push(lever);
             }
@@ -396,8 +398,14 @@ fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
-/// The guard rails: who is never signalled without `--force`, and who cannot be.
+/// Who is never signalled without `--force`, and who cannot be.
 fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+    guard(process, snapshot, limits)?;
+    permitted(process, snapshot, limits)
+}
+
+/// The guard rails.
+fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     let pid = process.id.pid;
     let who = format!("{} (pid {pid})", explain::program(process));
     let asker = &snapshot.asker;
@@ -419,6 +427,13 @@ fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
             return Err(guarded(&format!("is left alone: {reason}")));
         }
     }
+    Ok(())
+}
+
+/// Another user's process takes another user to end.
+fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+    let asker = &snapshot.asker;
+    let who = format!("{} (pid {})", explain::program(process), process.id.pid);
     let foreign = process.uid.is_some_and(|uid| uid != asker.uid) && asker.uid != 0;
     if foreign {
         let whose = match (&process.user, process.uid) {

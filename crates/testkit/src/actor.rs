@@ -62,12 +62,16 @@ impl Actor {
             }
         };
         let fields = fields(&line);
-        let children = pids(&fields).map(|pid| (pid, handle(pid, stdin.as_ref()))).collect();
-        let pid = child.id();
+        let orphan = command.get_args().take_while(|arg| *arg != "--").any(|arg| arg == "--orphan");
+        let own = fields.get("pid").filter(|_| orphan).and_then(|pid| pid.parse().ok());
+        let pid = own.unwrap_or(child.id());
+        let named = pids(&fields).chain(own);
+        let children = named.map(|pid| (pid, handle(pid, stdin.as_ref()))).collect();
         Self { child: Mutex::new(child), stdin, _stdout: stdout, pid, fields, children }
     }
 
-    /// The PID of the actor itself: its first process, which may have ended (`inherit`).
+    /// The PID of the actor itself: its first process, which may have ended (`inherit`); with
+    /// `--orphan` the one that plays the role, which is also the last of [`Actor::children`].
     pub fn pid(&self) -> u32 {
         self.pid
     }

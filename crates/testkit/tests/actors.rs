@@ -219,6 +219,17 @@ fn a_program_that_the_server_started_holds_its_port() {
 }
 
 #[test]
+fn an_orphan_plays_its_role_without_a_parent_and_ends_with_the_test() {
+    let actor = Actor::spawn(&["--orphan", "listen"]);
+    assert!(actor.wait_exit(SOON), "the parent has ended");
+    let (pid, port) = (actor.pid(), actor.port());
+    assert!(holds(pid, actor.inode()) && is_taken(port));
+    assert_ne!(procfs::parent(pid), Some(std::process::id()));
+    drop(actor);
+    assert!(gone(pid) && becomes_free(port));
+}
+
+#[test]
 fn a_guard_ends_what_cannot_watch_its_stdin() {
     // As when the test dies: the pipe closes and nobody drops anything.
     for role in ["exec-inherit", "stopped"] {

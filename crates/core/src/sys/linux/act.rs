@@ -189,10 +189,13 @@ pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
         let _ = child.wait();
         return failed(format!("{program} did not end in {} s", timeout.as_secs()));
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        let _ = stderr.take(64 * 1024).read_to_string(&mut text);
+        // What is there by now: a daemon that it started may keep the pipe open for ever.
+        let _ = rustix::io::ioctl_fionbio(&stderr, true);
+        let _ = stderr.take(64 * 1024).read_to_end(&mut text);
     }
+    let text = String::from_utf8_lossy(&text);
     let success = child.wait().is_ok_and(|status| status.success());
     let message = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned();
     Ran { success, message }

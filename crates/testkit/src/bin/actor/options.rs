@@ -50,6 +50,7 @@ pub struct Options {
     pub stay: bool,
     pub keep_parent: bool,
     pub accept: bool,
+    pub orphan: bool,
 }
 
 impl Options {
@@ -98,6 +99,7 @@ impl Options {
             stay: false,
             keep_parent: false,
             accept: false,
+            orphan: false,
         }
     }
 
@@ -135,6 +137,7 @@ impl Options {
             "--stay" => &mut self.stay,
             "--keep-parent" => &mut self.keep_parent,
             "--accept" => &mut self.accept,
+            "--orphan" => &mut self.orphan,
             _ => return false,
         };
         *flag = true;

@@ -15,6 +15,18 @@ use crate::options::{Options, wrong};
 use crate::stage::{Stage, guard, leave, pause, stdin_closed, wait_for};
 use crate::sys;
 
+/// Goes on as a child whose parent has ended: nobody is left who could start it again.
+pub fn become_orphan() -> io::Result<()> {
+    let parent = rustix::process::getpid();
+    if sys::fork()?.is_some() {
+        leave();
+    }
+    while rustix::process::getppid() == Some(parent) {
+        pause(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
 /// A child that inherited the listener; its parent exits, or with `--keep-parent` keeps it too.
 pub fn inherit(stage: &Stage) -> io::Result<()> {
     let listener = open::listener(&stage.options)?;

@@ -25,6 +25,9 @@ pub fn play(options: Options) -> io::Result<()> {
     if role == "confined" {
         return confined::run(&options);
     }
+    if options.orphan {
+        families::become_orphan()?;
+    }
     if role == "hold-netns" {
         namespaces::enter_own_network()?;
     }

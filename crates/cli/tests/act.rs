@@ -1,0 +1,342 @@
+//! Whole runs of `kill`, `stop` and `free` against actors: outcomes and exit codes, consent, the
+//! terminal, interruption, and what never happens.
+
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod live;
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use live::*;
+use proc_core::report::Outcome;
+
+#[test]
+fn each_outcome_has_its_code() {
+    let actor = orphan(&["listen"]);
+    let port = actor.port();
+    let report = run(&format!("kill --json -y :{port}")).ended(0, Outcome::Freed);
+    assert_eq!(report.events[0].pid, Some(actor.pid()));
+    assert!(report.events.iter().map(|event| event.at_ms).is_sorted());
+    assert!(ends(actor.pid()));
+    run(&format!("free --json -y :{port}")).ended(0, Outcome::AlreadyFree);
+    // Nothing to do needs no consent.
+    run(&format!("free --json :{port}")).ended(0, Outcome::AlreadyFree);
+    run("kill --json -y pid:4194303").ended(1, Outcome::NotFound);
+
+    let actor = orphan(&["listen", "--term", "ignore"]);
+    let port = actor.port();
+    let words = format!("stop --json -y --timeout 200ms :{port}");
+    run(&words).ended(1, Outcome::StillHeld);
+    run(&format!("kill --json --dry-run :{port}")).ended(0, Outcome::Planned);
+    run(&format!("free --json --dry-run -y :{port}")).ended(0, Outcome::Planned);
+    assert!(lives(actor.pid()));
+    let report = run(&format!("kill --json -9 -y :{port}")).ended(0, Outcome::Freed);
+    assert_eq!(report.events[0].event, "forced");
+
+    let actor = Actor::spawn(&["time-wait"]);
+    let words = format!("stop --json -y --timeout 100ms tcp:{}", actor.port());
+    run(&words).ended(1, Outcome::Lingering);
+
+    let actor = orphan(&["supervise", "--delay", "20", "--", "listen"]);
+    let report = run(&format!("free --json -y tcp:{}", actor.port())).ended(1, Outcome::Respawned);
+    assert!(report.explain.unwrap().contains(&format!("pid {}", actor.pid())));
+
+    // This test is an ancestor of the program.
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = own.local_addr().unwrap().port();
+    run(&format!("kill --json -y :{port}")).ended(4, Outcome::Refused);
+    run(&format!("kill --json -y pid:{}", std::process::id())).ended(4, Outcome::Refused);
+}
+
+#[test]
+fn nothing_is_done_without_a_terminal_or_yes() {
+    let actor = orphan(&["listen"]);
+    let port = actor.port();
+    for verb in ["kill", "stop", "free"] {
+        let ran = run(&format!("{verb} :{port}"));
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(format!("{}{}", ran.out, ran.err).contains("--yes"), "{ran:?}");
+        // Asking for a document is no consent, and neither is asking for silence.
+        let report = run(&format!("{verb} --json :{port}")).ended(4, Outcome::Declined);
+        assert!(report.events.is_empty() && !report.plan.is_empty());
+        let ran = run(&format!("{verb} --quiet :{port}"));
+        assert_eq!((ran.code, &*ran.out, &*ran.err), (4, "", ""));
+        // Nor is a yes on stdin.
+        let mut child = program()
+            .args([verb, &format!(":{port}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"y\ny\n");
+        assert_eq!(child.wait().unwrap().code(), Some(4));
+    }
+    assert!(lives(actor.pid()));
+    let ran = run(&format!("kill -q -y :{port}"));
+    assert_eq!((ran.code, &*ran.out, &*ran.err), (0, "", ""));
+    assert!(ends(actor.pid()));
+}
+
+#[test]
+fn a_person_reads_what_happened() {
+    let actor = orphan(&["listen"]);
+    let ran = run(&format!("free -y tcp:{}", actor.port()));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with(&format!("tcp:{} is free (in ", actor.port())), "{ran:?}");
+    assert!(ran.err.contains(&format!("asked actor (pid {}) to end (SIGTERM)", actor.pid())));
+    let ran = run(&format!("free -y tcp:{}", actor.port()));
+    assert_eq!((ran.code, ran.out.trim()), (0, &*format!("tcp:{} is free", actor.port())));
+}
+
+#[test]
+fn the_worst_of_several_counts() {
+    let (one, two) = (orphan(&["listen"]), orphan(&["listen", "--term", "ignore"]));
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    let own = own.local_addr().unwrap().port();
+    let words = format!("stop --json -y --timeout 200ms tcp:{},tcp:{}", one.port(), two.port());
+    let ran = run(&words);
+    let outcomes: Vec<_> = ran.report().targets.iter().map(|t| t.outcome.unwrap()).collect();
+    assert_eq!((ran.code, &*outcomes), (1, &[Outcome::Freed, Outcome::StillHeld][..]));
+    let ran = run(&format!("kill -9 --json -y tcp:{} tcp:{own}", two.port()));
+    let outcomes: Vec<_> = ran.report().targets.iter().map(|t| t.outcome.unwrap()).collect();
+    assert_eq!((ran.code, &*outcomes), (4, &[Outcome::Freed, Outcome::Refused][..]));
+}
+
+#[test]
+fn an_ordinary_user_ends_their_own_alone() {
+    let proc = Public::new("user");
+    let user = unprivileged_uid().to_string();
+    let foreign = orphan(&["listen"]);
+    for verb in ["kill", "stop", "free"] {
+        let own = orphan(&["listen", "--uid", &user]);
+        proc.run(&format!("{verb} --json -y tcp:{}", own.port())).ended(0, Outcome::Freed);
+        assert!(ends(own.pid()));
+        let ran = proc.run(&format!("{verb} --json -y tcp:{}", foreign.port()));
+        let report = ran.ended(3, Outcome::Denied);
+        assert!(report.explain.unwrap().contains(&format!("sudo proc {verb}")), "{ran:?}");
+        let ran = proc.run(&format!("{verb} -y pid:{}", foreign.pid()));
+        assert_eq!(ran.code, 3, "{ran:?}");
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(all.contains("belongs to root") && all.contains("sudo"), "{ran:?}");
+    }
+    assert!(lives(foreign.pid()));
+}
+
+#[test]
+fn numbers_that_could_be_two_things() {
+    let process = orphan(&["listen"]);
+    let number = process.pid();
+    // A port of that very number, where a port may have it and nobody does.
+    let port = number.to_string();
+    if (1024..65536).contains(&number) && TcpListener::bind(("127.0.0.1", number as u16)).is_ok() {
+        let holder = orphan(&["listen", "--port", &port]);
+        for verb in ["kill", "stop", "free"] {
+            let report = run(&format!("{verb} --json -y {number}")).ended(4, Outcome::Refused);
+            let explain = report.explain.unwrap();
+            assert!(explain.contains(&format!("pid:{number}")), "{explain}");
+            assert!(explain.contains(&format!(" :{number}")), "{explain}");
+        }
+        assert!(lives(process.pid()) && lives(holder.pid()));
+        run(&format!("kill --json -y :{number}")).ended(0, Outcome::Freed);
+        assert!(lives(process.pid()) && ends(holder.pid()));
+    }
+    run(&format!("kill --json -y {number}")).ended(0, Outcome::Freed);
+    let report = run(&format!("kill --json -y {number}")).ended(1, Outcome::NotFound);
+    assert!(report.explain.unwrap().contains(&format!(":{number}")));
+}
+
+#[test]
+fn the_first_process_and_ranges_in_a_small_world() {
+    let ran = in_world("\"$PROC\" kill -y pid:1 && exit 9; test $? = 4; test -d /proc/1");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let listen = |port: u16| {
+        format!(
+            "mkfifo $d/{port}; sleep 30 | \"$ACTOR\" listen --orphan --port {port} >$d/{port} &
+             read line <$d/{port}; case $line in ready*) ;; *) exit 8;; esac\n"
+        )
+    };
+    let script = format!(
+        "d=$(mktemp -d)\n{}{}\"$PROC\" kill -y --json :5000-5010; rm -r $d",
+        listen(5000),
+        listen(5007)
+    );
+    let ran = in_world(&script);
+    let report = ran.report();
+    let answers: Vec<_> = report.targets.iter().map(|t| (&*t.target, t.outcome)).collect();
+    let freed = Some(Outcome::Freed);
+    assert_eq!(answers, [(":5000", freed), (":5007", freed)], "{ran:?}");
+    let ran = in_world("\"$PROC\" free --json -y :20000-20999");
+    ran.ended(0, Outcome::AlreadyFree);
+}
+
+/// The program while it waits for somebody who ignores the question.
+fn waiting(words: &str, actor: &Actor) -> (Child, BufReader<std::process::ChildStderr>) {
+    let mut child = program()
+        .args(words.split_whitespace())
+        .arg(format!("tcp:{}", actor.port()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.contains("asked"), "{line:?}");
+    (child, stderr)
+}
+
+#[test]
+fn an_interruption_says_what_was_done() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let actor = orphan(&["listen", "--term", "ignore"]);
+        let (mut child, _stderr) = waiting("free -y --grace 20s", &actor);
+        let start = Instant::now();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, signal).unwrap();
+        let mut out = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{out}");
+        assert!(start.elapsed() < SOON);
+        assert!(out.contains("interrupted; done so far: asked actor"), "{out}");
+        assert!(lives(actor.pid()), "nobody was forced");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_stops_no_act() {
+    let actor = orphan(&["listen"]);
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program()
+        .args(["free", "-y", &format!("tcp:{}", actor.port())])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(ends(actor.pid()));
+    for stderr_closed in [false, true] {
+        let actor = orphan(&["listen"]);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = program();
+        command.args(["free", "-y", &format!("tcp:{}", actor.port())]);
+        if stderr_closed {
+            command.stderr(writer.try_clone().unwrap());
+        }
+        let status = command.stdout(writer).status().unwrap();
+        assert_eq!(status.code(), Some(0));
+        assert!(ends(actor.pid()));
+    }
+}
+
+/// The program in a terminal of its own (script(1)), answered once it asks.
+fn in_terminal(words: &str, answer: &[u8]) -> (i32, String) {
+    let command = format!("'{}' {words}", env!("CARGO_BIN_EXE_proc"));
+    let mut child = Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "200")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let (mut seen, mut answered) = (Vec::new(), false);
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+        seen.extend_from_slice(&buffer[..count]);
+        if !answered && String::from_utf8_lossy(&seen).contains("[y/N]") {
+            stdin.write_all(answer).unwrap();
+            answered = true;
+        }
+    }
+    assert!(answered, "nobody was asked: {}", String::from_utf8_lossy(&seen));
+    (child.wait().unwrap().code().unwrap(), String::from_utf8_lossy(&seen).into_owned())
+}
+
+#[test]
+fn a_person_is_asked_and_no_means_no() {
+    let actor = orphan(&["two-ports", "--accept"]);
+    let port = actor.port();
+    let _clients = orphan(&["clients", "2", "--port", &port.to_string()]);
+    for verb in ["kill", "stop", "free"] {
+        for answer in [&b"n\r"[..], b"\r", b"\x03", b"\x04", b"yep\r"] {
+            let (code, text) = in_terminal(&format!("{verb} tcp:{port}"), answer);
+            assert_eq!(code, 4, "{text}");
+            assert!(text.contains("nothing was done"), "{text}");
+            assert!(lives(actor.pid()));
+        }
+    }
+    let (code, text) = in_terminal(&format!("kill tcp:{port}"), b"y\r");
+    assert_eq!(code, 0, "{text}");
+    assert!(ends(actor.pid()));
+    // What a person needs to decide.
+    let asked = text.split("[y/N]").next().unwrap();
+    let second = format!("tcp:{}", actor.field("second").unwrap());
+    let words = [
+        &*format!("tcp:{port}"),
+        "two-ports",
+        &format!("pid {}", actor.pid()),
+        "root",
+        std::env::current_dir().unwrap().to_str().unwrap(),
+        " ms",
+        &second,
+        "2 ",
+        "SIGTERM",
+    ]
+    .map(str::to_owned);
+    for word in words {
+        assert!(asked.contains(&word) || (word == " ms" && asked.contains(" s")), "{word}: {text}");
+    }
+}
+
+#[test]
+fn a_document_is_no_question_even_on_a_terminal() {
+    let actor = orphan(&["listen"]);
+    let command = format!("'{}' kill --quiet tcp:{}", env!("CARGO_BIN_EXE_proc"), actor.port());
+    let status = Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(4));
+    assert!(lives(actor.pid()));
+}
+
+#[test]
+fn secrets_stay_secret_and_hostile_names_harmless() {
+    let args =
+        ["listen", "--name", "\x1b]0;owned\x07", "password=hunter2", "--", "--token", "s3kr"];
+    let actor = orphan(&args);
+    let port = actor.port();
+    for words in [
+        format!("kill --dry-run tcp:{port}"),
+        format!("kill --dry-run --json tcp:{port}"),
+        format!("on tcp:{port}"),
+        format!("why tcp:{port}"),
+        format!("why --json tcp:{port}"),
+        format!("ports tcp:{port}"),
+        format!("ports --json tcp:{port}"),
+    ] {
+        let ran = run(&words);
+        let all = format!("{}{}", ran.out, ran.err);
+        assert!(!all.contains("hunter2") && !all.contains("s3kr"), "{words}: {all}");
+        assert!(!all.contains('\x1b') && !all.contains('\x07'), "{words}: {all:?}");
+    }
+    for words in ["on --show-secrets", "kill --dry-run --show-secrets", "why --show-secrets"] {
+        let ran = run(&format!("{words} tcp:{port}"));
+        assert!(ran.out.contains("hunter2") && ran.out.contains("s3kr"), "{words}: {ran:?}");
+    }
+    let ran = run(&format!("kill -y tcp:{port}"));
+    assert_eq!(ran.code, 0);
+    assert!(!ran.err.contains('\x1b') && !ran.out.contains('\x1b'), "{ran:?}");
+}
