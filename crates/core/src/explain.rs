@@ -89,6 +89,12 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
     }
 }
 
+/// Who serves a unix socket, as far as somebody is told who may not see the process.
+pub fn hidden_server(target: &str, socket: &Socket, snapshot: &Snapshot) -> String {
+    let user = socket.uid.map_or("another user".to_owned(), |uid| user_of(uid, snapshot));
+    format!("{target} is served by a process of {user}; you may not see which")
+}
+
 fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let sockets = cause.sockets.len();
     let one_family = cause.pids.len() <= 1

@@ -244,6 +244,7 @@ fn wide_scope(endpoints: &[Endpoint]) -> Scope {
         holders: true,
         states: States::All,
         namespaces: Sweep::All,
+        elsewhere_only: false,
         options: true,
         pids: Vec::new(),
         all_processes: whole,
@@ -407,6 +408,7 @@ impl ReplayHost {
             _ => Transport::ALL.into(),
         };
         let wanted = |socket: &Socket| match &scope.sockets {
+            _ if scope.elsewhere_only && socket.netns.is_none() => false,
             SocketScope::None => false,
             SocketScope::AllPorts => socket.protocol != Protocol::Unix,
             SocketScope::Ports(endpoints) => {

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_reuseaddr;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
@@ -197,8 +198,13 @@ pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
     Ran { success, message }
 }
 
-/// Connects to a unix socket's file and hangs up: refused means that nobody serves it.
+/// Connects to a unix socket's file and hangs up: refused means that nobody serves it. Files of
+/// other kinds refuse in the same words (unix(7)), so the kind is asked first.
 pub(crate) fn unix_refuses(path: &str) -> Option<bool> {
+    let kind = FileType::from_raw_mode(rustix::fs::stat(path).ok()?.st_mode);
+    if kind != FileType::Socket {
+        return None;
+    }
     let address = rustix::net::SocketAddrUnix::new(path).ok()?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
