@@ -608,7 +608,7 @@ fn any_target() -> impl Strategy<Value = Target> {
         ports.prop_map(Target::Range),
         (1..=u32::MAX).prop_map(Target::Pid),
         (1..=u32::MAX).prop_map(Target::Number),
-        "/\\PC{0,20}[a-z]".prop_map(|path| Target::Unix(UnixName::Path(path.replace("//", "/")))),
+        "(/[^/\\pC]{1,8}){0,3}/[a-z]".prop_map(|path| Target::Unix(UnixName::Path(path))),
         "\\PC{0,20}[a-z]".prop_map(|name| Target::Unix(UnixName::Abstract(name))),
         "\\.{0,2}/\\PC{0,20}[a-z]".prop_map(Target::Path),
         "[a-zA-Z][a-zA-Z _.-]{0,20}[a-z]"
