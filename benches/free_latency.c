@@ -58,25 +58,47 @@ static int bind_port(int *port) {
     return fd;
 }
 
-static pid_t start_listener(int *port) {
-    int ready[2];
+static int handle_of(pid_t pid) {
+    int handle = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (handle < 0)
+        fail("pidfd_open");
+    return handle;
+}
+
+/* The listener is an orphan, as a server whose terminal was closed: with a living parent that is no
+ * interactive shell, the command would rightly watch whether that parent starts it again. Returns
+ * its pidfd. */
+static int start_listener(int *port) {
+    int ready[2], facts[2];
     if (pipe2(ready, O_CLOEXEC) < 0)
         fail("pipe");
-    pid_t pid = fork();
-    if (pid < 0)
+    pid_t between = fork();
+    if (between < 0)
         fail("fork");
-    if (pid == 0) {
-        int own = 0, fd = bind_port(&own);
-        if (fd < 0 || listen(fd, 16) < 0 || write(ready[1], &own, sizeof own) != sizeof own)
+    if (between == 0) {
+        pid_t own = getpid(), pid = fork();
+        if (pid != 0)
+            _exit(pid < 0);
+        setsid();
+        facts[0] = getpid();
+        facts[1] = 0;
+        int fd = bind_port(&facts[1]);
+        if (fd < 0 || listen(fd, 16) < 0)
+            _exit(1);
+        while (getppid() == own)
+            usleep(1000);
+        if (write(ready[1], facts, sizeof facts) != sizeof facts)
             _exit(1);
         for (;;)
             pause();
     }
     close(ready[1]);
-    if (read(ready[0], port, sizeof *port) != sizeof *port)
+    waitpid(between, NULL, 0);
+    if (read(ready[0], facts, sizeof facts) != sizeof facts)
         fail("listener");
     close(ready[0]);
-    return pid;
+    *port = facts[1];
+    return handle_of(facts[0]);
 }
 
 static pid_t start_command(char **command, int port) {
@@ -105,17 +127,10 @@ static pid_t start_command(char **command, int port) {
     return pid;
 }
 
-static int handle_of(pid_t pid) {
-    int handle = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (handle < 0)
-        fail("pidfd_open");
-    return handle;
-}
-
 /* Notes the exit times of both, 0 where patience ended first. */
-static void watch(pid_t listener, pid_t command, double exits[2]) {
+static void watch(int listener, pid_t command, double exits[2]) {
     struct pollfd handles[2] = {
-        {.fd = handle_of(listener), .events = POLLIN},
+        {.fd = dup(listener), .events = POLLIN},
         {.fd = handle_of(command), .events = POLLIN},
     };
     exits[0] = exits[1] = 0;
@@ -147,7 +162,7 @@ int main(int argc, char **argv) {
     for (int run = 0; run < runs; run++) {
         int port, status;
         double exits[2];
-        pid_t listener = start_listener(&port);
+        int listener = start_listener(&port);
         double begun = now_us();
         pid_t command = start_command(argv + 2, port);
         watch(listener, command, exits);
@@ -155,9 +170,10 @@ int main(int argc, char **argv) {
         bindable += fd >= 0;
         if (fd >= 0)
             close(fd);
-        kill(listener, SIGKILL); /* both are ours and not yet reaped: the numbers cannot be another's */
+        /* Both are ours: the one by its pidfd, the other not yet reaped. */
+        syscall(SYS_pidfd_send_signal, listener, SIGKILL, NULL, 0);
+        close(listener);
         kill(command, SIGKILL);
-        waitpid(listener, NULL, 0);
         waitpid(command, &status, 0);
         exit_zero += WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (exits[0] == 0 || exits[1] == 0)

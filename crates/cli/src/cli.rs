@@ -179,7 +179,19 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
             return Err(wrong(error, &args));
         }
     }
-    let matches = Cli::command().try_get_matches_from(&args);
+    if let [_, word] = args.as_slice()
+        && ["--version", "-V"].iter().any(|version| word == version)
+    {
+        return Err(Stop::Shown(format!("proc {}\n", env!("CARGO_PKG_VERSION"))));
+    }
+    let matches = grammar(&args).try_get_matches_from(&args);
+    let matches = match matches {
+        // Help tells of everything, also when asked for in a cluster (`-qh`).
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            Cli::command().try_get_matches_from(&args)
+        }
+        matches => matches,
+    };
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
         match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -191,6 +203,29 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
             _ => wrong(sentence(&error, &args), &args),
         }
     })
+}
+
+/// The grammar of the command that was typed, without the others': describing all nine would
+/// take as long as starting the program. Whole where help is wanted or no command was typed.
+fn grammar(args: &[OsString]) -> clap::Command {
+    let Some(name) = typed_command(args).filter(|_| !has_flag(args, &["--help", "-h"])) else {
+        return Cli::command();
+    };
+    let own = clap::Command::new(name.to_owned());
+    let own = match name {
+        "on" => on::Args::augment_args(own),
+        "why" => why::Args::augment_args(own),
+        "check" => check::Args::augment_args(own),
+        "ports" => ports::Args::augment_args(own),
+        "kill" => kill::Args::augment_args(own),
+        "stop" => stop::Args::augment_args(own),
+        "free" => free::Args::augment_args(own),
+        "record" => record::Args::augment_args(own),
+        "schema" => schema::Args::augment_args(own),
+        _ => return Cli::command(),
+    };
+    let root = clap::Command::new("proc").version(env!("CARGO_PKG_VERSION"));
+    Globals::augment_args(root).disable_help_subcommand(true).subcommand(own)
 }
 
 fn hint() -> String {

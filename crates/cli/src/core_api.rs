@@ -9,12 +9,13 @@ use proc_core::host::{Host, LiveHost};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
+use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
 use proc_core::target::{Target, parse_list_with};
 use proc_core::{act, look, ports};
 
-use crate::interrupt;
 use crate::signal::Signal;
+use crate::{interrupt, output};
 
 pub use proc_core::act::Consent;
 pub use proc_core::plan::Verb;
@@ -128,7 +129,7 @@ pub trait Core {
     ///
     /// # Errors
     /// As [`Core::look`].
-    fn record(&mut self, targets: &[String], options: LookOptions) -> Result<String, ErrorReport>;
+    fn record(&mut self, targets: &[String]) -> Result<String, ErrorReport>;
 }
 
 /// The library on this machine, or on a recording of one.
@@ -137,9 +138,26 @@ pub trait Core {
 /// A recording that cannot be read, or a system that is not supported.
 pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
     match replay {
-        Some(path) => Err(failed("unsupported", format!("{} cannot be replayed", path.display()))),
+        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
         None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
     }
+}
+
+fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
+    let cannot = |why: String| failed("failed", format!("cannot replay {}: {why}", path.display()));
+    let bytes = std::fs::read(path).map_err(|error| cannot(output::reason(&error)))?;
+    let recording = Recording::from_json(&bytes).map_err(|error| cannot(error.to_string()))?;
+    Ok(ReplayHost::new(recording))
+}
+
+fn unsupported_system() -> String {
+    let system = match std::env::consts::OS {
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
+    format!("proc cannot see ports and processes on {system} yet; it works on Linux")
 }
 
 /// The signal that asks, unless another is named.
@@ -215,14 +233,44 @@ impl Core for Library {
             show_secrets: request.show_secrets,
         };
         // SIGINT ends a wait and not the program, so that what was done can be said.
-        if let Some(interrupt) = interrupt::descriptor() {
+        if !request.dry_run
+            && let Some(interrupt) = interrupt::descriptor()
+        {
             self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
         }
         Ok(act::act(&*self.host, &targets, &request, consent, progress))
     }
 
-    fn record(&mut self, _: &[String], _: LookOptions) -> Result<String, ErrorReport> {
-        Err(failed("unsupported", "recording is not there yet".to_owned()))
+    fn record(&mut self, targets: &[String]) -> Result<String, ErrorReport> {
+        let targets = match targets.is_empty() {
+            true => Vec::new(),
+            false => parse(targets)?,
+        };
+        let mut endpoints = Vec::new();
+        let mut unix = Vec::new();
+        for target in targets {
+            match target {
+                Target::Port(_) | Target::Range(_) => endpoints.extend(target.endpoints()),
+                Target::Unix(name) => unix.push(name.to_string()),
+                Target::Path(path) => unix.push(path),
+                other => {
+                    return Err(ErrorReport {
+                        word: Some(other.to_string()),
+                        ..failed(
+                            "usage",
+                            format!(
+                                "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
+                            ),
+                        )
+                    });
+                }
+            }
+        }
+        let mut recording = Recording::take(&*self.host, &endpoints);
+        if !unix.is_empty() {
+            recording = recording.with_unix(&*self.host, &unix);
+        }
+        recording.to_json().map_err(|error| failed("failed", error.to_string()))
     }
 }
 

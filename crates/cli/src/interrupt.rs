@@ -16,3 +16,9 @@ pub fn descriptor() -> Option<OwnedFd> {
     }
     Some(reader.into())
 }
+
+/// Nothing is taken over on this system: there is nothing to be interrupted in.
+#[cfg(not(unix))]
+pub fn descriptor() -> Option<std::convert::Infallible> {
+    None
+}

@@ -49,6 +49,7 @@ fn is_yes(word: &str) -> bool {
 }
 
 /// What a byte typed does to the line so far.
+#[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Key {
     Typed(u8),
@@ -59,6 +60,7 @@ enum Key {
     Ignored,
 }
 
+#[cfg(unix)]
 const fn key(byte: u8, line_is_empty: bool) -> Key {
     match byte {
         b'\r' | b'\n' => Key::Done,

@@ -2,11 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::ffi::OsString;
 use std::process::{Command, Output, Stdio};
 
+/// The program just built, or the one that PROC_BIN names, such as a static build.
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_proc"));
+    let built = env!("CARGO_BIN_EXE_proc").into();
+    let mut command = Command::new(std::env::var_os("PROC_BIN").unwrap_or(built));
     command.env_clear().env("LANG", "C.UTF-8").stdin(Stdio::null());
     command
 }
@@ -161,8 +162,21 @@ fn without_utf8_the_text_is_ascii() {
     assert!(text(&output.stderr).starts_with("proc: `fr\\u{e9}` is not a command"));
 }
 
+#[test]
+#[cfg(not(target_os = "linux"))]
+fn a_system_that_cannot_look_says_so_and_code_5() {
+    for words in [&["on", ":3000"][..], &["check", ":3000"], &["free", ":3000", "--yes"]] {
+        let output = run(words);
+        assert!(text(&output.stderr).contains("cannot see ports and processes on"), "{words:?}");
+        assert_eq!(code(&output), 5, "{words:?}");
+    }
+    assert_eq!(code(&run(&["schema"])), 0);
+}
+
 #[cfg(unix)]
 mod unix {
+    use std::ffi::OsString;
+    #[cfg(target_os = "linux")]
     use std::fs::OpenOptions;
     use std::os::unix::ffi::OsStringExt;
 

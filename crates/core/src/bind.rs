@@ -76,6 +76,7 @@ impl BindResult {
             Self::Denied => "EACCES",
             Self::NotLocal => "EADDRNOTAVAIL",
             Self::Other(errno) => match errno {
+                1 => "EPERM",
                 2 => "ENOENT",
                 9 => "EBADF",
                 12 => "ENOMEM",

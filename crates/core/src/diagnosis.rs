@@ -218,7 +218,7 @@ impl<'a> Scene<'a> {
                 && !self.blocked_by(|socket| !is_remains(socket));
             return if remains_only { Verdict::Lingering } else { Verdict::Held };
         }
-        if self.attempts.iter().any(|attempt| attempt.plain != BindResult::Ok) {
+        if self.attempts.iter().any(|attempt| self.forbids(attempt)) {
             // The refusal of permission comes first, whether or not the port is taken as well.
             return match self.blocked_by(|socket| !is_remains(socket)) {
                 true => Verdict::Held,
@@ -226,6 +226,18 @@ impl<'a> Scene<'a> {
             };
         }
         Verdict::Free
+    }
+
+    /// Whether that answer keeps this user from the port, whoever has it. An address that the
+    /// machine lacks, such as `::1` where IPv6 is switched off, counts only if it was asked for.
+    fn forbids(&self, attempt: &Attempt) -> bool {
+        match attempt.plain {
+            BindResult::Ok | BindResult::InUse => false,
+            BindResult::Denied => true,
+            BindResult::NotLocal | BindResult::Other(_) => {
+                matches!(self.endpoint.address, AddressScope::One(..))
+            }
+        }
     }
 
     /// Whether a socket of that sort may stop a plain bind that was refused.

@@ -5,163 +5,73 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::addr::{AddressScope, Endpoint, Exposure, Transport, exposure, unmap};
-use crate::bind::{BindResult, Occupant, answers};
+use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
-use crate::snapshot::{Gap, Snapshot};
+use crate::snapshot::{Gap, Namespace, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 
-/// One sentence for a cause, beginning with the port.
+/// One sentence for a cause. The holder comes last wherever it can: its age and directory would
+/// tear the sentence apart.
 pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String {
     let port = label(endpoint, cause, snapshot);
     let who = || holders(cause, snapshot);
-    let sockets = || cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
     match cause.kind {
         CauseKind::Listener => match suspended(cause, snapshot) {
             true => format!(
-                "{port} is held by {}, suspended (as by Ctrl-Z): clients connect and hang",
+                "{port} is held by {}; suspended as by Ctrl-Z, so clients connect and hang",
                 who()
             ),
             false => format!("{port} is held by {}", who()),
         },
-        CauseKind::SharedListener => {
-            let count = cause.sockets.len();
-            let one_family = cause.pids.len() <= 1
-                || cause.pids[1..].iter().all(|&pid| descends(snapshot, pid, cause.pids[0]));
-            if one_family {
-                format!("{port} is held by {} on {count} sockets (SO_REUSEPORT)", who())
-            } else {
-                let each: Vec<String> = cause
-                    .pids
-                    .iter()
-                    .filter_map(|pid| snapshot.processes.get(pid))
-                    .map(|process| named(process, snapshot.taken_at))
-                    .collect();
-                format!(
-                    "{} processes share {port} by SO_REUSEPORT, and the kernel splits connections between them: {}",
-                    cause.pids.len(),
-                    list(&each)
-                )
-            }
-        }
-        CauseKind::InheritedListener if cause.certain => format!(
-            "{port} is held by {}, who inherited the listening socket; the process that opened it is gone",
-            who()
-        ),
-        CauseKind::InheritedListener => format!(
-            "{port} is held by {}, which is no server: it seems to have inherited the listening socket from whoever started it",
-            who()
-        ),
-        CauseKind::BoundNotListening => {
-            format!("{port} is bound by {}, which neither listens nor is connected", who())
-        }
-        CauseKind::AcceptedConnection => format!(
-            "nothing listens on {port} any more, but {} still has {} that came in by it",
-            who(),
-            count(cause.sockets.len(), "connection", "connections")
-        ),
-        CauseKind::OutgoingConnection => {
-            let to = sockets().find_map(|socket| socket.remote);
-            let own = sockets().any(|socket| socket.local.inet() == socket.remote);
-            match to {
-                Some(_) if own => format!(
-                    "nothing listens on {port}: {} connected to its own port while nobody listened there",
-                    who()
-                ),
-                Some(to) => format!(
-                    "nothing listens on {port}: it is the local end of {} of {} to {to}",
-                    count_an_outgoing(cause.sockets.len()),
-                    who()
-                ),
-                None => format!("nothing listens on {port}: an outgoing connection has it"),
-            }
-        }
-        CauseKind::TimeWait => {
-            let listens = if has_live(cause, endpoint, snapshot) {
-                format!("{port}: ")
-            } else {
-                format!("nothing listens on {port}; ")
-            };
+        CauseKind::SharedListener => shared(cause, &port, snapshot),
+        CauseKind::InheritedListener => inherited(cause, &port, snapshot),
+        CauseKind::BoundNotListening => format!("{port} is bound, without listening, by {}", who()),
+        CauseKind::AcceptedConnection => {
             let many = cause.sockets.len();
-            let closed = count(many, "closed connection is", "closed connections are");
-            let ends = match (cause.expires_ms, many) {
-                (Some(ms), 1) => format!("; it ends in {}", seconds(ms)),
-                (Some(ms), _) => format!("; the last ends in {}", seconds(ms)),
-                (None, _) => String::new(),
+            let connections = match many {
+                1 => "a connection".to_owned(),
+                many => format!("{many} connections"),
             };
-            format!("{listens}{closed} in TIME-WAIT{ends}")
+            let are = if many == 1 { "is" } else { "are" };
+            match cause.certain {
+                true => format!(
+                    "nothing listens on {port} any more, but {connections} that came in by it {are} still open in {}",
+                    who()
+                ),
+                false => format!(
+                    "nothing listens on {port}; {connections} that seem{} to have come in by it {are} still open in {}",
+                    if many == 1 { "s" } else { "" },
+                    who()
+                ),
+            }
         }
-        CauseKind::Closing => {
-            let states = state_names(sockets());
-            let ends = cause
-                .expires_ms
-                .map_or(String::new(), |ms| format!("; it ends in {}", seconds(ms)));
-            format!(
-                "{} on {port} {} still being closed by the kernel ({states}), and no process owns {}{ends}",
-                count(cause.sockets.len(), "connection", "connections"),
-                if cause.sockets.len() == 1 { "is" } else { "are" },
-                if cause.sockets.len() == 1 { "it" } else { "them" },
-            )
-        }
+        CauseKind::OutgoingConnection => outgoing(cause, &port, snapshot),
+        CauseKind::TimeWait => time_wait(cause, &port, endpoint, snapshot),
+        CauseKind::Closing => closing(cause, &port, endpoint, snapshot),
         CauseKind::UdpSocket => format!("{port} is held by {}", who()),
         CauseKind::UnixSocket => format!("{port} is served by {}", who()),
         CauseKind::StaleUnixSocket => {
             format!("{port} is a socket file that nobody serves: a connection to it is refused")
         }
         CauseKind::InFlight => format!(
-            "{port} is held by a descriptor on its way between processes (SCM_RIGHTS); {} can receive it",
+            "{port} is held by a descriptor on its way between processes (SCM_RIGHTS), probably to {}",
             who()
         ),
-        CauseKind::HiddenHolder => {
-            let first = sockets().next();
-            let user = first
-                .and_then(|socket| socket.uid)
-                .map_or("another user".to_owned(), |uid| user_of(uid, snapshot));
-            let state = first.map_or("holds", |socket| match socket.state {
-                Some(TcpState::Listen) => "listens on",
-                Some(TcpState::Bound) => "has bound",
-                _ => "holds",
-            });
-            let group = first
-                .and_then(|socket| socket.cgroup.as_deref())
-                .map_or(String::new(), |cgroup| format!(", in {}", group_name(cgroup)));
-            format!("a process of {user} {state} {port}{group}; you may not see which")
-        }
-        CauseKind::OtherNamespace => {
-            let place = sockets()
-                .find_map(|socket| snapshot.namespaces.get(socket.netns?))
-                .map_or("another network namespace".to_owned(), |namespace| {
-                    namespace_name(namespace, snapshot)
-                });
-            let who = if cause.pids.is_empty() { "it".to_owned() } else { who() };
-            format!("inside {place}, {who} holds {port}: that does not stop a bind here")
-        }
-        CauseKind::Container => {
-            let process = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
-            match process {
-                Some(process) => match container_proxy(process) {
-                    Some(proxy) => format!(
-                        "{port} is published by a container: {} (pid {}) only forwards it{}",
-                        program(process),
-                        process.id.pid,
-                        proxy.map_or(String::new(), |to| format!(" to {to}"))
-                    ),
-                    None => format!("{port} is held by {} in {}", who(), box_name(process)),
-                },
-                None => format!("{port} is held by a container"),
-            }
-        }
+        CauseKind::HiddenHolder => hidden_holder(cause, &port, snapshot),
+        CauseKind::OtherNamespace => other_namespace(cause, &port, snapshot),
+        CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => {
-            let others: Vec<u32> = cause.pids.iter().copied().skip(1).collect();
-            let service = others
-                .first()
-                .and_then(|pid| snapshot.processes.get(pid))
-                .map_or(String::new(), |process| {
-                    format!(", now running: {}", named(process, snapshot.taken_at))
-                });
-            format!(
-                "systemd holds {port} for a socket unit and starts its service on demand{service}"
-            )
+            let service = cause.pids.get(1).and_then(|pid| snapshot.processes.get(pid));
+            match service {
+                Some(service) => format!(
+                    "systemd holds {port} for a socket unit, and its service runs: {}",
+                    named(service, snapshot.taken_at)
+                ),
+                None => format!(
+                    "systemd holds {port} for a socket unit, and starts the service when somebody connects"
+                ),
+            }
         }
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
@@ -171,24 +81,171 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             snapshot.policy.unprivileged_start
         ),
         CauseKind::Reserved => format!("{port} is reserved by the system"),
-        CauseKind::NotLocal => {
-            let have: Vec<String> =
-                snapshot.local_addresses.iter().map(ToString::to_string).collect();
-            let address = match endpoint.address {
-                AddressScope::One(address, _) => address.to_string(),
-                _ => "the address".to_owned(),
-            };
-            match have.is_empty() {
-                true => format!("{address} is not an address of this machine"),
-                false => format!(
-                    "{address} is not an address of this machine (it has {})",
-                    have.join(", ")
-                ),
-            }
-        }
+        CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
         CauseKind::Unexplained => {
             format!("the kernel refuses {port} and nothing that can be seen explains it")
+        }
+    }
+}
+
+/// Who serves a unix socket, as far as somebody is told who may not see the process.
+pub fn hidden_server(target: &str, socket: &Socket, snapshot: &Snapshot) -> String {
+    let user = socket.uid.map_or("another user".to_owned(), |uid| user_of(uid, snapshot));
+    format!("{target} is served by a process of {user}; you may not see which")
+}
+
+fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let sockets = cause.sockets.len();
+    let one_family = cause.pids.len() <= 1
+        || cause.pids[1..].iter().all(|&pid| descends(snapshot, pid, cause.pids[0]));
+    if one_family {
+        let who = holders(cause, snapshot);
+        return format!("{port} is held on {sockets} sockets (SO_REUSEPORT) by {who}");
+    }
+    let each: Vec<String> = cause
+        .pids
+        .iter()
+        .filter_map(|pid| snapshot.processes.get(pid))
+        .map(|process| named(process, snapshot.taken_at))
+        .collect();
+    format!(
+        "{} processes share {port} by SO_REUSEPORT, and the kernel splits connections between them: {}",
+        cause.pids.len(),
+        each.join("; ")
+    )
+}
+
+fn inherited(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let who = holders(cause, snapshot);
+    if cause.certain {
+        return format!(
+            "{port} is held by {who}; they inherited the listening socket, and the process that opened it is gone"
+        );
+    }
+    let first = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
+    format!(
+        "{port} is held by {who}; {} is no server and seems to have inherited the listening socket",
+        first.map_or("it", program)
+    )
+}
+
+fn outgoing(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let who = holders(cause, snapshot);
+    let sockets = || sockets_of(cause, snapshot);
+    if sockets().any(|socket| socket.local.inet() == socket.remote) {
+        return format!(
+            "nothing listens on {port}; a client that tried to connect to it is connected to itself: {who}"
+        );
+    }
+    let to = match (sockets().find_map(|socket| socket.remote), cause.sockets.len()) {
+        (Some(to), 1) => format!(" to {to}"),
+        (Some(to), _) => format!(", one of them to {to},"),
+        (None, _) => String::new(),
+    };
+    format!(
+        "nothing listens on {port}; it {} the local port of {}{to} by {who}",
+        if cause.certain { "is" } else { "seems to be" },
+        match cause.sockets.len() {
+            1 => "an outgoing connection".to_owned(),
+            many => format!("{many} outgoing connections"),
+        },
+    )
+}
+
+fn time_wait(cause: &Cause, port: &str, endpoint: &Endpoint, snapshot: &Snapshot) -> String {
+    let many = cause.sockets.len();
+    let ends = match (cause.expires_ms, many) {
+        (Some(ms), 1) => format!("; it ends in {}", seconds(ms)),
+        (Some(ms), _) => format!("; the last ends in {}", seconds(ms)),
+        (None, _) => String::new(),
+    };
+    let closed = count(many, "closed connection", "closed connections");
+    let are = if many == 1 { "is" } else { "are" };
+    match has_live(cause, endpoint, snapshot) {
+        true => format!("{closed} on {port} {are} in TIME-WAIT{ends}"),
+        false => format!("nothing listens on {port}; {closed} {are} in TIME-WAIT{ends}"),
+    }
+}
+
+fn closing(cause: &Cause, port: &str, endpoint: &Endpoint, snapshot: &Snapshot) -> String {
+    let states = state_names(sockets_of(cause, snapshot));
+    let connections = count(cause.sockets.len(), "connection", "connections");
+    let ends = match (cause.expires_ms, cause.sockets.len()) {
+        (Some(ms), 1) => format!("; it ends in {}", seconds(ms)),
+        (Some(ms), _) => format!("; the last ends in {}", seconds(ms)),
+        (None, _) => String::new(),
+    };
+    let (before, at) = match has_live(cause, endpoint, snapshot) {
+        true => (String::new(), format!(" on {port}")),
+        false => (format!("nothing listens on {port}; "), String::new()),
+    };
+    format!(
+        "{before}the kernel is still closing {connections}{at} that no process owns ({states}){ends}"
+    )
+}
+
+fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let first = sockets_of(cause, snapshot).next();
+    let is = match first.map(|socket| (socket.state, socket.remote)) {
+        Some((Some(TcpState::Bound), _)) => "is bound, without listening,",
+        Some((Some(TcpState::Listen) | None, None)) | None => "is held",
+        Some(_) => "is held, for a connection,",
+    };
+    let user = match first.and_then(|socket| socket.uid) {
+        Some(uid) => format!(" of {}", user_of(uid, snapshot)),
+        None => String::new(),
+    };
+    let group = first
+        .and_then(|socket| socket.cgroup.as_deref())
+        .map_or(String::new(), |cgroup| format!(" in {}", group_name(cgroup)));
+    let unseen = match snapshot.asker.uid {
+        0 => "cannot be seen from here",
+        _ => "you may not see",
+    };
+    format!("{port} {is} by a process{user}{group} that {unseen}")
+}
+
+fn other_namespace(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let namespace =
+        sockets_of(cause, snapshot).find_map(|socket| snapshot.namespaces.get(socket.netns?));
+    let place = namespace.map_or("another network namespace".to_owned(), |namespace| {
+        namespace_name(namespace, &cause.pids, snapshot)
+    });
+    let by = match cause.pids.is_empty() {
+        true => String::new(),
+        false => format!(" by {}", holders(cause, snapshot)),
+    };
+    format!("{port} is held in {place}{by}; that does not stop a bind here")
+}
+
+fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let Some(process) = cause.pids.first().and_then(|pid| snapshot.processes.get(pid)) else {
+        return format!("{port} is held by a container");
+    };
+    match container_proxy(process) {
+        Some(to) => format!(
+            "{port} is published by a container: {} (pid {}) only forwards it{}",
+            program(process),
+            process.id.pid,
+            to.map_or(String::new(), |to| format!(" to {to}"))
+        ),
+        None => {
+            format!("{port} is held in {} by {}", box_name(process), holders(cause, snapshot))
+        }
+    }
+}
+
+fn not_local(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
+    let address = match endpoint.address {
+        AddressScope::One(address, _) => address.to_string(),
+        AddressScope::Every | AddressScope::Localhost => "the address".to_owned(),
+    };
+    let have: Vec<String> = snapshot.local_addresses.iter().map(ToString::to_string).collect();
+    match have.is_empty() {
+        true => format!("{address} is not an address of this machine"),
+        false => {
+            format!("{address} is not an address of this machine (it has {})", have.join(", "))
         }
     }
 }
@@ -210,13 +267,22 @@ pub fn reuse_advice(diagnosis: &Diagnosis) -> Option<String> {
     if diagnosis.verdict != Verdict::Lingering {
         return None;
     }
-    let refused: Vec<_> =
-        diagnosis.bind.iter().filter(|row| row.plain == BindResult::InUse).collect();
-    let past = refused.iter().all(|row| row.reuse_addr == BindResult::Ok);
-    Some(match past {
-        true => "a server that sets SO_REUSEADDR can bind now".to_owned(),
-        false => "a server that sets SO_REUSEADDR cannot bind either: the old one did not set it"
-            .to_owned(),
+    let refused = diagnosis.bind.iter().filter(|row| row.plain == BindResult::InUse);
+    let (past, stuck): (Vec<_>, Vec<_>) = refused.partition(|row| row.reuse_addr == BindResult::Ok);
+    let names = |rows: &[&Attempt]| {
+        list(&rows.iter().map(|row| row.address.ip().to_string()).collect::<Vec<_>>())
+    };
+    Some(match (past.is_empty(), stuck.is_empty()) {
+        (_, true) => "a server that sets SO_REUSEADDR can bind now".to_owned(),
+        (true, false) => {
+            "a server that sets SO_REUSEADDR cannot bind either: the old one did not set it"
+                .to_owned()
+        }
+        (false, false) => format!(
+            "a server that sets SO_REUSEADDR can bind {} now, but not {}: the old connections there do not have it set",
+            names(&past),
+            names(&stuck)
+        ),
     })
 }
 
@@ -247,21 +313,34 @@ pub fn split(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String> {
         .map(|ip| (ip.to_string(), answerers(&answers(&occupants, ip), &listeners, snapshot)))
         .collect();
     // Documentation addresses stand for "any other address of this machine".
-    let elsewhere = [[192, 0, 2, 1].into(), "2001:db8::1".parse().ok()?];
-    for (ip, name) in elsewhere.into_iter().zip(["other IPv4 addresses", "other IPv6 addresses"]) {
-        rows.push((name.to_owned(), answerers(&answers(&occupants, ip), &listeners, snapshot)));
+    let v4 = answerers(&answers(&occupants, [192, 0, 2, 1].into()), &listeners, snapshot);
+    let v6 = answerers(&answers(&occupants, "2001:db8::1".parse().ok()?), &listeners, snapshot);
+    match v4 == v6 {
+        true => rows.push(("all other addresses".to_owned(), v4)),
+        false => {
+            rows.push(("other IPv4 addresses".to_owned(), v4));
+            rows.push(("other IPv6 addresses".to_owned(), v6));
+        }
     }
     rows.retain(|(_, who)| !who.is_empty());
-    let all_same = rows.windows(2).all(|pair| pair[0].1 == pair[1].1);
-    if all_same {
+    let mut by_server: Vec<(String, Vec<String>)> = Vec::new();
+    for (at, who) in rows {
+        match by_server.iter_mut().find(|(other, _)| *other == who) {
+            Some((_, places)) => places.push(at),
+            None => by_server.push((who, vec![at])),
+        }
+    }
+    if by_server.len() < 2 {
         return None;
     }
-    let parts: Vec<String> = rows.iter().map(|(at, who)| format!("{at}: {who}")).collect();
-    Some(format!(
-        "several servers have {}; who answers where: {}",
-        diagnosis.endpoint,
-        parts.join("; ")
-    ))
+    let parts: Vec<String> = by_server
+        .iter()
+        .map(|(who, places)| {
+            let lead = if places.len() == 1 && !places[0].contains(' ') { "leads" } else { "lead" };
+            format!("{} {lead} to {who}", list(places))
+        })
+        .collect();
+    Some(format!("several servers have {}: {}", diagnosis.endpoint, parts.join("; ")))
 }
 
 fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Snapshot) -> String {
@@ -286,8 +365,8 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
     match gap {
         Gap::UnreadableProcesses { count } => (
             format!(
-                "{} of other users could not be read",
-                self::count(*count, "process", "processes")
+                "{} could not be read",
+                self::count(*count, "process of another user", "processes of other users")
             ),
             root().or_else(|| Some("CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH".to_owned())),
         ),
@@ -326,7 +405,9 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::UnstableTable => {
             ("the socket table kept changing while it was read".to_owned(), None)
         }
-        Gap::Truncated { kept } => (format!("only the first {kept} sockets are shown"), None),
+        Gap::Truncated { kept } => {
+            (format!("of a very large socket table only {kept} sockets were kept"), None)
+        }
     }
 }
 
@@ -405,11 +486,8 @@ pub const fn reach(exposure: Exposure) -> &'static str {
     }
 }
 
-fn count_an_outgoing(number: usize) -> String {
-    match number {
-        1 => "an outgoing connection".to_owned(),
-        _ => format!("{number} outgoing connections"),
-    }
+fn sockets_of<'a>(cause: &'a Cause, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Socket> {
+    cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index))
 }
 
 fn label(endpoint: &Endpoint, cause: &Cause, snapshot: &Snapshot) -> String {
@@ -432,45 +510,41 @@ fn holders(cause: &Cause, snapshot: &Snapshot) -> String {
         };
     };
     let mut text = named(first, snapshot.taken_at);
-    if first.state == ProcessState::LeaderExited {
-        text.push_str(" (its main thread has ended, others run on)");
-    }
-    let others: Vec<u32> = cause.pids[1..].to_vec();
+    let others = &cause.pids[1..];
     if others.is_empty() {
-        return text + &how(cause, snapshot);
+        return text + &how(cause, first, snapshot);
     }
+    let comma = if text.ends_with(')') { "" } else { "," };
     let below = others.iter().filter(|&&pid| descends(snapshot, pid, first.id.pid)).count();
     if below == others.len() {
-        text.push_str(&format!(
-            " and {} it started",
-            count(others.len(), "process that", "processes that")
-        ));
-    } else {
-        let names: Vec<String> = others
-            .iter()
-            .take(3)
-            .filter_map(|pid| snapshot.processes.get(pid))
-            .map(|process| format!("{} (pid {})", program(process), process.id.pid))
-            .collect();
-        text.push_str(&format!(" and {}", list(&names)));
-        if others.len() > 3 {
-            text.push_str(&format!(" and {} more", others.len() - 3));
-        }
+        let started = count(others.len(), "process that", "processes that");
+        text.push_str(&format!("{comma} and {started} it started"));
+        return text;
     }
+    let mut names: Vec<String> = others
+        .iter()
+        .take(3)
+        .filter_map(|pid| snapshot.processes.get(pid))
+        .map(|process| format!("{} (pid {})", program(process), process.id.pid))
+        .collect();
+    if others.len() > 3 {
+        names.push(format!("{} more", others.len() - 3));
+    }
+    text.push_str(&format!("{comma} and {}", list(&names)));
     text
 }
 
 /// How a process has a socket that no ordinary descriptor shows.
-fn how(cause: &Cause, snapshot: &Snapshot) -> String {
-    let by = cause
-        .sockets
-        .iter()
-        .filter_map(|&index| snapshot.sockets.get(index))
+fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
+    if process.state == ProcessState::LeaderExited {
+        return "; its main thread has ended, others run on".to_owned();
+    }
+    let by = sockets_of(cause, snapshot)
         .flat_map(|socket| socket.holders.list())
         .map(|holder| holder.by)
         .find(|by| !matches!(by, HeldBy::Descriptor(_)));
     match by {
-        Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", by its thread {tid} alone"),
+        Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
         Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_)) | None => String::new(),
@@ -515,10 +589,12 @@ fn user_of(uid: u32, snapshot: &Snapshot) -> String {
     if uid == 0 {
         return "root".to_owned();
     }
+    if uid == snapshot.asker.uid {
+        return "yours".to_owned();
+    }
     let known = snapshot.processes.values().find(|process| process.uid == Some(uid));
     match known.and_then(|process| process.user.clone()) {
         Some(user) => user,
-        None if uid == snapshot.asker.uid => "yours".to_owned(),
         None => format!("user {uid}"),
     }
 }
@@ -527,8 +603,13 @@ fn group_name(cgroup: &str) -> String {
     if let Some(container) = crate::supervisor::container_of(cgroup) {
         return format!("the {} container {}", container.engine, short_id(&container.id));
     }
-    match crate::supervisor::unit_of(cgroup) {
-        Some((unit, _)) => unit,
+    if let Some((unit, _)) = crate::supervisor::unit_of(cgroup) {
+        return unit;
+    }
+    // A login session: `session-3.scope` (systemd-logind.service(8)).
+    let leaf = cgroup.rsplit('/').next().unwrap_or(cgroup);
+    match leaf.strip_prefix("session-").and_then(|leaf| leaf.strip_suffix(".scope")) {
+        Some(session) => format!("login session {session}"),
         None => format!("the control group {cgroup}"),
     }
 }
@@ -545,13 +626,16 @@ fn short_id(id: &str) -> &str {
     if hex { &id[..12] } else { id }
 }
 
-fn namespace_name(namespace: &crate::snapshot::Namespace, snapshot: &Snapshot) -> String {
+/// A namespace by its name, its container, or a process in it; not by one of `told`, who are
+/// named in the same sentence anyway.
+fn namespace_name(namespace: &Namespace, told: &[u32], snapshot: &Snapshot) -> String {
     if let Some(name) = &namespace.name {
         return format!("network namespace {name}");
     }
     let process = namespace.pid.and_then(|pid| snapshot.processes.get(&pid));
     match process {
         Some(process) if process.container.is_some() => box_name(process),
+        Some(process) if told.contains(&process.id.pid) => "another network namespace".to_owned(),
         Some(process) => {
             format!("the network namespace of {} (pid {})", program(process), process.id.pid)
         }

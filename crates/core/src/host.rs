@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::Transport;
-use crate::bind::Attempt;
+use crate::bind::{Attempt, BindResult};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -20,6 +20,10 @@ pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) handle: Option<sys::Handle>,
 }
 
@@ -61,8 +65,16 @@ pub enum Woken {
 /// A stream of "something closed", open from the moment it was made.
 #[derive(Debug)]
 pub struct Watch {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) events: Option<sys::Events>,
     /// Only these sockets' ends are news; empty for any.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has one yet")
+    )]
     pub(crate) cookies: Vec<u64>,
 }
 
@@ -93,6 +105,16 @@ pub trait Host {
     /// The kernel's answer to a bind, plain and with SO_REUSEADDR. Callers make one round an
     /// answer: each is a bind that others can collide with for some microseconds.
     fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt;
+
+    /// Whether that answer was worked out and no kernel gave it. Only a recording says so.
+    fn predicts(&self, _attempt: &Attempt) -> bool {
+        false
+    }
+
+    /// As [`Host::attempt`], the plain bind alone.
+    fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
+        self.attempt(transport, address).plain
+    }
 
     /// The addresses of this machine.
     fn local_addresses(&self) -> Vec<IpAddr>;

@@ -12,7 +12,7 @@ use crate::explain;
 use crate::host::Host;
 use crate::mask::mask_argv;
 use crate::process::{Process, ProcessState};
-use crate::remedy::remedies;
+use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
     BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
     SupervisorReport, TargetReport,
@@ -204,7 +204,12 @@ pub fn port_report(
         if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
             free.push(diagnosis.endpoint.port.get());
         } else {
-            report.bind.extend(diagnosis.bind.iter().map(bind_row));
+            report.bind.extend(
+                diagnosis.bind.iter().map(|attempt| BindRow {
+                    predicted: host.predicts(attempt),
+                    ..bind_row(attempt)
+                }),
+            );
         }
         add_diagnosis(&mut report, diagnosis, snapshot);
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
@@ -419,12 +424,14 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
     let pids: Vec<u32> = crate::diagnosis::topmost(&snapshot, &Vec::from_iter(pids));
     add_processes(&mut report, &pids, &snapshot, options);
     report.gaps = gaps(&snapshot);
-    let (kind, explain) = if !snapshot.sockets.is_empty() {
-        let who = match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
-            Some(process) => explain::named(process, snapshot.taken_at),
-            None => "a process you may not see".to_owned(),
-        };
-        (CauseKind::UnixSocket, format!("{target} is served by {who}"))
+    let (kind, explain) = if let Some(socket) = snapshot.sockets.first() {
+        match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
+            Some(process) => {
+                let who = explain::named(process, snapshot.taken_at);
+                (CauseKind::UnixSocket, format!("{target} is served by {who}"))
+            }
+            None => (CauseKind::HiddenHolder, explain::hidden_server(&target, socket, &snapshot)),
+        }
     } else {
         match host.unix_refuses(name)? {
             true => (
@@ -441,31 +448,34 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
     };
     let stale = kind == CauseKind::StaleUnixSocket;
     report.verdict = Some(if stale { Verdict::Lingering } else { Verdict::Held });
-    let cause = Cause { kind, certain: true, sockets: Vec::new(), pids, expires_ms: None };
-    let words = |words: [&str; 3]| Some(words.map(str::to_owned).to_vec());
     report.causes.push(CauseReport {
         kind,
         certain: true,
         explain,
         sockets: (0..report.sockets.len()).collect(),
-        pids: cause.pids,
+        pids,
         expires_ms: None,
-        remedies: vec![match stale {
-            true => crate::remedy::Remedy {
-                action: crate::remedy::Action::RemoveFile,
-                argv: Some(vec!["rm".to_owned(), target]),
-                needs_root: false,
-                explain: "removes the file that nobody serves".to_owned(),
-            },
-            false => crate::remedy::Remedy {
-                action: crate::remedy::Action::StopProcess,
-                argv: words(["proc", "stop", &target]),
-                needs_root: false,
-                explain: "asks the server to end".to_owned(),
-            },
-        }],
+        remedies: unix_remedies(kind, &target, &snapshot),
     });
     Some(report)
+}
+
+fn unix_remedies(kind: CauseKind, target: &str, snapshot: &Snapshot) -> Vec<Remedy> {
+    let (action, words, needs_root, explain) = match kind {
+        CauseKind::StaleUnixSocket => {
+            (Action::RemoveFile, &["rm"][..], false, "removes the file that nobody serves")
+        }
+        // Root sees no further into another namespace's unix sockets.
+        CauseKind::HiddenHolder if snapshot.asker.sees_all || snapshot.sockets.is_empty() => {
+            return Vec::new();
+        }
+        CauseKind::HiddenHolder => {
+            (Action::LookAsRoot, &["sudo", "proc", "on"][..], true, "names the holder")
+        }
+        _ => (Action::StopProcess, &["proc", "stop"][..], false, "asks the server to end"),
+    };
+    let argv = words.iter().copied().chain([target]).map(str::to_owned).collect();
+    vec![Remedy { action, argv: Some(argv), needs_root, explain: explain.to_owned() }]
 }
 
 /// The kernel's answer as a row.
@@ -607,7 +617,12 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
             scope.namespaces = Sweep::Cheap;
         }
     }
+    scope.holders = !settled || options.every_state;
+    scope.elsewhere_only = !scope.holders;
     let mut snapshot = host.snapshot(&scope);
+    if !scope.holders && !snapshot.sockets.is_empty() {
+        snapshot = host.snapshot(&Scope { holders: true, ..scope.clone() });
+    }
     let puzzle = endpoints
         .iter()
         .zip(&attempts)
@@ -636,7 +651,7 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
 struct Prober<'a> {
     host: &'a dyn Host,
     /// Addresses found not to be bindable at all here, whatever the port.
-    unavailable: HashMap<(Transport, IpAddr), BindResult>,
+    unavailable: HashMap<IpAddr, BindResult>,
 }
 
 impl<'a> Prober<'a> {
@@ -655,7 +670,7 @@ impl<'a> Prober<'a> {
             match self.probe_wildcard(transport, endpoint.port) {
                 true => {
                     for address in addresses {
-                        let result = self.availability(transport, address);
+                        let result = self.availability(address);
                         all.push(Attempt {
                             transport,
                             address: SocketAddr::new(address, endpoint.port.get()),
@@ -676,17 +691,21 @@ impl<'a> Prober<'a> {
 
     fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
         let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
-        self.host.attempt(transport, wildcard).plain == BindResult::Ok
+        self.host.probe(transport, wildcard) == BindResult::Ok
     }
 
     /// Whether an address can be bound at all: port 0 asks without taking any port that somebody
-    /// may want.
-    fn availability(&mut self, transport: Transport, address: IpAddr) -> BindResult {
+    /// may want. The wildcards always can once one of them was; an address is local or not for
+    /// every transport alike.
+    fn availability(&mut self, address: IpAddr) -> BindResult {
+        if address.is_unspecified() {
+            return BindResult::Ok;
+        }
         let host = self.host;
         *self
             .unavailable
-            .entry((transport, address))
-            .or_insert_with(|| host.attempt(transport, SocketAddr::new(address, 0)).plain)
+            .entry(address)
+            .or_insert_with(|| host.probe(Transport::Tcp, SocketAddr::new(address, 0)))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::addr::{Endpoint, Transport};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
-use crate::process::{Process, ProcessId, SupervisorKind};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::StepReport;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -155,6 +155,12 @@ pub fn plan_port(
                     cause,
                     &diagnosis.endpoint,
                     snapshot,
+                )));
+            }
+            CauseKind::SocketActivation if !limits.force => {
+                return Err(Refusal::Guarded(format!(
+                    "{}; its socket unit must be stopped, and systemctl list-sockets names it",
+                    explain::cause(cause, &diagnosis.endpoint, snapshot)
                 )));
             }
             CauseKind::InFlight if !limits.force => {
@@ -317,7 +323,8 @@ fn add_holders(
     }
     plan.restarters = restarters(&plan.victims, snapshot);
     plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
-    for victim in &plan.victims {
+    // Those below another victim end with it, or have it for their supervisor.
+    for victim in plan.victims.iter().filter(|victim| victim.topmost) {
         if let Some(supervisor) = supervisor_of(victim.id.pid, snapshot)
             && supervisor.restarts != Some(false)
             && supervisor.kind != SupervisorKind::Master
@@ -330,7 +337,7 @@ fn add_holders(
                 "{} (pid {}) is run by {}, which {} start it again{stop}",
                 victim.name,
                 victim.id.pid,
-                supervisor.name,
+                called(&supervisor),
                 if certainly { "will" } else { "may" },
             );
             if !plan.notes.contains(&note) {
@@ -346,15 +353,23 @@ fn add_holders(
 /// others.
 fn lever(process: &Process, snapshot: &Snapshot) -> Option<Lever> {
     let supervisor = supervisor_of(process.id.pid, snapshot)?;
-    let argv = supervisor.stop?;
+    let argv = supervisor.stop.clone()?;
     let parent = snapshot.processes.get(&process.ppid);
     let heads_its_group = parent.is_none_or(|parent| parent.cgroup != process.cgroup);
     match supervisor.kind {
-        SupervisorKind::Container => Some(Lever { argv, name: supervisor.name }),
+        SupervisorKind::Container => Some(Lever { argv, name: called(&supervisor) }),
         SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit if heads_its_group => {
             Some(Lever { argv, name: supervisor.name })
         }
         _ => None,
+    }
+}
+
+/// A supervisor in a sentence: a container's bare id says nothing.
+fn called(supervisor: &Supervisor) -> String {
+    match supervisor.kind {
+        SupervisorKind::Container => format!("the container {}", supervisor.name),
+        _ => supervisor.name.clone(),
     }
 }
 
@@ -409,7 +424,7 @@ fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
             return Err(guarded("is this very command or started it"));
         }
         if let Some(reason) = door(process) {
-            return Err(guarded(&format!("is {reason}")));
+            return Err(guarded(&format!("is left alone: {reason}")));
         }
     }
     Ok(())
@@ -427,7 +442,7 @@ fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<
             (None, None) => "another user".to_owned(),
         };
         return Err(Refusal::Denied(format!(
-            "{who} belongs to {whose}; as root: sudo proc {} …",
+            "{who} belongs to {whose}; as root: sudo proc {} pid:{pid}",
             limits.verb.name()
         )));
     }
@@ -435,11 +450,11 @@ fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<
 }
 
 fn hidden(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot, limits: &Limits) -> String {
-    let how = match snapshot.asker.uid {
-        0 => "it is outside of what can be seen from here".to_owned(),
-        _ => format!("sudo proc {} {endpoint}", limits.verb.name()),
-    };
-    format!("{}: {how}", explain::cause(cause, endpoint, snapshot))
+    let what = explain::cause(cause, endpoint, snapshot);
+    match snapshot.asker.uid {
+        0 => what,
+        _ => format!("{what}: sudo proc {} {endpoint}", limits.verb.name()),
+    }
 }
 
 impl Plan {

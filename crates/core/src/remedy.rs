@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::Endpoint;
 use crate::diagnosis::{Cause, CauseKind};
+use crate::explain::container_proxy;
 use crate::snapshot::Snapshot;
 
 /// The kinds of remedy.
@@ -101,19 +102,28 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             foreign,
             "asks the server to end",
         )),
-        CauseKind::Container | CauseKind::SocketActivation => {
-            let stop = supervisor.and_then(|supervisor| supervisor.stop);
-            let action = match cause.kind {
-                CauseKind::Container => Action::StopContainer,
-                _ => Action::StopUnit,
-            };
-            all.push(remedy(
-                action,
-                stop,
-                snapshot.asker.uid != 0,
-                "stops it where it is run, so that it does not come back; never signal the process that only forwards",
-            ));
-        }
+        // The unit that a forwarding process is in is the whole engine: never that.
+        CauseKind::Container if forwards(cause, snapshot) => all.push(remedy(
+            Action::StopContainer,
+            None,
+            foreign,
+            &format!(
+                "stop the container that publishes it: docker (or podman) ps --filter publish={} names it",
+                endpoint.port
+            ),
+        )),
+        CauseKind::Container => all.push(remedy(
+            Action::StopContainer,
+            supervisor.and_then(|supervisor| supervisor.stop),
+            snapshot.asker.uid != 0,
+            "stops the container by its engine, so that it does not come back",
+        )),
+        CauseKind::SocketActivation => all.push(remedy(
+            Action::StopUnit,
+            None,
+            foreign,
+            "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)",
+        )),
         CauseKind::AcceptedConnection => all.push(remedy(
             Action::StopProcess,
             proc(&["proc", "free", &target]),
@@ -159,7 +169,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             "destroys them, or waits until the kernel gives up on them",
         )),
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
-            if !snapshot.asker.sees_all {
+            if !snapshot.asker.sees_all && snapshot.asker.uid != 0 {
                 all.push(remedy(
                     Action::LookAsRoot,
                     proc(&["sudo", "proc", "on", &target]),
@@ -192,4 +202,9 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         CauseKind::Kernel | CauseKind::OtherNamespace => {}
     }
     all
+}
+
+fn forwards(cause: &Cause, snapshot: &Snapshot) -> bool {
+    let first = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
+    first.is_some_and(|process| container_proxy(process).is_some())
 }

@@ -22,6 +22,9 @@ pub struct Scope {
     pub states: States,
     /// Whether to sweep other network namespaces.
     pub namespaces: Sweep,
+    /// Whether to leave out the asker's own network namespace: a bind has already told that
+    /// nothing there is in the way.
+    pub elsewhere_only: bool,
     /// Whether to read the holders' own options (SO_REUSEADDR, SO_REUSEPORT).
     pub options: bool,
     /// Processes wanted whether or not they hold a socket.

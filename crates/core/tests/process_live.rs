@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use proc_core::decode::procfs;
 use proc_core::process::{Process, ProcessState};
-use proc_core::sys::linux::process::{ProcessReader, asker, policy, user_name};
+use proc_core::sys::process::{ProcessReader, asker};
 
 /// A directory that goes away with the test.
 struct Scratch(PathBuf);
@@ -232,7 +232,7 @@ fn the_asker_is_who_the_kernel_says() {
     let asker = asker();
     assert_eq!(asker.pid, std::process::id());
     assert_eq!(asker.ancestors.first(), Some(&std::os::unix::process::parent_id()));
-    assert_eq!(asker.user, user_name(asker.uid));
+    assert_eq!(asker.user, ProcessReader::new().unwrap().user_name(asker.uid));
     let status = procfs::status(&fs::read("/proc/self/status").unwrap());
     assert_eq!(Some(asker.uid), status.uid);
     let has = |capability: u32| status.capabilities.unwrap() & (1 << capability) != 0;
@@ -245,7 +245,7 @@ fn the_asker_is_who_the_kernel_says() {
 #[test]
 fn the_policy_is_the_machines() {
     let read = |name: &str| fs::read(format!("/proc/sys/net/ipv4/{name}")).unwrap();
-    let policy = policy();
+    let policy = ProcessReader::new().unwrap().policy();
     assert_eq!(Some(policy.ephemeral), procfs::port_range(&read("ip_local_port_range")));
     assert_eq!(policy.reserved, procfs::port_list(&read("ip_local_reserved_ports")));
     let start = procfs::sysctl_number(&read("ip_unprivileged_port_start"));
@@ -254,8 +254,8 @@ fn the_policy_is_the_machines() {
 
 #[test]
 fn an_unknown_user_has_no_name() {
-    assert_eq!(user_name(0).as_deref(), Some("root"));
-    assert_eq!(user_name(u32::MAX - 7), None);
+    assert_eq!(ProcessReader::new().unwrap().user_name(0).as_deref(), Some("root"));
+    assert_eq!(ProcessReader::new().unwrap().user_name(u32::MAX - 7), None);
 }
 
 /// The first process belongs to root: as another user its name, arguments and user show, and

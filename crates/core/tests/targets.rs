@@ -7,8 +7,7 @@ use proc_core::addr::{AddressScope, Endpoint, Port, Transport};
 use proc_core::names::Names;
 use proc_core::service::{Service, ServiceFile};
 use proc_core::target::{
-    PortRange, Problem, Target, UnixName, is_called, parse, parse_list, parse_list_with, parse_os,
-    parse_with,
+    PortRange, Problem, Target, UnixName, is_called, parse, parse_list, parse_list_with, parse_with,
 };
 use proptest::prelude::*;
 
@@ -361,6 +360,8 @@ fn every_error_has_its_sentence() {
 fn a_word_that_is_not_text_is_told_so() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
+
+    use proc_core::target::parse_os;
 
     let error = parse_os(OsStr::from_bytes(b"n\xffde")).expect_err("not UTF-8");
     assert_eq!(error.to_string(), "`n\u{fffd}de` is not UTF-8 text; try `pid:PID`");

@@ -14,6 +14,8 @@ mod actor;
 #[cfg(target_os = "linux")]
 mod actor_path;
 #[cfg(target_os = "linux")]
+mod confined;
+#[cfg(target_os = "linux")]
 mod privilege;
 #[cfg(target_os = "linux")]
 pub mod procfs;
@@ -23,6 +25,8 @@ mod waiting;
 pub use actor::Actor;
 #[cfg(target_os = "linux")]
 pub use actor_path::actor_path;
+#[cfg(target_os = "linux")]
+pub use confined::{Limit, confined};
 #[cfg(target_os = "linux")]
 pub use privilege::{in_namespaces, is_root, run_as, skip, unprivileged_uid};
 #[cfg(target_os = "linux")]

@@ -164,7 +164,7 @@ fn carry_out(
         Command::Kill(args) => act::run(args.request(), globals, core, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, core, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, core, consent, progress),
-        Command::Record(args) => record::run(args, globals, core),
+        Command::Record(args) => record::run(args, core),
         Command::Schema(args) => Ok(schema::run(args)),
     }
 }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use proc_core::report::ErrorReport;
 
 use super::{Answer, target_word};
-use crate::cli::Globals;
-use crate::core_api::{Core, LookOptions};
+use crate::core_api::Core;
 use crate::output;
 
 /// Its arguments.
@@ -23,23 +22,14 @@ pub struct Args {
     /// The file to write instead of stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Look into every network namespace, such as those of containers
-    #[arg(long)]
-    all_namespaces: bool,
 }
 
 /// Records.
 ///
 /// # Errors
 /// As [`Core::record`], and a file that cannot be written.
-pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let look = LookOptions {
-        every_state: true,
-        all_namespaces: args.all_namespaces,
-        show_secrets: globals.show_secrets,
-        ancestors: false,
-    };
-    let text = core.record(&args.targets, look)?;
+pub fn run(args: &Args, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
+    let text = core.record(&args.targets)?;
     let Some(path) = &args.output else { return Ok(Answer::Text(text)) };
     std::fs::write(path, text).map_err(|error| ErrorReport {
         kind: "failed".to_owned(),

@@ -1,8 +1,18 @@
 //! The calls to the system, and nothing else: a platform file returns facts and does not filter,
 //! order, word, wait or decide. The only `unsafe` is here. What the bytes mean is in
 //! [`crate::decode`].
+//!
+//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
+//! `with_interrupt`), `Handle` (a process for good) and `Events` (news of sockets that end).
+//! Exactly one is compiled into the library.
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
+
+#[cfg(any(test, not(target_os = "linux")))]
+#[cfg_attr(target_os = "linux", allow(dead_code, reason = "compiled here for its tests alone"))]
+mod unsupported;
+#[cfg(not(target_os = "linux"))]
+pub use unsupported::*;

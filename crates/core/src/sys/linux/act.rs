@@ -201,11 +201,11 @@ pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
     Ran { success, message }
 }
 
-/// Connects to a unix socket's file and hangs up: refused means that nobody serves it. A file that
-/// is no socket refuses as well (unix_find_bsd in net/unix/af_unix.c), so its type is asked first.
+/// Connects to a unix socket's file and hangs up: refused means that nobody serves it. Files of
+/// other kinds refuse in the same words (unix(7)), so the kind is asked first.
 pub(crate) fn unix_refuses(path: &str) -> Option<bool> {
-    let facts = rustix::fs::lstat(path).ok()?;
-    if FileType::from_raw_mode(facts.st_mode) != FileType::Socket {
+    let kind = FileType::from_raw_mode(rustix::fs::stat(path).ok()?.st_mode);
+    if kind != FileType::Socket {
         return None;
     }
     let address = rustix::net::SocketAddrUnix::new(path).ok()?;

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
 use crate::decode::procfs;
@@ -65,6 +65,8 @@ impl Found {
 pub(crate) enum Wanted {
     Few(Vec<u64>),
     Many(HashSet<u64>),
+    /// Whatever there is, of few processes.
+    All,
 }
 
 impl Wanted {
@@ -79,6 +81,7 @@ impl Wanted {
         match self {
             Self::Few(inodes) => inodes.is_empty(),
             Self::Many(inodes) => inodes.is_empty(),
+            Self::All => false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Wanted {
         match self {
             Self::Few(inodes) => inodes.contains(&inode),
             Self::Many(inodes) => inodes.contains(&inode),
+            Self::All => true,
         }
     }
 }
@@ -167,9 +171,13 @@ fn walk_process(
                     found.add(inode, pid, HeldBy::Descriptor(fd));
                 }
             });
+            drop(dir);
             // Listing takes less than reading the links: root without CAP_SYS_PTRACE may only
-            // list.
-            found.unreadable += usize::from(read == Err(Errno::ACCESS));
+            // list. A process that has just ended refuses its links in the same words
+            // (`proc_fd_access_allowed` in fs/proc/base.c), and is no gap.
+            let refused = read == Err(Errno::ACCESS);
+            let ended = || open_table(proc, &Path::fds(pid)).is_err();
+            found.unreadable += usize::from(refused && !ended());
         }
         Err(Errno::ACCESS | Errno::PERM) => found.unreadable += 1,
         Err(Errno::MFILE | Errno::NFILE) => found.starved = true,
@@ -190,6 +198,19 @@ pub(crate) fn sockets_of(proc: BorrowedFd<'_>, pids: &[u32]) -> Vec<(u32, i32, u
         });
     }
     all
+}
+
+/// The sockets these processes have in ways that [`sockets_of`] does not show. Each thread's table
+/// is read, so a process with very many threads is passed over.
+pub(crate) fn other_sockets_of(proc: BorrowedFd<'_>, pids: &[u32]) -> Vec<u64> {
+    let few_threads = |pid: u32| {
+        let tasks = rustix::fs::statat(proc, Path::tasks(pid).as_cstr(), AtFlags::empty());
+        // A link for each thread; the number's type differs between architectures.
+        tasks.is_ok_and(|facts| facts.st_nlink <= 256)
+    };
+    let pids: Vec<u32> = pids.iter().copied().filter(|&pid| few_threads(pid)).collect();
+    let (found, _) = by_other_means(proc, &pids, &Wanted::All, &HashSet::new());
+    found.holders.into_keys().collect()
 }
 
 /// The second pass: thread tables, io_uring, messages in flight and mappings. `unix_queued` are
@@ -260,7 +281,7 @@ fn special_files(
         }
     });
     for fd in rings {
-        for inode in procfs::fdinfo(&read(proc, &Path::fdinfo(pid, fd))).ring_sockets {
+        for inode in procfs::fdinfo(&read_ring(proc, pid, fd)).ring_sockets {
             if wanted.contains(inode) {
                 found.add(inode, pid, HeldBy::IoUring(fd));
             }
@@ -271,6 +292,21 @@ fn special_files(
             in_flight.push(Holder { pid, by: HeldBy::InFlight(fd) });
         }
     }
+}
+
+/// The `fdinfo` of an io_uring. The kernel leaves the ring out while somebody else has its lock
+/// (`io_uring_show_fdinfo` in io_uring/fdinfo.c), so that is asked again.
+fn read_ring(proc: BorrowedFd<'_>, pid: u32, fd: i32) -> Vec<u8> {
+    const MOST_TRIES: usize = 20;
+    let mut text = Vec::new();
+    for _ in 0..MOST_TRIES {
+        text = read(proc, &Path::fdinfo(pid, fd));
+        if text.is_empty() || text.windows(10).any(|part| part == b"UserFiles:") {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    text
 }
 
 /// A TCP socket that was mapped (zero-copy receive) lives as long as the mapping.

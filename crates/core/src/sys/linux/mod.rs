@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
-use crate::bind::Attempt;
+use crate::bind::{Attempt, BindResult};
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
@@ -39,6 +39,9 @@ impl Default for LiveHost {
 }
 
 impl LiveHost {
+    /// Whether this system's sockets and processes can be seen: yes.
+    pub const SEES: bool = true;
+
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
     #[must_use]
@@ -65,7 +68,11 @@ impl Host for LiveHost {
     }
 
     fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {
-        probe::attempt(transport, address, rustix::process::geteuid().as_raw())
+        probe::attempt(transport, address)
+    }
+
+    fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
+        probe::plain(transport, address)
     }
 
     fn local_addresses(&self) -> Vec<IpAddr> {

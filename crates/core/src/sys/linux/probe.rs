@@ -4,35 +4,31 @@
 use std::net::SocketAddr;
 
 use rustix::io::Errno;
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_socket_reuseport};
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
 use crate::addr::Transport;
-use crate::bind::{Attempt, BindRequest, BindResult};
+use crate::bind::{Attempt, BindResult};
 
 /// Both probes of one address: without and with SO_REUSEADDR. `::` is bound dual-stack, the way
 /// servers do, whatever `net.ipv6.bindv6only` says.
-pub(crate) fn attempt(transport: Transport, address: SocketAddr, uid: u32) -> Attempt {
-    let request = BindRequest {
-        transport,
-        address,
-        v6only: false,
-        reuse_addr: false,
-        reuse_port: false,
-        uid,
-        device: None,
-    };
+pub(crate) fn attempt(transport: Transport, address: SocketAddr) -> Attempt {
     Attempt {
         transport,
         address,
-        plain: try_bind(&request),
-        reuse_addr: try_bind(&BindRequest { reuse_addr: true, ..request }),
+        plain: plain(transport, address),
+        reuse_addr: try_bind(transport, address, true),
     }
 }
 
-/// One bind with those options, undone at once.
-pub(crate) fn try_bind(request: &BindRequest) -> BindResult {
-    match bind_and_close(request) {
+/// The plain one alone.
+pub(crate) fn plain(transport: Transport, address: SocketAddr) -> BindResult {
+    try_bind(transport, address, false)
+}
+
+/// One bind, undone at once.
+fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> BindResult {
+    match bind_and_close(transport, address, reuse_addr) {
         Ok(()) => BindResult::Ok,
         Err(Errno::ADDRINUSE) => BindResult::InUse,
         Err(Errno::ACCESS | Errno::PERM) => BindResult::Denied,
@@ -41,24 +37,25 @@ pub(crate) fn try_bind(request: &BindRequest) -> BindResult {
     }
 }
 
-fn bind_and_close(request: &BindRequest) -> Result<(), Errno> {
-    let v6 = request.address.is_ipv6();
+fn bind_and_close(
+    transport: Transport,
+    address: SocketAddr,
+    reuse_addr: bool,
+) -> Result<(), Errno> {
+    let v6 = address.is_ipv6();
     let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
-    let kind = match request.transport {
+    let kind = match transport {
         Transport::Tcp => SocketType::STREAM,
         Transport::Udp => SocketType::DGRAM,
     };
     let fd = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     if v6 {
-        set_ipv6_v6only(&fd, request.v6only)?;
+        set_ipv6_v6only(&fd, false)?;
     }
-    if request.reuse_addr {
+    if reuse_addr {
         set_socket_reuseaddr(&fd, true)?;
     }
-    if request.reuse_port {
-        set_socket_reuseport(&fd, true)?;
-    }
-    bind(&fd, &request.address)
+    bind(&fd, &address)
 }
 
 #[cfg(test)]
@@ -71,7 +68,7 @@ mod tests {
     fn a_listener_is_in_use_with_and_without_reuse() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let attempt = attempt(Transport::Tcp, address, 0);
+        let attempt = attempt(Transport::Tcp, address);
         assert_eq!((attempt.plain, attempt.reuse_addr), (BindResult::InUse, BindResult::InUse));
     }
 
@@ -79,13 +76,13 @@ mod tests {
     fn udp_and_tcp_do_not_meet() {
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = udp.local_addr().unwrap();
-        assert_eq!(attempt(Transport::Udp, address, 0).plain, BindResult::InUse);
-        assert_eq!(attempt(Transport::Tcp, address, 0).plain, BindResult::Ok);
+        assert_eq!(attempt(Transport::Udp, address).plain, BindResult::InUse);
+        assert_eq!(attempt(Transport::Tcp, address).plain, BindResult::Ok);
     }
 
     #[test]
     fn an_address_of_another_machine_is_not_local() {
         let address = "192.0.2.9:0".parse().unwrap();
-        assert_eq!(attempt(Transport::Tcp, address, 0).plain, BindResult::NotLocal);
+        assert_eq!(attempt(Transport::Tcp, address).plain, BindResult::NotLocal);
     }
 }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use super::holders::{self, Found, Wanted};
 use super::namespaces::{self, OtherNamespace};
@@ -18,7 +19,9 @@ use super::{cgroup, options, process};
 use crate::addr::{Endpoint, Transport};
 use crate::decode::procfs;
 use crate::decode::sock_diag::{Row, Table, states};
-use crate::snapshot::{Gap, Namespace, Scope, Snapshot, SocketScope, Source, States, Sweep};
+use crate::snapshot::{
+    Gap, Namespace, Policy, Scope, Snapshot, SocketScope, Source, States, Sweep,
+};
 use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// Up to this many TCP sockets, asking for every state costs under a millisecond.
@@ -44,8 +47,12 @@ pub(super) struct Look<'a> {
 pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
     let mut snapshot = Snapshot::empty(SystemTime::now());
     let reader = ProcessReader::new().ok();
-    snapshot.asker = reader.as_ref().map_or_else(process::asker, ProcessReader::asker);
-    snapshot.policy = reader.as_ref().map(ProcessReader::policy).unwrap_or_default();
+    // Who asks and by which rules is needed to explain; a look at the table alone does without.
+    let thorough = scope.holders || !scope.pids.is_empty() || scope.all_processes;
+    (snapshot.asker, snapshot.policy) = match &reader {
+        Some(reader) if thorough => (reader.asker(), reader.policy()),
+        _ => (process::brief_asker(), Policy::default()),
+    };
     if reader.is_none() {
         snapshot.note(Gap::NoProcfs);
     }
@@ -70,6 +77,7 @@ pub(super) fn snapshot(scope: &Scope, blind_to_bound: bool) -> Snapshot {
 impl Look<'_> {
     fn see_sockets(&mut self) {
         match &self.scope.sockets {
+            _ if self.scope.elsewhere_only => {}
             SocketScope::None => {}
             SocketScope::Ports(endpoints) => {
                 let ports = PortSet::new(endpoints.iter().map(|endpoint| endpoint.port.get()));
@@ -139,13 +147,7 @@ impl Look<'_> {
     /// Listeners at the other ends of connections: they tell an outgoing connection from an
     /// accepted one.
     fn see_peers(&mut self, diag: &mut SockDiag) {
-        let remote_ports: Vec<u16> = self
-            .snapshot
-            .sockets
-            .iter()
-            .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
-            .filter_map(|socket| Some(socket.remote?.port()))
-            .collect();
+        let remote_ports = self.remote_ports();
         if remote_ports.is_empty() {
             return;
         }
@@ -154,6 +156,15 @@ impl Look<'_> {
             self.snapshot.peer_listeners =
                 dump.rows.iter().filter_map(|row| row.socket.local.inet()).collect();
         }
+    }
+
+    /// The ports at the other ends of the connections seen so far.
+    fn remote_ports(&self) -> Vec<u16> {
+        let sockets = self.snapshot.sockets.iter();
+        sockets
+            .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
+            .filter_map(|socket| Some(socket.remote?.port()))
+            .collect()
     }
 
     fn table_is_small(&self) -> bool {
@@ -180,21 +191,31 @@ impl Look<'_> {
 
     fn see_proc_net(&mut self, tables: &[Table], ports: &PortSet, error: Errno) {
         self.snapshot.source = Source::ProcNet;
-        self.snapshot.note(Gap::NoSockDiag { error: error_name(error) });
-        self.snapshot.note(Gap::NoBoundSockets);
+        if matches!(error, Errno::MFILE | Errno::NFILE) {
+            self.snapshot.note(Gap::TooFewDescriptors);
+        }
         let mut read_any = false;
+        let mut listeners = Vec::new();
         for (file, protocol) in proc_net_files(tables) {
             let Ok(text) = fs::read(format!("/proc/net/{file}")) else { continue };
             read_any = true;
-            let rows = net_table(&text, protocol);
-            self.snapshot.sockets.extend(
-                rows.into_iter().filter(|socket| socket.port().is_some_and(|p| ports.contains(p))),
-            );
+            for socket in net_table(&text, protocol) {
+                if socket.state == Some(TcpState::Listen) {
+                    listeners.extend(socket.local.inet());
+                }
+                if socket.port().is_some_and(|port| ports.contains(port)) {
+                    self.snapshot.sockets.push(socket);
+                }
+            }
         }
-        if !read_any {
-            self.snapshot
-                .note(Gap::NoSockets { protocol: "tcp and udp".into(), error: error_name(error) });
-        }
+        let error = error_name(error);
+        self.snapshot.note(match read_any {
+            true => Gap::NoSockDiag { error },
+            false => Gap::NoSockets { protocol: "tcp and udp".into(), error },
+        });
+        let remote_ports: HashSet<u16> = self.remote_ports().into_iter().collect();
+        listeners.retain(|listener| remote_ports.contains(&listener.port()));
+        self.snapshot.peer_listeners.extend(listeners);
         self.snapshot.every_state = true;
         self.see_bound_by_descriptor(ports);
     }
@@ -245,14 +266,19 @@ impl Look<'_> {
     /// Every socket with an address that these processes hold.
     fn see_sockets_of(&mut self, pids: &[u32]) {
         let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
-        let inodes: HashSet<u64> =
+        let mut inodes: HashSet<u64> =
             holders::sockets_of(proc, pids).into_iter().map(|(_, _, inode)| inode).collect();
+        inodes.extend(holders::other_sockets_of(proc, pids));
         if inodes.is_empty() {
             return;
         }
         let mine = |socket: &Socket| socket.inode.is_some_and(|inode| inodes.contains(&inode));
-        let Ok(mut diag) = SockDiag::open() else {
-            return self.see_proc_net(&ALL_TABLES, &PortSet::default(), Errno::PERM);
+        let mut diag = match SockDiag::open() {
+            Ok(diag) => diag,
+            Err(error) => {
+                self.see_proc_net(&ALL_TABLES, &PortSet::default(), error);
+                return self.snapshot.sockets.retain(mine);
+            }
         };
         for table in ALL_TABLES {
             if let Ok(dump) = diag.dump(table, u32::MAX, &PortSet::default()) {
@@ -283,7 +309,10 @@ impl Look<'_> {
         let by_process = self.scope.namespaces == Sweep::All || process_count() <= CHEAP_PROCESSES;
         if by_process {
             let pids = holders::pids(proc).unwrap_or_default();
-            namespaces::add_of_processes(proc, &pids, own, &mut others);
+            let denied = namespaces::add_of_processes(proc, &pids, own, &mut others);
+            if denied > 0 && self.scope.namespaces == Sweep::All {
+                self.snapshot.note(Gap::OtherNamespaces { count: None });
+            }
         }
         if self.scope.namespaces == Sweep::Cheap && others.len() > CHEAP_NAMESPACES {
             self.snapshot.note(Gap::OtherNamespaces { count: Some(others.len()) });
@@ -426,6 +455,7 @@ impl Look<'_> {
         let me = self.snapshot.asker.uid;
         // Another user's socket, and processes that cannot be read: it is theirs.
         let worth = read_all
+            || self.snapshot.asker.sees_all
             || self.snapshot.sockets.iter().any(|socket| {
                 socket.holders == Holders::Hidden && socket.uid.is_none_or(|uid| uid == me)
             });
@@ -452,6 +482,10 @@ impl Look<'_> {
                     socket.holders = Holders::Kernel;
                 }
             }
+        }
+        // In a PID namespace of its own everything readable is not everything there is.
+        if !outermost && !self.unclaimed().is_empty() {
+            self.snapshot.note(Gap::HiddenProcesses);
         }
     }
 
@@ -566,16 +600,31 @@ impl Look<'_> {
         self.forget_vanished();
     }
 
-    /// A holder that ended between the walk and now holds nothing any more.
+    /// A holder that ended between the walk and now holds nothing any more. One that is there and
+    /// could not be read stays a holder: descriptors ran out here, as nothing else hides the
+    /// facts of a process whose descriptors were seen.
     fn forget_vanished(&mut self) {
+        let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         let processes: &BTreeMap<u32, _> = &self.snapshot.processes;
+        let exists = |pid: u32| {
+            rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
+        };
+        let mut unread = false;
         for socket in &mut self.snapshot.sockets {
             if let Holders::Processes { holders } = &mut socket.holders {
-                holders.retain(|holder| processes.contains_key(&holder.pid));
+                holders.retain(|holder| {
+                    let known = processes.contains_key(&holder.pid);
+                    let lives = !known && exists(holder.pid);
+                    unread |= lives;
+                    known || lives
+                });
                 if holders.is_empty() {
                     socket.holders = Holders::Hidden;
                 }
             }
+        }
+        if unread {
+            self.snapshot.note(Gap::TooFewDescriptors);
         }
     }
 }

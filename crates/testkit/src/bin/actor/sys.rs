@@ -1,5 +1,6 @@
 //! The calls that the standard library and rustix do not offer safely; the only unsafe of the actor.
 
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -133,14 +134,79 @@ pub fn loopback_up(socket: &OwnedFd) -> io::Result<()> {
 
 /// Makes all mounts private to this mount namespace and mounts a fresh /proc over the old one.
 pub fn mount_own_proc() -> io::Result<()> {
+    mount_over_proc(c"proc", c"")
+}
+
+/// Makes all mounts private to this mount namespace and mounts a file system of that kind over /proc.
+pub fn mount_over_proc(kind: &CStr, options: &CStr) -> io::Result<()> {
     let (none, root) = (c"none".as_ptr(), c"/".as_ptr());
-    let (proc_type, proc_path) = (c"proc".as_ptr(), c"/proc".as_ptr());
+    let (kind, proc_path) = (kind.as_ptr(), c"/proc".as_ptr());
+    let options = options.as_ptr().cast::<libc::c_void>();
     let private = libc::MS_REC | libc::MS_PRIVATE;
     // SAFETY: all pointers are C strings or null, as mount(2) wants for this request.
     check(unsafe { libc::mount(none, root, std::ptr::null(), private, std::ptr::null()) })?;
     // SAFETY: all pointers are C strings or null, as mount(2) wants.
-    check(unsafe { libc::mount(proc_type, proc_path, proc_type, 0, std::ptr::null()) })?;
+    check(unsafe { libc::mount(kind, proc_path, kind, 0, options) })?;
     Ok(())
+}
+
+/// Moves this process into the network namespace of another (setns(2)).
+pub fn enter_network(namespace: &OwnedFd) -> io::Result<()> {
+    // SAFETY: setns(2) takes a descriptor, which is open, and a number.
+    check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) })?;
+    Ok(())
+}
+
+/// Takes a capability out of the bounding set: programs run from here on do not have it
+/// (capabilities(7)).
+pub fn never_again(capability: libc::c_ulong) -> io::Result<()> {
+    // SAFETY: this prctl(2) takes numbers.
+    check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) })?;
+    Ok(())
+}
+
+/// Makes socket(2) of that family fail with EPERM in this process and what it runs (seccomp(2)).
+pub fn refuse_family(family: libc::c_int) -> io::Result<()> {
+    let family = u32::try_from(family).map_err(io::Error::other)?;
+    let number = u32::try_from(libc::SYS_socket).map_err(io::Error::other)?;
+    // struct seccomp_data: the call's number at 0, the first argument's low half at 16
+    // (little-endian). BPF as in linux/filter.h: load a word, jump if equal, return.
+    let (load, equal, give) = (0x20, 0x15, 0x06);
+    let refuse = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    let mut program = [
+        instruction(load, 0, 0, 0),
+        instruction(equal, 0, 3, number),
+        instruction(load, 0, 0, 16),
+        instruction(equal, 0, 1, family),
+        instruction(give, 0, 0, refuse),
+        instruction(give, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: 6, filter: program.as_mut_ptr() };
+    // SAFETY: this prctl(2) takes numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
+    // SAFETY: the kernel copies the six instructions that `filter` points to, which outlive the call.
+    check(unsafe {
+        libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter)
+    })?;
+    Ok(())
+}
+
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code, jt, jf, k }
+}
+
+/// Becomes the program that is open there (fexecve(3)); returns only why it could not.
+pub fn become_program(program: &OwnedFd, args: &[CString]) -> io::Error {
+    let mut argv: Vec<*const libc::c_char> = args.iter().map(|arg| arg.as_ptr()).collect();
+    argv.push(std::ptr::null());
+    // SAFETY: `argv` is a null-terminated list of C strings that outlive the call; fexecve reads
+    // the environment, which no other thread changes: this process has one.
+    unsafe { libc::fexecve(program.as_raw_fd(), argv.as_ptr(), environ) };
+    io::Error::last_os_error()
+}
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
 }
 
 fn signal_set(signals: &[Signal]) -> libc::sigset_t {

@@ -1,6 +1,7 @@
 //! The roles, by name. Each file holds the roles of one kind; each role opens what it holds, says
 //! `ready` and lives.
 
+mod confined;
 mod connections;
 mod families;
 mod hidden;
@@ -20,6 +21,9 @@ pub fn play(options: Options) -> io::Result<()> {
     // These must come before the stage takes on another user.
     if role == "in-namespaces" {
         return namespaces::run_inside(&options);
+    }
+    if role == "confined" {
+        return confined::run(&options);
     }
     if options.orphan {
         families::become_orphan()?;

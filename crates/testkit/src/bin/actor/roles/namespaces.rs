@@ -50,14 +50,15 @@ fn exec(options: &Options) -> io::Error {
     Command::new(program).args(args).exec()
 }
 
-fn loopback_up() -> io::Result<()> {
+/// Sets the loopback of this network namespace up.
+pub fn loopback_up() -> io::Result<()> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, open::CLOEXEC, None)?;
     sys::loopback_up(&socket)
 }
 
 /// Exits with the status; a death by signal becomes 128 + its number, as shells say it.
 #[expect(clippy::exit, reason = "the wrapped command's status is the result")]
-fn exit_as(status: WaitStatus) -> io::Result<()> {
+pub fn exit_as(status: WaitStatus) -> io::Result<()> {
     let signal = status.terminating_signal().map(|signal| 128 + signal);
     std::process::exit(status.exit_status().or(signal).unwrap_or(1))
 }

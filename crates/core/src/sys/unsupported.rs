@@ -1,0 +1,174 @@
+//! A system that nobody has taught this library yet: it compiles, and says so when asked. What
+//! the standard library can do everywhere (bind, remove a file, tell the time) is done; nothing
+//! else is imitated.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::addr::Transport;
+use crate::bind::{Attempt, BindResult};
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::process::ProcessId;
+use crate::snapshot::{Asker, Gap, Policy, Scope, Snapshot};
+use crate::socket::{Holder, Socket};
+
+/// There is no hold on a process here.
+#[derive(Debug)]
+pub(crate) enum Handle {}
+
+/// There is no news of sockets here.
+#[derive(Debug)]
+pub(crate) enum Events {}
+
+/// This machine.
+#[derive(Debug)]
+pub struct LiveHost {
+    started: Instant,
+}
+
+impl Default for LiveHost {
+    fn default() -> Self {
+        Self { started: Instant::now() }
+    }
+}
+
+impl LiveHost {
+    /// Whether this system's sockets and processes can be seen: no.
+    pub const SEES: bool = false;
+
+    /// This machine; what would interrupt a wait is not looked at.
+    #[must_use]
+    pub fn with_interrupt<T>(self, _: T) -> Self {
+        self
+    }
+}
+
+/// EOPNOTSUPP, as this system numbers it: the answer to what was not asked.
+const NOT_ASKED: BindResult = BindResult::Other(if cfg!(windows) { 10045 } else { 45 });
+
+impl Host for LiveHost {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Nothing, and the gap that says so.
+    fn snapshot(&self, _: &Scope) -> Snapshot {
+        let mut snapshot = Snapshot::empty(SystemTime::now());
+        // No user is known, and 0 would be root.
+        snapshot.asker = Asker { pid: std::process::id(), uid: u32::MAX, ..Asker::default() };
+        // RFC 6335, section 6: macOS and Windows keep to it unless told otherwise.
+        snapshot.policy = Policy { ephemeral: 49152..=65535, ..Policy::default() };
+        snapshot.note(Gap::NoSockets {
+            protocol: "tcp and udp".to_owned(),
+            error: NOT_ASKED.name().into_owned(),
+        });
+        snapshot
+    }
+
+    /// One bind, in the way the standard library makes it: a [`TcpListener`] sets SO_REUSEADDR on
+    /// every system but Windows, a [`UdpSocket`] never does. The other answer is `EOPNOTSUPP`.
+    fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {
+        let bound = match transport {
+            Transport::Tcp => TcpListener::bind(address).map(drop),
+            Transport::Udp => UdpSocket::bind(address).map(drop),
+        };
+        let answer = match bound {
+            Ok(()) => BindResult::Ok,
+            Err(error) => match (error.kind(), error.raw_os_error()) {
+                (ErrorKind::AddrInUse, _) => BindResult::InUse,
+                (ErrorKind::PermissionDenied, _) => BindResult::Denied,
+                (ErrorKind::AddrNotAvailable, _) => BindResult::NotLocal,
+                (_, Some(errno)) => BindResult::Other(errno),
+                (_, None) => NOT_ASKED,
+            },
+        };
+        let (plain, reuse_addr) = match transport {
+            Transport::Tcp if cfg!(not(windows)) => (NOT_ASKED, answer),
+            _ => (answer, NOT_ASKED),
+        };
+        Attempt { transport, address, plain, reuse_addr }
+    }
+
+    fn local_addresses(&self) -> Vec<IpAddr> {
+        Vec::new()
+    }
+
+    fn unix_refuses(&self, _: &str) -> Option<bool> {
+        None
+    }
+
+    fn pin(&self, _: ProcessId) -> Result<Pinned, ActError> {
+        Err(ActError::Unsupported)
+    }
+
+    fn still_holds(&self, _: &Pinned, _: &Holder, _: u64) -> bool {
+        false
+    }
+
+    fn signal(&self, _: &Pinned, _: i32) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
+
+    fn exited(&self, _: &Pinned) -> bool {
+        false
+    }
+
+    fn watch(&self, _: &[u64]) -> Watch {
+        Watch::silent()
+    }
+
+    fn wait(&self, _: &[&Pinned], _: &mut Watch, timeout: Duration) -> Woken {
+        std::thread::park_timeout(timeout);
+        Woken::Timeout
+    }
+
+    fn destroy(&self, _: &Socket) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
+
+    fn reset_time_wait(&self, _: &Socket) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
+
+    fn remove_file(&self, path: &str) -> std::io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn run(&self, _: &[String], _: Duration) -> Ran {
+        Ran { success: false, message: ActError::Unsupported.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_that_it_saw_nothing() {
+        let snapshot = LiveHost::default().snapshot(&Scope::default());
+        assert!(snapshot.sockets.is_empty());
+        assert!(matches!(&snapshot.gaps[..], [Gap::NoSockets { .. }]), "{:?}", snapshot.gaps);
+    }
+
+    #[test]
+    fn a_bind_is_really_tried() {
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let attempt = LiveHost::default().attempt(Transport::Udp, taken.local_addr().unwrap());
+        assert_eq!(attempt.plain, BindResult::InUse);
+        assert_eq!(attempt.reuse_addr, NOT_ASKED);
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let attempt = LiveHost::default().attempt(Transport::Tcp, taken.local_addr().unwrap());
+        assert!([attempt.plain, attempt.reuse_addr].contains(&BindResult::InUse), "{attempt:?}");
+        assert!([attempt.plain, attempt.reuse_addr].contains(&NOT_ASKED), "{attempt:?}");
+    }
+
+    #[test]
+    fn it_acts_on_nobody() {
+        let host = LiveHost::default();
+        let id = ProcessId { pid: std::process::id(), start: 0 };
+        assert_eq!(host.pin(id).unwrap_err(), ActError::Unsupported);
+        assert_eq!(host.signal(&Pinned::scripted(id), 15), Err(ActError::Unsupported));
+        assert!(!host.run(&["true".to_owned()], Duration::ZERO).success);
+    }
+}

@@ -1,0 +1,612 @@
+//! Situations and the answers they deserve: every `scenarios/*.toml` describes a machine in a few
+//! lines and says, word for word, what a person is told and what would be done. How to write one
+//! is in `scenarios/README.md`. `BLESS=1 cargo test --test scenarios` rewrites the answers.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+#[path = "scenarios/situation.rs"]
+mod situation;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use proc_core::diagnosis::{CauseKind, Verdict};
+use proc_core::host::Host;
+use proc_core::look::{LookOptions, look, look_at_ports};
+use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
+use proc_core::process::Process;
+use proc_core::recording::ReplayHost;
+use proc_core::remedy::Remedy;
+use proc_core::report::{CauseReport, TargetReport};
+use proc_core::snapshot::{Gap, Scope, Snapshot, SocketScope};
+use proc_core::supervisor::door;
+use proc_core::target::{Target, parse};
+use serde::{Deserialize, Serialize};
+
+use situation::Situation;
+
+/// A whole file.
+struct Scenario {
+    situation: Situation,
+    /// Commands whose plan is wanted: `kill`, `free --force`, `stop pid:1`.
+    acts: Vec<String>,
+    deserves: Option<Deserves>,
+}
+
+impl Scenario {
+    fn read(text: &str) -> Result<Self, toml::de::Error> {
+        let mut table: toml::Table = text.parse()?;
+        let acts = table.remove("acts").map(toml::Value::try_into).transpose()?;
+        let deserves = table.remove("deserves").map(toml::Value::try_into).transpose()?;
+        Ok(Self { situation: table.try_into()?, acts: acts.unwrap_or_default(), deserves })
+    }
+}
+
+/// What a person deserves to be told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deserves {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    /// The sentence of an answer without causes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    explain: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clients: Option<usize>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<String>,
+    /// `tcp 0.0.0.0 EADDRINUSE`, with `, ok with SO_REUSEADDR` where that differs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bind: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    cause: Vec<DeservedCause>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    act: BTreeMap<String, DeservedAct>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeservedCause {
+    kind: CauseKind,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    certain: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pids: Vec<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_ms: Option<u32>,
+    explain: String,
+    /// `action: command`, or `action` alone, with ` (root)` where more rights are needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    remedies: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeservedAct {
+    /// `already-free`, `denied`, `guarded` or `helpless`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// `step pid: sentence`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+    /// Ancestors to watch afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    may_restart: Vec<u32>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Everything one scenario came to.
+struct Played {
+    path: PathBuf,
+    report: TargetReport,
+    snapshot: Snapshot,
+    refusals: Vec<Refusal>,
+    got: Deserves,
+    wanted: Option<Deserves>,
+}
+
+impl Played {
+    fn name(&self) -> String {
+        self.path.file_stem().unwrap().to_string_lossy().into_owned()
+    }
+}
+
+fn play_all() -> Vec<Played> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    paths.sort();
+    paths.into_iter().map(play).collect()
+}
+
+fn play(path: PathBuf) -> Played {
+    let text = fs::read_to_string(&path).unwrap();
+    let scenario =
+        Scenario::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let host = ReplayHost::new(scenario.situation.recording(&path));
+    let target = target(&scenario.situation.ask);
+    let all_namespaces = scenario.situation.all_namespaces;
+    let options = LookOptions { all_namespaces, ..LookOptions::default() };
+    let report = look(&host, std::slice::from_ref(&target), &options).remove(0);
+    let snapshot = host.recording().snapshot.clone();
+    let mut got = deserved(&report);
+    let mut refusals = Vec::new();
+    for act in &scenario.acts {
+        let (limits, plan) = plan(act, &target, &host);
+        got.act.insert(act.clone(), deserved_act(&plan, &limits));
+        refusals.extend(plan.err());
+    }
+    Played { path, report, snapshot, refusals, got, wanted: scenario.deserves }
+}
+
+fn target(word: &str) -> Target {
+    parse(word).unwrap_or_else(|error| panic!("{word}: {error:?}"))
+}
+
+fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, Refusal>) {
+    let mut limits = Limits {
+        verb: Verb::Kill,
+        force: false,
+        now: false,
+        signal: 15,
+        grace: Duration::from_secs(5),
+        timeout: Duration::from_secs(60),
+    };
+    let mut of = asked.clone();
+    for word in act.split(' ') {
+        match word {
+            "kill" => limits.verb = Verb::Kill,
+            "stop" => limits.verb = Verb::Stop,
+            "free" => limits.verb = Verb::Free,
+            "--force" => limits.force = true,
+            "--now" => limits.now = true,
+            other => of = target(other),
+        }
+    }
+    let plan = match &of {
+        Target::Pid(pid) => {
+            let scope = Scope { pids: vec![*pid], ..Scope::default() };
+            plan_processes(&[*pid], &host.snapshot(&scope), &limits)
+        }
+        Target::Port(_) => {
+            let sight = &look_at_ports(host, &of.endpoints(), &LookOptions::default())[0];
+            plan_port(&sight.diagnosis, &sight.snapshot, &limits)
+        }
+        other => {
+            let name = other.to_string();
+            let name = name.strip_prefix("unix:").unwrap_or(&name);
+            let sockets = SocketScope::Unix(vec![name.to_owned()]);
+            let scope = Scope { sockets, holders: true, ..Scope::default() };
+            plan_unix(&host.snapshot(&scope), name, &limits)
+        }
+    };
+    (limits, plan)
+}
+
+fn deserved(report: &TargetReport) -> Deserves {
+    Deserves {
+        verdict: report.verdict,
+        explain: report.explain.clone(),
+        clients: report.clients.filter(|clients| *clients > 0),
+        notes: report.notes.clone(),
+        gaps: report
+            .gaps
+            .iter()
+            .map(|gap| match &gap.cure {
+                Some(cure) => format!("{} ({cure})", gap.what),
+                None => gap.what.clone(),
+            })
+            .collect(),
+        bind: bind_lines(report),
+        cause: report.causes.iter().map(deserved_cause).collect(),
+        act: BTreeMap::new(),
+    }
+}
+
+/// One line an answer; addresses that are answered alike share one, and `ok` is left out.
+fn bind_lines(report: &TargetReport) -> Vec<String> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for row in report.bind.iter().filter(|row| row.plain != "ok" || row.reuse_addr != "ok") {
+        let answer = match row.plain == row.reuse_addr {
+            true => row.plain.clone(),
+            false => format!("{}, {} with SO_REUSEADDR", row.plain, row.reuse_addr),
+        };
+        let address = format!("{} {}", row.protocol, row.address);
+        match groups.iter_mut().find(|(other, _)| *other == answer) {
+            Some((_, addresses)) => addresses.push(address),
+            None => groups.push((answer, vec![address])),
+        }
+    }
+    groups.iter().map(|(answer, addresses)| format!("{}: {answer}", addresses.join(", "))).collect()
+}
+
+fn deserved_cause(cause: &CauseReport) -> DeservedCause {
+    DeservedCause {
+        kind: cause.kind,
+        certain: cause.certain,
+        pids: cause.pids.clone(),
+        expires_ms: cause.expires_ms,
+        explain: cause.explain.clone(),
+        remedies: cause.remedies.iter().map(remedy_line).collect(),
+    }
+}
+
+fn remedy_line(remedy: &Remedy) -> String {
+    let action = serde_json::to_value(remedy.action).unwrap();
+    let mut line = action.as_str().unwrap().to_owned();
+    if let Some(argv) = &remedy.argv {
+        write!(line, ": {}", argv.join(" ")).unwrap();
+    }
+    if remedy.needs_root {
+        line.push_str(" (root)");
+    }
+    line
+}
+
+fn deserved_act(plan: &Result<Plan, Refusal>, limits: &Limits) -> DeservedAct {
+    let refused = |kind: &str, why: Option<&String>| DeservedAct {
+        refused: Some(kind.to_owned()),
+        why: why.cloned(),
+        ..DeservedAct::default()
+    };
+    match plan {
+        Err(Refusal::AlreadyFree) => refused("already-free", None),
+        Err(Refusal::Denied(why)) => refused("denied", Some(why)),
+        Err(Refusal::Guarded(why)) => refused("guarded", Some(why)),
+        Err(Refusal::Helpless(why)) => refused("helpless", Some(why)),
+        Ok(plan) => DeservedAct {
+            steps: plan
+                .steps(limits)
+                .iter()
+                .map(|step| match step.pid {
+                    Some(pid) => format!("{} {pid}: {}", step.step, step.explain),
+                    None => format!("{}: {}", step.step, step.explain),
+                })
+                .collect(),
+            notes: plan.notes.clone(),
+            may_restart: plan.restarters.clone(),
+            ..DeservedAct::default()
+        },
+    }
+}
+
+#[test]
+fn every_situation_gets_the_answer_it_deserves() {
+    let all = play_all();
+    assert!(all.len() >= 50, "only {} scenarios were found", all.len());
+    if std::env::var_os("BLESS").is_some() {
+        all.iter().for_each(bless);
+        return;
+    }
+    let mut wrong = String::new();
+    for played in &all {
+        let wanted = played.wanted.as_ref().map_or(String::new(), as_toml);
+        let got = as_toml(&played.got);
+        if wanted != got {
+            writeln!(wrong, "\n── {}\n{}", played.name(), difference(&wanted, &got)).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "answers differ (- deserved, + given):\n{wrong}");
+}
+
+fn as_toml(deserves: &Deserves) -> String {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        deserves: &'a Deserves,
+    }
+    toml::to_string_pretty(&Answer { deserves }).unwrap()
+}
+
+fn bless(played: &Played) {
+    let text = fs::read_to_string(&played.path).unwrap();
+    let situation = text.split("[deserves]").next().unwrap().split("[[deserves").next().unwrap();
+    let situation = situation.trim_end();
+    fs::write(&played.path, format!("{situation}\n\n{}", as_toml(&played.got))).unwrap();
+}
+
+/// The lines that only one of them has, around those that both have, in order.
+fn difference(wanted: &str, got: &str) -> String {
+    let (wanted, got): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), got.lines().collect());
+    // Longest common subsequence, from the ends.
+    let mut common = vec![vec![0; got.len() + 1]; wanted.len() + 1];
+    for (i, old) in wanted.iter().enumerate().rev() {
+        for (j, new) in got.iter().enumerate().rev() {
+            common[i][j] = match old == new {
+                true => common[i + 1][j + 1] + 1,
+                false => common[i + 1][j].max(common[i][j + 1]),
+            };
+        }
+    }
+    let (mut i, mut j, mut text) = (0, 0, String::new());
+    while i < wanted.len() || j < got.len() {
+        if i < wanted.len() && j < got.len() && wanted[i] == got[j] {
+            (i, j) = (i + 1, j + 1);
+        } else if j < got.len() && (i == wanted.len() || common[i][j + 1] > common[i + 1][j]) {
+            writeln!(text, "   + {}", got[j]).unwrap();
+            j += 1;
+        } else {
+            writeln!(text, "   - {}", wanted[i]).unwrap();
+            i += 1;
+        }
+    }
+    text
+}
+
+#[test]
+fn a_difference_shows_what_changed_and_nothing_else() {
+    assert_eq!(difference("a\nb\nc", "a\nx\nc\nd"), "   - b\n   + x\n   + d\n");
+}
+
+/// The causes that Linux cannot have, with the reason. A new cause must be put on one side.
+fn can_be_on_linux(kind: CauseKind) -> bool {
+    match kind {
+        // Excluded ranges are a thing of Windows; on Linux reserved ports can be bound.
+        CauseKind::Reserved => false,
+        // Meets binds of port 0 only, and a target always names its port.
+        CauseKind::NoPortsLeft => false,
+        CauseKind::Listener
+        | CauseKind::SharedListener
+        | CauseKind::InheritedListener
+        | CauseKind::BoundNotListening
+        | CauseKind::AcceptedConnection
+        | CauseKind::OutgoingConnection
+        | CauseKind::TimeWait
+        | CauseKind::Closing
+        | CauseKind::UdpSocket
+        | CauseKind::UnixSocket
+        | CauseKind::StaleUnixSocket
+        | CauseKind::InFlight
+        | CauseKind::HiddenHolder
+        | CauseKind::OtherNamespace
+        | CauseKind::Container
+        | CauseKind::SocketActivation
+        | CauseKind::Kernel
+        | CauseKind::Privileged
+        | CauseKind::NotLocal
+        | CauseKind::Unexplained => true,
+    }
+}
+
+const KINDS: [CauseKind; 22] = [
+    CauseKind::Listener,
+    CauseKind::SharedListener,
+    CauseKind::InheritedListener,
+    CauseKind::BoundNotListening,
+    CauseKind::AcceptedConnection,
+    CauseKind::OutgoingConnection,
+    CauseKind::TimeWait,
+    CauseKind::Closing,
+    CauseKind::UdpSocket,
+    CauseKind::UnixSocket,
+    CauseKind::StaleUnixSocket,
+    CauseKind::InFlight,
+    CauseKind::HiddenHolder,
+    CauseKind::OtherNamespace,
+    CauseKind::Container,
+    CauseKind::SocketActivation,
+    CauseKind::Kernel,
+    CauseKind::Privileged,
+    CauseKind::Reserved,
+    CauseKind::NotLocal,
+    CauseKind::NoPortsLeft,
+    CauseKind::Unexplained,
+];
+
+#[test]
+fn every_cause_has_a_scenario_where_it_stands_alone() {
+    let all = play_all();
+    let alone: Vec<CauseKind> = all
+        .iter()
+        .filter(|played| played.report.causes.len() == 1)
+        .map(|played| played.report.causes[0].kind)
+        .collect();
+    let missing: Vec<CauseKind> =
+        KINDS.into_iter().filter(|kind| can_be_on_linux(*kind) && !alone.contains(kind)).collect();
+    assert_eq!(missing, [], "causes without a scenario of their own");
+    let impossible: Vec<CauseKind> = all
+        .iter()
+        .flat_map(|played| &played.report.causes)
+        .map(|cause| cause.kind)
+        .filter(|kind| !can_be_on_linux(*kind))
+        .collect();
+    assert_eq!(impossible, [], "causes that were thought impossible");
+}
+
+#[test]
+fn every_verdict_refusal_and_guard_rail_has_a_scenario() {
+    let mut seen = BTreeSet::new();
+    for played in play_all() {
+        seen.extend(played.report.verdict.map(|verdict| format!("verdict {verdict:?}")));
+        for refusal in &played.refusals {
+            seen.insert(match refusal {
+                Refusal::AlreadyFree => "already free".to_owned(),
+                Refusal::Denied(_) => "denied".to_owned(),
+                Refusal::Helpless(_) => "helpless".to_owned(),
+                Refusal::Guarded(why) => format!("guarded: {}", rail(why, &played.snapshot)),
+            });
+        }
+    }
+    let missing: Vec<&str> = [
+        "verdict Free",
+        "verdict Held",
+        "verdict Lingering",
+        "verdict Denied",
+        "already free",
+        "denied",
+        "helpless",
+        "guarded: PID 1",
+        "guarded: kernel thread",
+        "guarded: this process",
+        "guarded: an ancestor",
+        "guarded: door sshd",
+        "guarded: door dockerd",
+        "guarded: door docker-proxy",
+        "guarded: other",
+    ]
+    .into_iter()
+    .filter(|name| !seen.contains(*name))
+    .collect();
+    assert!(missing.is_empty(), "without a scenario: {missing:?}\nseen: {seen:#?}");
+}
+
+/// Which guard rail refused, told from the process in the sentence and not from the sentence.
+fn rail(why: &str, snapshot: &Snapshot) -> String {
+    let pid = why.split("(pid ").nth(1).and_then(|rest| rest.split(')').next()?.parse().ok());
+    let Some(process) = pid.and_then(|pid: u32| snapshot.processes.get(&pid)) else {
+        return "other".to_owned();
+    };
+    let Process { id, kernel_thread, .. } = process;
+    let asker = &snapshot.asker;
+    if id.pid == 1 {
+        "PID 1".to_owned()
+    } else if *kernel_thread {
+        "kernel thread".to_owned()
+    } else if id.pid == asker.pid {
+        "this process".to_owned()
+    } else if asker.ancestors.contains(&id.pid) {
+        "an ancestor".to_owned()
+    } else if door(process).is_some() {
+        format!("door {}", process.name)
+    } else {
+        "other".to_owned()
+    }
+}
+
+/// Each variant of each sentence, by words that only it has.
+const SENTENCES: [&str; 66] = [
+    "is held by node (pid 4242), started 2 d 5 h ago in /home/me/shop",
+    "suspended as by Ctrl-Z, so clients connect and hang",
+    "sockets (SO_REUSEPORT) by",
+    "share :8000 by SO_REUSEPORT",
+    "they inherited the listening socket",
+    "is no server and seems to have inherited",
+    "is bound, without listening, by",
+    "any more, but 2 connections that came in by it are",
+    "a connection that seems to have come in by it is",
+    "it is the local port of an outgoing connection to",
+    "it seems to be the local port of",
+    "one of them to",
+    "is connected to itself",
+    "nothing listens on :5000; 3 closed connections are in TIME-WAIT; the last ends in 41 s",
+    "1 closed connection is in TIME-WAIT; it ends in 1 s",
+    "2 closed connections on :3000 are in TIME-WAIT",
+    "the kernel is still closing 1 connection that",
+    "the kernel is still closing 1 connection on :3000",
+    "is served by",
+    "is a socket file that nobody serves",
+    "on its way between processes (SCM_RIGHTS)",
+    "by a process of root in nginx.service that you may not see",
+    "by a process of yours in login session 3",
+    "in the control group",
+    "in the docker container 0123456789ab that you may not see",
+    "is held, for a connection, by a process",
+    "is bound, without listening, by a process of root",
+    "that cannot be seen from here",
+    "is held in network namespace blue by",
+    "is held in network namespace 4026532202; that does not stop",
+    "is held in another network namespace by",
+    "is held in the docker container 0123456789ab by",
+    "only forwards it to 172.17.0.2:80",
+    r#"only forwards it""#,
+    "and its service runs",
+    "and starts the service when somebody connects",
+    "by the kernel itself (usually its NFS server)",
+    "by the kernel itself (NFS, WireGuard, VXLAN or the like)",
+    "you may not bind :80: ports below 1024",
+    "is not an address of this machine (it has",
+    "nothing that can be seen explains it",
+    ", and 2 processes that it started",
+    "and 1 process that it started",
+    "in its thread 4913 alone",
+    "registered in its io_uring",
+    "mapped into its memory",
+    "its main thread has ended, others run on",
+    ":3000 is free",
+    "can bind now",
+    "cannot bind either: the old one did not set it",
+    "can bind 127.0.0.1 now, but not",
+    "several servers have :3000: 127.0.0.1 leads to",
+    "::1 and all other addresses lead to",
+    "somebody you may not see",
+    "1 process of another user could",
+    "63 processes of other users could",
+    "are hidden (look from",
+    "/proc is not mounted",
+    "socket query was refused (EPERM)",
+    "udp sockets could not be read",
+    "does not list sockets that are bound",
+    "4 other network namespaces were not",
+    "ulimit -n",
+    "kept changing",
+    "of a very large socket table",
+    "and 1 more",
+];
+
+#[test]
+fn every_sentence_is_said_in_some_scenario() {
+    let all = play_all();
+    let said: String = all.iter().map(|played| as_toml(&played.got)).collect();
+    let missing: Vec<&str> =
+        SENTENCES.into_iter().filter(|fragment| !said.contains(fragment)).collect();
+    assert!(missing.is_empty(), "never said: {missing:#?}");
+}
+
+#[test]
+fn every_gap_is_met_in_some_scenario() {
+    let met: BTreeSet<String> = play_all()
+        .iter()
+        .flat_map(|played| &played.snapshot.gaps)
+        .map(|gap| match gap {
+            Gap::UnreadableProcesses { .. } => "unreadable processes",
+            Gap::HiddenProcesses => "hidden processes",
+            Gap::NoProcfs => "no procfs",
+            Gap::NoSockDiag { .. } => "no sock_diag",
+            Gap::NoSockets { .. } => "no sockets",
+            Gap::NoBoundSockets => "no bound sockets",
+            Gap::OtherNamespaces { .. } => "other namespaces",
+            Gap::TooFewDescriptors => "too few descriptors",
+            Gap::UnstableTable => "unstable table",
+            Gap::Truncated { .. } => "truncated",
+        })
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(met.len(), 10, "only these: {met:?}");
+}
+
+#[test]
+fn sentences_keep_their_tone() {
+    let mut wrong = Vec::new();
+    for played in play_all() {
+        let causes = played.report.causes.iter().map(|cause| cause.explain.clone());
+        let remedies =
+            played.report.causes.iter().flat_map(|c| &c.remedies).map(|r| r.explain.clone());
+        let gaps = played.report.gaps.iter().map(|gap| gap.what.clone());
+        let acts =
+            played.got.act.values().flat_map(|act| act.why.iter().chain(&act.notes).cloned());
+        let notes = played.report.notes.iter().cloned();
+        for sentence in causes.chain(remedies).chain(gaps).chain(acts).chain(notes) {
+            let clumsy = sentence.ends_with('.')
+                || sentence.contains("  ")
+                || sentence.contains(" ,")
+                || sentence.contains(" 1 connections")
+                || sentence.trim() != sentence;
+            if clumsy {
+                wrong.push(format!("{}: {sentence}", played.name()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
