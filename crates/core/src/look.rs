@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport, exposure};
 use crate::bind::{Attempt, BindResult};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, diagnose, is_unexplained};
 use crate::explain;
-use crate::host::Host;
+use crate::host::{Host, Watch};
 use crate::mask::mask_argv;
 use crate::process::{Process, ProcessState};
 use crate::remedy::{Action, Remedy, remedies};
@@ -597,8 +597,35 @@ fn ranges(numbers: &[u16]) -> String {
     text.collect::<Vec<_>>().join(", ")
 }
 
-/// Looks at ports: probes each once, and only where a bind is refused asks who is there.
+/// Looks at ports: probes each once, and only where a bind is refused asks who is there. A
+/// refusal that nothing explains is looked at again, and only that: mostly somebody let go
+/// between the probes and the look, or another `proc` was probing at that very moment.
+///
+/// A probe's socket lives for microseconds, but a program that forks in that time hands its child
+/// a copy until the child's exec: do not spawn and look at once.
 pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
+    const MOST_AGAIN: u32 = 3;
+    let mut sights = look_once(host, endpoints, options);
+    for _ in 0..MOST_AGAIN {
+        let puzzling = |sight: &Sight| {
+            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
+        };
+        let places: Vec<usize> =
+            (0..sights.len()).filter(|&place| puzzling(&sights[place])).collect();
+        let Some(&first) = places.first() else { break };
+        // Two that collided wait for different times.
+        let pid = u64::from(sights[first].snapshot.asker.pid);
+        host.wait(&[], &mut Watch::silent(), Duration::from_millis(1 + pid % 4));
+        let again: Vec<Endpoint> =
+            places.iter().map(|&place| sights[place].diagnosis.endpoint).collect();
+        for (place, sight) in places.into_iter().zip(look_once(host, &again, options)) {
+            sights[place] = sight;
+        }
+    }
+    sights
+}
+
+fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
     let attempts = Prober::new(host).probe_all(endpoints);
     let settled = attempts.iter().flatten().all(|attempt| attempt.plain == BindResult::Ok);
     let mut scope = Scope {

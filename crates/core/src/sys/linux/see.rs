@@ -19,6 +19,7 @@ use super::{cgroup, options, process};
 use crate::addr::{Endpoint, Transport};
 use crate::decode::procfs;
 use crate::decode::sock_diag::{Row, Table, states};
+use crate::process::ProcessState;
 use crate::snapshot::{
     Gap, Namespace, Policy, Scope, Snapshot, SocketScope, Source, States, Sweep,
 };
@@ -613,8 +614,10 @@ impl Look<'_> {
         for socket in &mut self.snapshot.sockets {
             if let Holders::Processes { holders } = &mut socket.holders {
                 holders.retain(|holder| {
-                    let known = processes.contains_key(&holder.pid);
-                    let lives = !known && exists(holder.pid);
+                    // A zombie holds nothing any more.
+                    let process = processes.get(&holder.pid);
+                    let known = process.is_some_and(|p| p.state != ProcessState::Zombie);
+                    let lives = process.is_none() && exists(holder.pid);
                     unread |= lives;
                     known || lives
                 });
@@ -626,6 +629,8 @@ impl Look<'_> {
         if unread {
             self.snapshot.note(Gap::TooFewDescriptors);
         }
+        // What had no other holder has closed with it.
+        self.drop_ended();
     }
 }
 
