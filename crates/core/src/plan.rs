@@ -442,8 +442,9 @@ fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<
             (None, None) => "another user".to_owned(),
         };
         return Err(Refusal::Denied(format!(
-            "{who} belongs to {whose}; as root: sudo proc {} pid:{pid}",
-            limits.verb.name()
+            "{who} belongs to {whose}; as root: sudo proc {} pid:{}",
+            limits.verb.name(),
+            process.id.pid
         )));
     }
     Ok(())
