@@ -424,7 +424,13 @@ mod live {
         for role in ["listen", "udp", "bound", "workers", "accepted", "outgoing", "two-ports"] {
             let actor = Actor::spawn(&[role]);
             let word = format!(":{}", actor.port());
-            let live = answer(&host, &word);
+            // A master that has just forked closes its copies of what its workers got.
+            let mut live = answer(&host, &word);
+            let settled = proc_testkit::wait_until(std::time::Duration::from_secs(5), || {
+                let before = std::mem::replace(&mut live, answer(&host, &word));
+                timeless(before) == timeless(live.clone())
+            });
+            assert!(settled, "{role}");
             let narrow = Recording::take(&host, &[endpoint(&word)]);
             let wide = Recording::take(&host, &[]);
             drop(actor);
