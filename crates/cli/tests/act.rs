@@ -209,6 +209,23 @@ fn an_interruption_says_what_was_done() {
 }
 
 #[test]
+fn several_at_once_all_end_well() {
+    // Their probes are binds and meet each other's; nobody may take that for a holder.
+    for _ in 0..10 {
+        let actor = orphan(&["listen"]);
+        let words = ["free", "-y", &format!("tcp:{}", actor.port())].map(str::to_owned);
+        let start = || {
+            let mut command = program();
+            command.args(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        };
+        for child in [start(), start(), start(), start()] {
+            let ran = Ran::from(child.wait_with_output().unwrap());
+            assert_eq!(ran.code, 0, "{ran:?}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_that_cannot_be_written_stops_no_act() {
     let actor = orphan(&["listen"]);
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();

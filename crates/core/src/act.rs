@@ -41,6 +41,9 @@ const COUNTDOWN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
 const AFTER_EXIT: Duration = Duration::from_millis(1500);
 
+/// How often a refusal that nothing explains is looked at again.
+const LOOK_AGAIN: u32 = 3;
+
 /// What the person said to the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consent {
@@ -129,6 +132,29 @@ fn is_interrupted(host: &dyn Host) -> bool {
     host.wait(&[], &mut Watch::silent(), Duration::ZERO) == Woken::Interrupted
 }
 
+/// Looks, and looks again at the ports whose refusal nothing explains: mostly somebody let go
+/// between the probes and the look, or another `proc` was probing at that very moment.
+fn look_settled(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
+    let mut sights = look_at_ports(host, endpoints, options);
+    for _ in 0..LOOK_AGAIN {
+        let puzzling = |sight: &Sight| {
+            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
+        };
+        let places: Vec<usize> =
+            (0..sights.len()).filter(|&place| puzzling(&sights[place])).collect();
+        let Some(&first) = places.first() else { break };
+        // Two that collided wait for different times.
+        let pid = u64::from(sights[first].snapshot.asker.pid);
+        host.wait(&[], &mut Watch::silent(), Duration::from_millis(1 + pid % 4));
+        let again: Vec<Endpoint> =
+            places.iter().map(|&place| sights[place].diagnosis.endpoint).collect();
+        for (place, sight) in places.into_iter().zip(look_at_ports(host, &again, options)) {
+            sights[place] = sight;
+        }
+    }
+    sights
+}
+
 /// What is to be true in the end.
 enum Goal {
     /// This port can be bound.
@@ -156,7 +182,7 @@ impl Job {
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
         let sights = match endpoints.is_empty() {
             true => Vec::new(),
-            false => look_at_ports(host, &endpoints, &options),
+            false => look_settled(host, &endpoints, &options),
         };
         let mut sights = sights.into_iter();
         let census = Census::take(host, targets);
@@ -680,15 +706,8 @@ impl Run<'_> {
         if let Some(end) = self.watch_for_restart(endpoint, restarters) {
             return end;
         }
-        // The one round of probes that proves it; a second one only where somebody let go between
-        // the probes and the look, so that the two do not fit.
-        let mut sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
-        let puzzled = |sight: &Sight| {
-            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
-        };
-        if sights.iter().any(puzzled) {
-            sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
-        }
+        // The one round of probes that proves it.
+        let sights = look_settled(self.host, &[*endpoint], &LookOptions::default());
         match sights.first() {
             Some(sight) => self.judge(sight, acted_on_holder),
             None => End::new(Outcome::Freed, format!("{endpoint} is free")),
