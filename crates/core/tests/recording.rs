@@ -426,7 +426,7 @@ mod live {
             let word = format!(":{}", actor.port());
             // A master that has just forked closes its copies of what its workers got.
             let mut live = answer(&host, &word);
-            let settled = proc_testkit::wait_until(std::time::Duration::from_secs(5), || {
+            let settled = proc_testkit::wait_until(Duration::from_secs(5), || {
                 let before = std::mem::replace(&mut live, answer(&host, &word));
                 timeless(before) == timeless(live.clone())
             });
