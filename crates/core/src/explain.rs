@@ -412,7 +412,7 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
 }
 
 /// A process's program as people know it: the kernel's name for it, or its executable where a
-/// runtime renamed its main thread (Node 20 says `MainThread`), or argv[0] where an interpreter
+/// runtime renamed its main thread (Node 20 says `MainThread`), or `argv[0]` where an interpreter
 /// set a title.
 pub fn program(process: &Process) -> &str {
     let file = |path: &'_ str| -> usize { path.rfind('/').map_or(0, |at| at + 1) };

@@ -1,5 +1,5 @@
 //! What can be done about a cause: by whom, with which command, at what cost. Data only; the
-//! doing is [`crate::free`]'s.
+//! doing is [`crate::act`]'s.
 
 use serde::{Deserialize, Serialize};
 
