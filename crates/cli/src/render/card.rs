@@ -71,14 +71,15 @@ fn notes(process: &ProcessReport) -> Vec<String> {
     notes
 }
 
-/// The sockets as a table, where there is more than one or their holder is no process.
+/// The sockets as a table (which addresses, and who can reach them), and how many clients they
+/// have.
 pub fn sockets(page: &mut Page, target: &TargetReport, view: &View) {
-    let sockets = &target.sockets;
-    let told = sockets.len() <= 1 && sockets.iter().all(|socket| !socket.holders.is_empty());
-    if told {
-        return;
+    socket_table(page, &target.sockets, SOCKETS, view);
+    if let Some(clients) = target.clients.filter(|&clients| clients > 0) {
+        let is = if clients == 1 { "is" } else { "are" };
+        let connections = words::count(clients, "connection");
+        page.push(Line::new(2).text(format!("{connections} to it {is} open")));
     }
-    socket_table(page, sockets, SOCKETS, view);
 }
 
 /// At most that many sockets as a table, and how many more there are.

@@ -142,6 +142,7 @@ mod tests {
              \x20 tcp  [::]:3000                         everybody          LISTEN       4242\n\
              \x20 tcp  127.0.0.1:9229                    this machine only  LISTEN       4242\n\
              \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000                     ESTABLISHED  4242\n\
+             \x20 1 connection to it is open\n\
              \n\
              \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
         );
@@ -160,6 +161,7 @@ mod tests {
              \x20 tcp  [::]:3000\n\
              \x20 tcp  127.0.0.1:9229\n\
              \x20 tcp  127.0.0.1:3000 → 127.0.0.1:50000\n\
+             \x20 1 connection to it is open\n\
              \n\
              \x20 proc free :3000\n\
              \x20   # stops nodemon and node; 1 open\n\
@@ -180,6 +182,7 @@ mod tests {
              \x20 tcp  [::]:3000                          everybody          LISTEN       4242\n\
              \x20 tcp  127.0.0.1:9229                     this machine only  LISTEN       4242\n\
              \x20 tcp  127.0.0.1:3000 -> 127.0.0.1:50000                     ESTABLISHED  4242\n\
+             \x20 1 connection to it is open\n\
              \n\
              \x20 proc free :3000  # stops nodemon and node; 1 open connection is cut\n"
         );
