@@ -2,13 +2,13 @@
 //! what a target word means is the library's to say.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{check, free, kill, on, ports, record, schema, stop, why};
+use crate::globals::Globals;
 use crate::sanitize;
 
 /// The whole command line.
@@ -47,50 +47,6 @@ Examples:
 
 Exit codes: 0 yes, 1 no, 2 wrong command line, 3 not permitted, 4 refused or declined,
 5 not possible on this system.";
-
-/// Options that every command takes.
-#[derive(Clone, Debug, Default, Args)]
-pub struct Globals {
-    /// Answer with one JSON document on stdout, errors included
-    #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Output")]
-    pub json: bool,
-    /// Print nothing; the exit code is the answer
-    #[arg(long, short, global = true, help_heading = "Output")]
-    pub quiet: bool,
-    /// When to colour
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_possible_values = true,
-        hide_default_value = true,
-        help_heading = "Output",
-        help = "When to colour: auto, always, never"
-    )]
-    pub color: ColorChoice,
-    /// Use ASCII characters only
-    #[arg(long, global = true, help_heading = "Output")]
-    pub ascii: bool,
-    /// Show passwords and tokens in command lines instead of ***
-    #[arg(long, global = true, help_heading = "Output")]
-    pub show_secrets: bool,
-    /// Answer from a file that `proc record` wrote, not from this machine
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
-    pub replay: Option<PathBuf>,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal that can, unless the environment says otherwise.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
 
 /// The commands.
 #[derive(Debug, Subcommand)]

@@ -18,20 +18,8 @@ use crate::signal::Signal;
 use crate::{interrupt, output};
 
 pub use proc_core::act::Consent;
+pub use proc_core::look::LookOptions;
 pub use proc_core::plan::Verb;
-
-/// How to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LookOptions {
-    /// Show sockets in every state and not only those that matter.
-    pub every_state: bool,
-    /// Look into every network namespace that can be entered.
-    pub all_namespaces: bool,
-    /// Leave secrets in arguments as they are.
-    pub show_secrets: bool,
-    /// Tell of the holders' ancestors.
-    pub ancestors: bool,
-}
 
 /// What a bind would look like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -171,7 +159,7 @@ struct Library {
 impl Core for Library {
     fn look(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport> {
         let targets = parse(targets)?;
-        let reports = look::look(&*self.host, &targets, &options.into());
+        let reports = look::look(&*self.host, &targets, &options);
         Ok(Looked { targets: reports, counts: Vec::new() })
     }
 
@@ -195,7 +183,7 @@ impl Core for Library {
             }
         }
         let targets: Vec<Target> = asked.into_iter().map(Target::Port).collect();
-        let reports = look::look(&*self.host, &targets, &look::LookOptions::default());
+        let reports = look::look(&*self.host, &targets, &LookOptions::default());
         Ok(Looked { targets: reports, counts: Vec::new() })
     }
 
@@ -209,7 +197,7 @@ impl Core for Library {
             false => parse(targets)?,
         };
         let filter = PortsFilter { targets, unix: options.unix };
-        Ok(ports::ports(&*self.host, &filter, &options.look.into()))
+        Ok(ports::ports(&*self.host, &filter, &options.look))
     }
 
     fn act(
@@ -271,18 +259,6 @@ impl Core for Library {
             recording = recording.with_unix(&*self.host, &unix);
         }
         recording.to_json().map_err(|error| failed("failed", error.to_string()))
-    }
-}
-
-impl From<LookOptions> for look::LookOptions {
-    fn from(options: LookOptions) -> Self {
-        Self {
-            every_state: options.every_state,
-            all_namespaces: options.all_namespaces,
-            show_secrets: options.show_secrets,
-            ancestors: options.ancestors,
-            ..Self::default()
-        }
     }
 }
 

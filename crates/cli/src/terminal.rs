@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::io::IsTerminal;
 
-use crate::cli::{ColorChoice, Globals};
+use crate::globals::{ColorChoice, Globals};
 
 /// How text is to look in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::census::Census;
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
-use crate::look::{Census, LookOptions, Sight, empty_report, look, look_at_ports, port_report};
+use crate::look::{LookOptions, empty_report, look, port_report};
 use crate::plan::{
     Limits, Plan, Refusal, Verb, Victim, plan_port, plan_processes, plan_unix, signal_name,
 };
 use crate::report::{EventReport, Outcome, TargetReport};
+use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::{Socket, TcpState};
 use crate::supervisor::supervisor_of;
@@ -934,7 +936,7 @@ impl Run<'_> {
             parent.map(|parent| (pid, parent))
         });
         if let Some((pid, parent)) = brought_back {
-            let by = format!("{} (pid {})", explain::program(parent), parent.id.pid);
+            let by = format!("{} (pid {})", parent.program(), parent.id.pid);
             self.note("respawned", Some(pid), format!("{by} started it again"));
             let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
             let advice = match stop {

@@ -7,9 +7,9 @@ use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
 };
-use crate::explain;
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
+use crate::supervisor::container_proxy;
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -340,18 +340,18 @@ impl<'a> Scene<'a> {
             return (!one_family).then_some(true);
         }
         let process = self.snapshot.processes.get(pids.first()?)?;
-        NEVER_SERVERS.contains(&explain::program(process)).then_some(false)
+        NEVER_SERVERS.contains(&process.program()).then_some(false)
     }
 
     fn is_activator(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        (pid == 1 || process.ppid == 1) && explain::program(process) == "systemd"
+        (pid == 1 || process.ppid == 1) && process.program() == "systemd"
     }
 
     /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        if explain::container_proxy(process).is_some() {
+        if container_proxy(process).is_some() {
             return true;
         }
         let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);

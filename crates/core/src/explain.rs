@@ -10,6 +10,7 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
+use crate::supervisor::container_proxy;
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -126,7 +127,7 @@ fn inherited(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let first = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
     format!(
         "{port} is held by {who}; {} is no server and seems to have inherited the listening socket",
-        first.map_or("it", program)
+        first.map_or("it", Process::program)
     )
 }
 
@@ -226,7 +227,7 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     match container_proxy(process) {
         Some(to) => format!(
             "{port} is published by a container: {} (pid {}) only forwards it{}",
-            program(process),
+            process.program(),
             process.id.pid,
             to.map_or(String::new(), |to| format!(" to {to}"))
         ),
@@ -349,7 +350,7 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
         let socket = listeners[winner].0;
         let pids = crate::diagnosis::topmost(snapshot, &socket.holders.pids());
         let name = match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
-            Some(process) => format!("{} (pid {})", program(process), process.id.pid),
+            Some(process) => format!("{} (pid {})", process.program(), process.id.pid),
             None => "somebody you may not see".to_owned(),
         };
         if !names.contains(&name) {
@@ -411,21 +412,9 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
     }
 }
 
-/// A process's program as people know it: the kernel's name for it, or its executable where a
-/// runtime renamed its main thread (Node 20 says `MainThread`), or `argv[0]` where an interpreter
-/// set a title.
-pub fn program(process: &Process) -> &str {
-    let file = |path: &'_ str| -> usize { path.rfind('/').map_or(0, |at| at + 1) };
-    let renamed = process.name.ends_with("MainThread") || process.name.is_empty();
-    match &process.exe {
-        Some(exe) if renamed => &exe[file(exe)..],
-        _ => &process.name,
-    }
-}
-
 /// `node (pid 4242)`, with age and directory where known.
 pub fn named(process: &Process, now: SystemTime) -> String {
-    let mut text = format!("{} (pid {})", program(process), process.id.pid);
+    let mut text = format!("{} (pid {})", process.program(), process.id.pid);
     if let Some(age) = process.age(now) {
         text.push_str(&format!(", started {} ago", span(age)));
     }
@@ -433,24 +422,6 @@ pub fn named(process: &Process, now: SystemTime) -> String {
         text.push_str(&format!(" in {cwd}"));
     }
     text
-}
-
-/// A container engine's forwarding process: `Some(None)` where it does not say to what.
-pub fn container_proxy(process: &Process) -> Option<Option<String>> {
-    let after = |flag: &str| {
-        let at = process.argv.iter().position(|word| word == flag)?;
-        process.argv.get(at + 1).cloned()
-    };
-    match program(process) {
-        "docker-proxy" => Some(
-            after("-container-ip")
-                .zip(after("-container-port"))
-                .map(|(ip, port)| format!("{ip}:{port}")),
-        ),
-        "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
-        | "passt.avx2" | "slirp4netns" | "conmon" => Some(None),
-        _ => None,
-    }
 }
 
 /// A time span for people, in its one or two largest units: `41 s`, `3 min`, `2 h 5 min`, `4 d`.
@@ -525,7 +496,7 @@ fn holders(cause: &Cause, snapshot: &Snapshot) -> String {
         .iter()
         .take(3)
         .filter_map(|pid| snapshot.processes.get(pid))
-        .map(|process| format!("{} (pid {})", program(process), process.id.pid))
+        .map(|process| format!("{} (pid {})", process.program(), process.id.pid))
         .collect();
     if others.len() > 3 {
         names.push(format!("{} more", others.len() - 3));
@@ -637,7 +608,7 @@ fn namespace_name(namespace: &Namespace, told: &[u32], snapshot: &Snapshot) -> S
         Some(process) if process.container.is_some() => box_name(process),
         Some(process) if told.contains(&process.id.pid) => "another network namespace".to_owned(),
         Some(process) => {
-            format!("the network namespace of {} (pid {})", program(process), process.id.pid)
+            format!("the network namespace of {} (pid {})", process.program(), process.id.pid)
         }
         None => format!("network namespace {}", namespace.inode),
     }

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod addr;
 pub mod bind;
+pub(crate) mod census;
 pub mod decode;
 pub mod diagnosis;
 pub mod explain;
@@ -17,6 +18,7 @@ pub mod recording;
 pub mod remedy;
 pub mod report;
 pub mod service;
+pub mod sight;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;

@@ -1,26 +1,25 @@
-//! Answers "what holds this, and why?": asks the host in the cheapest order that settles it,
-//! diagnoses, and turns the result into reports. Many targets cost one scan.
+//! Answers "what holds this, and why?" for targets of every kind, as reports.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, SystemTime};
 
-use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport, exposure};
-use crate::bind::{Attempt, BindResult};
-use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, diagnose, is_unexplained};
+use crate::addr::{Endpoint, exposure};
+use crate::bind::Attempt;
+use crate::census::Census;
+use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::explain;
-use crate::host::{Host, Watch};
+use crate::host::Host;
 use crate::mask::mask_argv;
-use crate::process::{Process, ProcessState};
+use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
     BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
     SupervisorReport, TargetReport,
 };
-use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
+use crate::sight::{Sight, look_at_ports};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::supervisor_of;
-use crate::target::{Target, is_called};
+use crate::target::Target;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,15 +34,6 @@ pub struct LookOptions {
     pub ancestors: bool,
     /// Also find the holders' other ports (for a prompt): one more table.
     pub other_ports: bool,
-}
-
-/// One endpoint's answer with the facts behind it.
-#[derive(Clone, Debug)]
-pub struct Sight {
-    /// What is so, and why.
-    pub diagnosis: Diagnosis,
-    /// Everything seen, for all endpoints of the call together.
-    pub snapshot: std::sync::Arc<Snapshot>,
 }
 
 /// Answers each target, in order.
@@ -92,72 +82,6 @@ fn wanted_endpoints(targets: &[Target]) -> Vec<Endpoint> {
         })
         .filter(|endpoint| seen.insert(*endpoint))
         .collect()
-}
-
-/// The processes that targets other than ports need, read once.
-pub(crate) struct Census(Snapshot);
-
-impl Census {
-    /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
-    pub(crate) fn take(host: &dyn Host, targets: &[Target]) -> Self {
-        let mut scope = Scope::default();
-        for target in targets {
-            match target {
-                Target::Pid(pid) | Target::Number(pid) => scope.pids.push(*pid),
-                Target::Name(_) | Target::Path(_) | Target::Container(_) | Target::Unit(_) => {
-                    scope.all_processes = true;
-                }
-                Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
-            }
-        }
-        Self(match scope == Scope::default() {
-            true => Snapshot::empty(SystemTime::UNIX_EPOCH),
-            false => host.snapshot(&scope),
-        })
-    }
-
-    pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
-        let process = self.0.processes.get(&pid);
-        let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
-        lives.then_some(pid).into_iter().collect()
-    }
-
-    pub(crate) fn called(&self, name: &str) -> Vec<u32> {
-        self.matching(|process| is_called(process, name))
-    }
-
-    pub(crate) fn in_container(&self, name: &str) -> Vec<u32> {
-        self.matching(|process| {
-            process.container.as_ref().is_some_and(|container| {
-                container.id == name || (name.len() >= 6 && container.id.starts_with(name))
-            })
-        })
-    }
-
-    pub(crate) fn in_unit(&self, name: &str) -> Vec<u32> {
-        self.matching(|process| process.unit.as_deref() == Some(name))
-    }
-
-    /// Processes that run that file, as executable or as script.
-    pub(crate) fn running(&self, path: &str) -> Vec<u32> {
-        let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
-        self.matching(|process| {
-            let same = |other: &str| {
-                let base = process.cwd.as_deref().unwrap_or("/");
-                std::path::Path::new(base).join(other).canonicalize().is_ok_and(|own| own == file)
-            };
-            process.exe.as_deref().is_some_and(same)
-                || process.argv.iter().skip(1).take(3).any(|word| same(word))
-        })
-    }
-
-    fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
-        let own = self.0.asker.pid;
-        // A zombie holds nothing and cannot be ended again.
-        let living = |process: &&Process| process.state != ProcessState::Zombie;
-        let found = self.0.processes.values().filter(living).filter(|process| is(process));
-        found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
-    }
 }
 
 fn nothing(target: &Target, explain: String) -> TargetReport {
@@ -543,7 +467,7 @@ pub fn process_facts(
         ppid: process.ppid,
         started_at: process.started_at.map(crate::timestamp::rfc3339),
         age_ms: process.age(snapshot.taken_at).map(|age| age.as_millis() as u64),
-        name: explain::program(process).to_owned(),
+        name: process.program().to_owned(),
         exe: process.exe.clone(),
         exe_deleted: process.exe_deleted,
         argv: match options.show_secrets {
@@ -595,162 +519,4 @@ fn ranges(numbers: &[u16]) -> String {
         false => format!("{first}-{last}"),
     });
     text.collect::<Vec<_>>().join(", ")
-}
-
-/// Looks at ports: probes each once, and only where a bind is refused asks who is there. A
-/// refusal that nothing explains is looked at again, and only that: mostly somebody let go
-/// between the probes and the look, or another `proc` was probing at that very moment.
-///
-/// A probe's socket lives for microseconds, but a program that forks in that time hands its child
-/// a copy until the child's exec: do not spawn and look at once.
-pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
-    const MOST_AGAIN: u32 = 3;
-    let mut sights = look_once(host, endpoints, options);
-    for _ in 0..MOST_AGAIN {
-        let puzzling = |sight: &Sight| {
-            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
-        };
-        let places: Vec<usize> =
-            (0..sights.len()).filter(|&place| puzzling(&sights[place])).collect();
-        let Some(&first) = places.first() else { break };
-        // Two that collided wait for different times.
-        let pid = u64::from(sights[first].snapshot.asker.pid);
-        host.wait(&[], &mut Watch::silent(), Duration::from_millis(1 + pid % 4));
-        let again: Vec<Endpoint> =
-            places.iter().map(|&place| sights[place].diagnosis.endpoint).collect();
-        for (place, sight) in places.into_iter().zip(look_once(host, &again, options)) {
-            sights[place] = sight;
-        }
-    }
-    sights
-}
-
-fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
-    let attempts = Prober::new(host).probe_all(endpoints);
-    let settled = attempts.iter().flatten().all(|attempt| attempt.plain == BindResult::Ok);
-    let mut scope = Scope {
-        sockets: SocketScope::Ports(endpoints.to_vec()),
-        holders: true,
-        states: if options.every_state { States::All } else { States::AllIfCheap },
-        namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
-        options: true,
-        ..Scope::default()
-    };
-    if settled && !options.every_state {
-        // Every bind succeeded: nothing of this namespace is in the way, and only another one
-        // can have anything to tell.
-        scope.states = States::Servers;
-        if scope.namespaces == Sweep::None && endpoints.len() == 1 {
-            scope.namespaces = Sweep::Cheap;
-        }
-    }
-    scope.holders = !settled || options.every_state;
-    scope.elsewhere_only = !scope.holders;
-    let mut snapshot = host.snapshot(&scope);
-    if !scope.holders && !snapshot.sockets.is_empty() {
-        snapshot = host.snapshot(&Scope { holders: true, ..scope.clone() });
-    }
-    let puzzle = endpoints
-        .iter()
-        .zip(&attempts)
-        .any(|(endpoint, attempts)| is_unexplained(endpoint, attempts, &snapshot));
-    if puzzle && !snapshot.every_state {
-        snapshot = host.snapshot(&Scope { states: States::All, ..scope });
-    }
-    let not_local = attempts.iter().flatten().any(|attempt| attempt.plain == BindResult::NotLocal);
-    if not_local {
-        snapshot.local_addresses = host.local_addresses();
-    }
-    let snapshot = std::sync::Arc::new(snapshot);
-    endpoints
-        .iter()
-        .zip(attempts)
-        .map(|(endpoint, attempts)| Sight {
-            diagnosis: diagnose(endpoint, &attempts, &snapshot),
-            snapshot: snapshot.clone(),
-        })
-        .collect()
-}
-
-/// Probes endpoints with as few binds as prove the whole table. A plain bind of the dual-stack
-/// wildcard meets every socket that any ordinary bind would meet, so where it succeeds the rest
-/// is known (a test holds the measured matrix to that).
-struct Prober<'a> {
-    host: &'a dyn Host,
-    /// Addresses found not to be bindable at all here, whatever the port.
-    unavailable: HashMap<IpAddr, BindResult>,
-}
-
-impl<'a> Prober<'a> {
-    fn new(host: &'a dyn Host) -> Self {
-        Self { host, unavailable: HashMap::new() }
-    }
-
-    fn probe_all(mut self, endpoints: &[Endpoint]) -> Vec<Vec<Attempt>> {
-        endpoints.iter().map(|endpoint| self.probe(endpoint)).collect()
-    }
-
-    fn probe(&mut self, endpoint: &Endpoint) -> Vec<Attempt> {
-        let mut all = Vec::new();
-        for &transport in endpoint.transports() {
-            let addresses = table_addresses(endpoint);
-            match self.probe_wildcard(transport, endpoint.port) {
-                true => {
-                    for address in addresses {
-                        let result = self.availability(address);
-                        all.push(Attempt {
-                            transport,
-                            address: SocketAddr::new(address, endpoint.port.get()),
-                            plain: result,
-                            reuse_addr: result,
-                        });
-                    }
-                }
-                false => {
-                    let probe =
-                        |address| self.host.attempt(transport, bind_address(address, endpoint));
-                    all.extend(addresses.into_iter().map(probe));
-                }
-            }
-        }
-        all
-    }
-
-    fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
-        let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
-        self.host.probe(transport, wildcard) == BindResult::Ok
-    }
-
-    /// Whether an address can be bound at all: port 0 asks without taking any port that somebody
-    /// may want. The wildcards always can once one of them was; an address is local or not for
-    /// every transport alike.
-    fn availability(&mut self, address: IpAddr) -> BindResult {
-        if address.is_unspecified() {
-            return BindResult::Ok;
-        }
-        let host = self.host;
-        *self
-            .unavailable
-            .entry(address)
-            .or_insert_with(|| host.probe(Transport::Tcp, SocketAddr::new(address, 0)))
-    }
-}
-
-/// The rows of the bind table: the ordinary four, and the address asked for.
-fn table_addresses(endpoint: &Endpoint) -> Vec<IpAddr> {
-    match endpoint.address {
-        AddressScope::One(address, _) => vec![address],
-        AddressScope::Every => ORDINARY_ADDRESSES.to_vec(),
-        AddressScope::Localhost => endpoint.addresses(),
-    }
-}
-
-/// The address to bind, with the scope id that a link-local one needs.
-fn bind_address(address: IpAddr, endpoint: &Endpoint) -> SocketAddr {
-    match (address, endpoint.address) {
-        (IpAddr::V6(v6), AddressScope::One(_, scope)) => {
-            std::net::SocketAddrV6::new(v6, endpoint.port.get(), 0, scope).into()
-        }
-        _ => SocketAddr::new(address, endpoint.port.get()),
-    }
 }

@@ -382,7 +382,7 @@ fn victim(
     let above = snapshot.ancestors(process.id.pid);
     Victim {
         id: process.id,
-        name: explain::program(process).to_owned(),
+        name: process.program().to_owned(),
         stopped: process.is_stopped(),
         holds,
         topmost: !above.iter().any(|ancestor| all.contains(&ancestor.id.pid)),
@@ -407,7 +407,7 @@ fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
 /// The guard rails.
 fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     let pid = process.id.pid;
-    let who = format!("{} (pid {pid})", explain::program(process));
+    let who = format!("{} (pid {pid})", process.program());
     let asker = &snapshot.asker;
     let guarded =
         |reason: &str| Refusal::Guarded(format!("{who} {reason}; --force does it all the same"));
@@ -433,7 +433,7 @@ fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), 
 /// Another user's process takes another user to end.
 fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     let asker = &snapshot.asker;
-    let who = format!("{} (pid {})", explain::program(process), process.id.pid);
+    let who = format!("{} (pid {})", process.program(), process.id.pid);
     let foreign = process.uid.is_some_and(|uid| uid != asker.uid) && asker.uid != 0;
     if foreign {
         let whose = match (&process.user, process.uid) {

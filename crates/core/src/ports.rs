@@ -1,8 +1,9 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
 use crate::addr::{Port, Transport};
+use crate::census::Census;
 use crate::host::Host;
-use crate::look::{Census, LookOptions, gaps, process_facts, socket_report};
+use crate::look::{LookOptions, gaps, process_facts, socket_report};
 use crate::report::{PortsReport, SCHEMA};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Protocol, Socket};

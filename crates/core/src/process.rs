@@ -136,4 +136,15 @@ impl Process {
     pub const fn is_stopped(&self) -> bool {
         matches!(self.state, ProcessState::Stopped)
     }
+
+    /// Its program as people know it: the kernel's name for it, or its executable where a runtime
+    /// renamed its main thread (Node 20 says `MainThread`), or `argv[0]` where an interpreter set
+    /// a title.
+    pub fn program(&self) -> &str {
+        let renamed = self.name.ends_with("MainThread") || self.name.is_empty();
+        match &self.exe {
+            Some(exe) if renamed => exe.rsplit('/').next().unwrap_or(exe),
+            _ => &self.name,
+        }
+    }
 }

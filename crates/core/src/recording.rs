@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
-use crate::look::{LookOptions, look_at_ports};
+use crate::look::LookOptions;
 use crate::mask::mask_argv;
 use crate::process::{Process, ProcessId};
+use crate::sight::look_at_ports;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 

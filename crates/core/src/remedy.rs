@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::Endpoint;
 use crate::diagnosis::{Cause, CauseKind};
-use crate::explain::container_proxy;
 use crate::snapshot::Snapshot;
+use crate::supervisor::container_proxy;
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ mod program;
 mod session;
 
 pub use cgroup::{container_of, unit_of};
-pub use door::door;
+pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 
 use program::{Program, file_name};

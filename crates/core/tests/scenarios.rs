@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::host::Host;
-use proc_core::look::{LookOptions, look, look_at_ports};
+use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
 use proc_core::recording::ReplayHost;
 use proc_core::remedy::Remedy;
 use proc_core::report::{CauseReport, TargetReport};
+use proc_core::sight::look_at_ports;
 use proc_core::snapshot::{Gap, Scope, Snapshot, SocketScope};
 use proc_core::supervisor::door;
 use proc_core::target::{Target, parse};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use proc_core::report::ErrorReport;
 
 use super::Answer;
-use crate::cli::Globals;
 use crate::core_api::{ActRequest, Ask, Core, Tell};
+use crate::globals::Globals;
 
 /// How to act.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -14,9 +14,10 @@ pub mod why;
 
 use proc_core::report::{ErrorReport, PortsReport, Report, SCHEMA, TargetReport};
 
-use crate::cli::{Command, Globals};
+use crate::cli::Command;
 use crate::core_api::{Ask, LookOptions, Looked, Tell, Verb, connect};
 use crate::exit::{self, Exit, Question};
+use crate::globals::Globals;
 
 /// What a command came to, for a renderer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,12 +208,12 @@ pub struct LookArgs {
 }
 
 impl LookArgs {
-    const fn options(&self, globals: &Globals) -> LookOptions {
+    fn options(&self, globals: &Globals) -> LookOptions {
         LookOptions {
             every_state: self.all_states,
             all_namespaces: self.all_namespaces,
             show_secrets: globals.show_secrets,
-            ancestors: false,
+            ..LookOptions::default()
         }
     }
 }

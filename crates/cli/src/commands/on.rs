@@ -3,8 +3,8 @@
 use proc_core::report::ErrorReport;
 
 use super::{Answer, LookArgs, Targets, Telling};
-use crate::cli::Globals;
 use crate::core_api::Core;
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -5,8 +5,8 @@ use proc_core::report::{ErrorReport, PortsReport, SocketReport};
 use proc_core::socket::Protocol;
 
 use super::{Answer, target_word};
-use crate::cli::Globals;
 use crate::core_api::{Core, LookOptions, PortsOptions};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -55,7 +55,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         every_state: false,
         all_namespaces: args.all_namespaces,
         show_secrets: globals.show_secrets,
-        ancestors: false,
+        ..LookOptions::default()
     };
     let report = core.ports(&args.targets, PortsOptions { unix: args.unix, look })?;
     Ok(Answer::Listed { report: args.filter(report), pids: args.pids })

@@ -21,6 +21,24 @@ pub fn door(process: &Process) -> Option<&'static str> {
     }
 }
 
+/// A container engine's forwarding process: `Some(None)` where it does not say to what.
+pub fn container_proxy(process: &Process) -> Option<Option<String>> {
+    let after = |flag: &str| {
+        let at = process.argv.iter().position(|word| word == flag)?;
+        process.argv.get(at + 1).cloned()
+    };
+    match process.program() {
+        "docker-proxy" => Some(
+            after("-container-ip")
+                .zip(after("-container-port"))
+                .map(|(ip, port)| format!("{ip}:{port}")),
+        ),
+        "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
+        | "passt.avx2" | "slirp4netns" | "conmon" => Some(None),
+        _ => None,
+    }
+}
+
 /// Whether it is a door of containers: engine, proxy or monitor.
 pub(super) fn is_container_manager(process: &Process) -> bool {
     let file = Program::of(process).file;

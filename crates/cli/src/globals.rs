@@ -1,0 +1,49 @@
+//! The options that every command takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Globals {
+    /// Answer with one JSON document on stdout, errors included
+    #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Output")]
+    pub json: bool,
+    /// Print nothing; the exit code is the answer
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+    /// When to colour
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output",
+        help = "When to colour: auto, always, never"
+    )]
+    pub color: ColorChoice,
+    /// Use ASCII characters only
+    #[arg(long, global = true, help_heading = "Output")]
+    pub ascii: bool,
+    /// Show passwords and tokens in command lines instead of ***
+    #[arg(long, global = true, help_heading = "Output")]
+    pub show_secrets: bool,
+    /// Answer from a file that `proc record` wrote, not from this machine
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
+    pub replay: Option<PathBuf>,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal that can, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

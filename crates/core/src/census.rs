@@ -1,0 +1,75 @@
+//! Which processes a name, a number, a file, a container or a unit means, from one reading of
+//! `/proc`.
+
+use std::time::SystemTime;
+
+use crate::host::Host;
+use crate::process::{Process, ProcessState};
+use crate::snapshot::{Scope, Snapshot};
+use crate::target::{Target, is_called};
+
+/// The processes that targets other than ports need, read once.
+pub(crate) struct Census(Snapshot);
+
+impl Census {
+    /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
+    pub(crate) fn take(host: &dyn Host, targets: &[Target]) -> Self {
+        let mut scope = Scope::default();
+        for target in targets {
+            match target {
+                Target::Pid(pid) | Target::Number(pid) => scope.pids.push(*pid),
+                Target::Name(_) | Target::Path(_) | Target::Container(_) | Target::Unit(_) => {
+                    scope.all_processes = true;
+                }
+                Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
+            }
+        }
+        Self(match scope == Scope::default() {
+            true => Snapshot::empty(SystemTime::UNIX_EPOCH),
+            false => host.snapshot(&scope),
+        })
+    }
+
+    pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
+        let process = self.0.processes.get(&pid);
+        let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
+        lives.then_some(pid).into_iter().collect()
+    }
+
+    pub(crate) fn called(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| is_called(process, name))
+    }
+
+    pub(crate) fn in_container(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| {
+            process.container.as_ref().is_some_and(|container| {
+                container.id == name || (name.len() >= 6 && container.id.starts_with(name))
+            })
+        })
+    }
+
+    pub(crate) fn in_unit(&self, name: &str) -> Vec<u32> {
+        self.matching(|process| process.unit.as_deref() == Some(name))
+    }
+
+    /// Processes that run that file, as executable or as script.
+    pub(crate) fn running(&self, path: &str) -> Vec<u32> {
+        let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
+        self.matching(|process| {
+            let same = |other: &str| {
+                let base = process.cwd.as_deref().unwrap_or("/");
+                std::path::Path::new(base).join(other).canonicalize().is_ok_and(|own| own == file)
+            };
+            process.exe.as_deref().is_some_and(same)
+                || process.argv.iter().skip(1).take(3).any(|word| same(word))
+        })
+    }
+
+    fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
+        let own = self.0.asker.pid;
+        // A zombie holds nothing and cannot be ended again.
+        let living = |process: &&Process| process.state != ProcessState::Zombie;
+        let found = self.0.processes.values().filter(living).filter(|process| is(process));
+        found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
+    }
+}
