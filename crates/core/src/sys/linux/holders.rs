@@ -128,7 +128,7 @@ pub(crate) fn by_descriptor(proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted)
 /// shows the number there since 6.2 and 0 before (proc_readfd_count in fs/proc/fd.c).
 fn are_fat(proc: BorrowedFd<'_>, pids: &[u32]) -> bool {
     let size = |pid: &u32| {
-        rustix::fs::statat(proc, Path::fds(*pid).as_cstr(), rustix::fs::AtFlags::empty())
+        rustix::fs::statat(proc, Path::fds(*pid).as_cstr(), AtFlags::empty())
             .map_or(0, |facts| u64::try_from(facts.st_size).unwrap_or(0))
     };
     pids.len() > 1 && pids.iter().map(size).sum::<u64>() >= WORTH_THREADS_BY_DESCRIPTORS
