@@ -199,6 +199,7 @@ fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     };
     let group = first
         .and_then(|socket| socket.cgroup.as_deref())
+        .filter(|cgroup| *cgroup != "/")
         .map_or(String::new(), |cgroup| format!(" in {}", group_name(cgroup)));
     let unseen = match snapshot.asker.uid {
         0 => "cannot be seen from here",

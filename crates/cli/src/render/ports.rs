@@ -102,12 +102,16 @@ fn pids(socket: &SocketReport) -> String {
     pids.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The holder's user, or the user that made the socket, with a question mark.
+fn short(uid: u32) -> String {
+    if uid == 0 { "root".to_owned() } else { uid.to_string() }
+}
+
+/// The holder's user, or the user that made the socket.
 fn user(socket: &SocketReport, first: Option<&ProcessReport>) -> String {
     let known = first.and_then(|process| {
         process.user.clone().or_else(|| process.uid.map(|uid| uid.to_string()))
     });
-    known.or_else(|| socket.uid.map(|uid| format!("{uid}?"))).unwrap_or_default()
+    known.or_else(|| socket.uid.map(short)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -130,8 +134,8 @@ mod tests {
              PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY  COMMAND\n\
              3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web      node server.js\n\
              3000/tcp  192.168.1.5    network       node            4242     me     ~/web      node server.js\n\
-             80/tcp    0.0.0.0        everybody     nginx.service?           33?\n\
-             53/udp    ::             everybody     (kernel)                 1000?\n\
+             80/tcp    0.0.0.0        everybody     nginx.service?           33\n\
+             53/udp    ::             everybody     (kernel)                 1000\n\
              unix      /run/app.sock                服务器          17       me     ~/web      /opt/服务器\n"
         );
     }
@@ -144,8 +148,8 @@ mod tests {
              PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY\n\
              3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web\n\
              3000/tcp  192.168.1.5    network       node            4242     me     ~/web\n\
-             80/tcp    0.0.0.0        everybody     nginx.service?           33?\n\
-             53/udp    ::             everybody     (kernel)                 1000?\n\
+             80/tcp    0.0.0.0        everybody     nginx.service?           33\n\
+             53/udp    ::             everybody     (kernel)                 1000\n\
              unix      /run/app.sock                服务器          17       me     ~/web\n"
         );
     }

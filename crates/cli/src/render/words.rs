@@ -128,6 +128,14 @@ fn is_unit(part: &str) -> bool {
     [".service", ".socket", ".scope"].iter().any(|end| part.ends_with(end))
 }
 
+/// A user of whom only the number is known.
+pub fn user(uid: u32) -> String {
+    match uid {
+        0 => "root".to_owned(),
+        uid => format!("user {uid}"),
+    }
+}
+
 /// Who holds a socket whose holders are no visible processes.
 pub fn unseen(socket: &SocketReport) -> Option<String> {
     if !socket.holders.is_empty() {
@@ -137,7 +145,7 @@ pub fn unseen(socket: &SocketReport) -> Option<String> {
     Some(match (socket.hidden, socket.kernel, place) {
         (true, _, Some(name)) => format!("hidden, in {name}"),
         (true, _, None) => match socket.uid {
-            Some(uid) => format!("hidden, user {uid}?"),
+            Some(uid) => format!("hidden, made by {}", user(uid)),
             None => "hidden".to_owned(),
         },
         (false, true, _) => "the kernel".to_owned(),
