@@ -131,12 +131,12 @@ mod tests {
         assert_eq!(
             shown(None),
             "\
-             PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY  COMMAND\n\
-             3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web      node server.js\n\
-             3000/tcp  192.168.1.5    network       node            4242     me     ~/web      node server.js\n\
+             PORT      ADDRESS        REACH         PROCESS         PID      USER  DIRECTORY  COMMAND\n\
+             3000/tcp  127.0.0.1      this machine  node            4242,17  me    ~/web      node server.js\n\
+             3000/tcp  192.168.1.5    network       node            4242     me    ~/web      node server.js\n\
              80/tcp    0.0.0.0        everybody     nginx.service?           33\n\
              53/udp    ::             everybody     (kernel)                 1000\n\
-             unix      /run/app.sock                服务器          17       me     ~/web      /opt/服务器\n"
+             unix      /run/app.sock                服务器          17       me    ~/web      /opt/服务器\n"
         );
     }
 
@@ -145,12 +145,12 @@ mod tests {
         assert_eq!(
             shown(Some(80)),
             "\
-             PORT      ADDRESS        REACH         PROCESS         PID      USER   DIRECTORY\n\
-             3000/tcp  127.0.0.1      this machine  node            4242,17  me     ~/web\n\
-             3000/tcp  192.168.1.5    network       node            4242     me     ~/web\n\
+             PORT      ADDRESS        REACH         PROCESS         PID      USER  DIRECTORY\n\
+             3000/tcp  127.0.0.1      this machine  node            4242,17  me    ~/web\n\
+             3000/tcp  192.168.1.5    network       node            4242     me    ~/web\n\
              80/tcp    0.0.0.0        everybody     nginx.service?           33\n\
              53/udp    ::             everybody     (kernel)                 1000\n\
-             unix      /run/app.sock                服务器          17       me     ~/web\n"
+             unix      /run/app.sock                服务器          17       me    ~/web\n"
         );
     }
 
