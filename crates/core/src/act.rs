@@ -152,7 +152,7 @@ impl Job {
     fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
         let options = LookOptions {
             show_secrets: request.show_secrets,
-            other_ports: true,
+            before_acting: true,
             ..LookOptions::default()
         };
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();

@@ -32,8 +32,9 @@ pub struct LookOptions {
     pub show_secrets: bool,
     /// Include the facts of the holders' ancestors.
     pub ancestors: bool,
-    /// Also find the holders' other ports (for a prompt): one more table.
-    pub other_ports: bool,
+    /// Also find what a person decides by before an act, whatever it costs: how many clients are
+    /// connected, and the holders' other ports.
+    pub before_acting: bool,
 }
 
 /// Answers each target, in order.
@@ -155,7 +156,7 @@ pub fn port_report(
         }
     }
     add_processes(&mut report, &pids, snapshot, options);
-    if options.other_ports {
+    if options.before_acting {
         add_other_ports(host, &mut report, &pids);
     }
     report.gaps = gaps(snapshot);

@@ -55,7 +55,10 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     let mut scope = Scope {
         sockets: SocketScope::Ports(endpoints.to_vec()),
         holders: true,
-        states: if options.every_state { States::All } else { States::AllIfCheap },
+        states: match options.every_state || options.before_acting {
+            true => States::All,
+            false => States::AllIfCheap,
+        },
         namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
         options: true,
         ..Scope::default()

@@ -196,7 +196,7 @@ fn two_ports_of_one_process_are_two_answers() {
     assert_eq!(reports[1].sockets[0].inode, Some(actor.number("second_inode")));
     assert_eq!((reports[1].target.as_str(), reports[1].sockets.len()), (second.as_str(), 1));
     // A prompt asks what else the holder has.
-    let options = LookOptions { other_ports: true, ..Default::default() };
+    let options = LookOptions { before_acting: true, ..Default::default() };
     let report = see_with(&tcp(&actor), &options);
     let others: Vec<_> =
         report.other_ports.iter().map(|other| (other.pid, other.port.as_str())).collect();

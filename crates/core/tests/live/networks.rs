@@ -7,7 +7,7 @@ const ALL: LookOptions = LookOptions {
     every_state: false,
     show_secrets: false,
     ancestors: false,
-    other_ports: false,
+    before_acting: false,
 };
 
 #[test]

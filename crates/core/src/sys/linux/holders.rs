@@ -18,10 +18,11 @@ use rustix::io::Errno;
 use crate::decode::procfs;
 use crate::socket::{HeldBy, Holder};
 
-/// Below this many processes a second thread costs more than it saves.
+/// From this many processes, or descriptors, on a second thread saves more than it costs.
 const WORTH_THREADS: usize = 50;
+const WORTH_THREADS_BY_DESCRIPTORS: u64 = 2_000;
 const MOST_THREADS: usize = 4;
-/// Processes a thread takes at once: few enough to share a fat one's neighbours fairly.
+/// Processes a thread takes at once where there are many.
 const BLOCK: usize = 4;
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -111,7 +112,7 @@ pub(crate) fn pids(proc: BorrowedFd<'_>) -> Result<Vec<u32>, Errno> {
 /// Finds every descriptor of these processes that is a wanted socket.
 pub(crate) fn by_descriptor(proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted) -> Found {
     let threads = match std::thread::available_parallelism() {
-        _ if pids.len() < WORTH_THREADS => 1,
+        _ if pids.len() < WORTH_THREADS && !are_fat(proc, pids) => 1,
         Ok(count) => count.get().min(MOST_THREADS),
         Err(_) => 1,
     };
@@ -123,17 +124,29 @@ pub(crate) fn by_descriptor(proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted)
     found.settle()
 }
 
+/// Whether a few processes have many descriptors, by the size of their descriptor folders: Linux
+/// shows the number there since 6.2 and 0 before (proc_readfd_count in fs/proc/fd.c).
+fn are_fat(proc: BorrowedFd<'_>, pids: &[u32]) -> bool {
+    let size = |pid: &u32| {
+        rustix::fs::statat(proc, Path::fds(*pid).as_cstr(), AtFlags::empty())
+            .map_or(0, |facts| u64::try_from(facts.st_size).unwrap_or(0))
+    };
+    pids.len() > 1 && pids.iter().map(size).sum::<u64>() >= WORTH_THREADS_BY_DESCRIPTORS
+}
+
 fn walk_with(threads: usize, proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted) -> Found {
     let next = AtomicUsize::new(0);
+    // A fat process beside few others is shared fairly one by one.
+    let block = if pids.len() < WORTH_THREADS * 2 { 1 } else { BLOCK };
     let walk = || {
         let mut found = Found::default();
         let mut buffer = new_buffer();
         loop {
-            let start = next.fetch_add(BLOCK, Ordering::Relaxed);
+            let start = next.fetch_add(block, Ordering::Relaxed);
             if start >= pids.len() {
                 return found;
             }
-            for &pid in &pids[start..pids.len().min(start + BLOCK)] {
+            for &pid in &pids[start..pids.len().min(start + block)] {
                 walk_process(proc, pid, wanted, &mut buffer, &mut found);
             }
         }
