@@ -222,3 +222,21 @@ fn every_quoted_sentence_is_one_that_proc_says() {
         assert!(scenarios.contains(sentence), "no scenario says: {sentence}");
     }
 }
+
+#[test]
+fn the_map_has_every_room() {
+    let map = read("docs/architecture.md");
+    for folder in ["crates/core/src", "crates/cli/src"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let room = path.file_stem().unwrap().to_str().unwrap();
+            let known =
+                map.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == room);
+            assert!(
+                known || room == "lib",
+                "docs/architecture.md does not have {}",
+                path.display()
+            );
+        }
+    }
+}
