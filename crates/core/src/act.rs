@@ -119,7 +119,8 @@ pub fn act(
                 job.report.events = run.events;
                 job.report.outcome = Some(end.outcome);
                 job.report.explain = Some(end.explain);
-                job.report.notes.extend(end.notes);
+                // What was noted before the act was about a port that is no more like that.
+                job.report.notes = plan.notes.iter().cloned().chain(end.notes).collect();
             }
         }
     }
