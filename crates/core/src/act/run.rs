@@ -1,0 +1,746 @@
+//! One plan carried out: asking, waiting, forcing, clearing, and the kernel's last word.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::group::Group;
+use super::job::Goal;
+use crate::addr::Endpoint;
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
+use crate::explain;
+use crate::host::{ActError, Host, Pinned, Watch, Woken};
+use crate::look::LookOptions;
+use crate::plan::{Limits, Plan, Verb, Victim, signal_name};
+use crate::report::{EventReport, Outcome};
+use crate::sight::{Sight, look_at_ports};
+use crate::snapshot::{Scope, Snapshot, SocketScope, States};
+use crate::socket::{Socket, TcpState};
+use crate::supervisor::supervisor_of;
+
+const SIGKILL: i32 = 9;
+#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
+const SIGCONT: i32 = 19;
+#[cfg(not(any(target_os = "macos", target_os = "ios", target_os = "freebsd")))]
+const SIGCONT: i32 = 18;
+
+/// How long a family is given to follow its topmost member before each is asked in person.
+const FAMILY: Duration = Duration::from_millis(300);
+/// How long after the end a restart is watched for, where something could do it. systemd waits
+/// 100 ms by default, scripts a second.
+const RESPAWN: Duration = Duration::from_millis(1600);
+/// Between two looks at the table while a restart is watched for.
+const RESPAWN_STEP: Duration = Duration::from_millis(20);
+/// The longest a command of an engine or service manager may take.
+const LEVER: Duration = Duration::from_secs(30);
+/// Between two lines of a countdown.
+const COUNTDOWN: Duration = Duration::from_secs(1);
+/// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
+const AFTER_EXIT: Duration = Duration::from_millis(1500);
+
+/// How an act ended.
+pub(super) struct End {
+    pub(super) outcome: Outcome,
+    pub(super) explain: String,
+    pub(super) notes: Vec<String>,
+}
+
+impl End {
+    fn new(outcome: Outcome, explain: String) -> Self {
+        Self { outcome, explain, notes: Vec::new() }
+    }
+}
+
+/// Why the wait for the holders ended.
+pub(super) enum Release {
+    /// The wanted sockets are gone, or the processes have ended.
+    Done,
+    /// The time is over; these have not let go.
+    Late(Vec<usize>),
+    /// The person stopped it.
+    Interrupted,
+    /// A signal was not permitted.
+    Denied(String),
+}
+
+pub(super) struct Run<'a> {
+    pub(super) host: &'a dyn Host,
+    pub(super) limits: &'a Limits,
+    pub(super) plan: &'a Plan,
+    pub(super) started: Duration,
+    pub(super) watch: Watch,
+    pub(super) events: Vec<EventReport>,
+    pub(super) interrupted: bool,
+    pub(super) progress: &'a mut dyn FnMut(&EventReport),
+}
+
+impl Run<'_> {
+    pub(super) fn carry_out(&mut self, goal: &Goal) -> End {
+        let restarters = self.pin_restarters();
+        for lever in &self.plan.levers {
+            let ran = self.host.run(&lever.argv, LEVER);
+            let command = lever.argv.join(" ");
+            if !ran.success {
+                self.note("failed", None, format!("{command}: {}", ran.message));
+                let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
+                let (outcome, advice) = match root {
+                    true => (Outcome::StillHeld, String::new()),
+                    false => (Outcome::Denied, format!("; try: sudo {command}")),
+                };
+                return End::new(
+                    outcome,
+                    format!("{} could not be stopped ({}){advice}", lever.name, ran.message),
+                );
+            }
+            self.note("ran", None, format!("stopped {} by: {command}", lever.name));
+        }
+        if let Some(path) = &self.plan.remove_file {
+            return self.remove_file(path);
+        }
+        if let Goal::Port(endpoint) = goal
+            && !self.plan.levers.is_empty()
+            && self.wait_for_levers(endpoint) == Woken::Interrupted
+        {
+            return self.interrupted();
+        }
+        match self.release(goal) {
+            Release::Done => {}
+            Release::Interrupted => return self.interrupted(),
+            Release::Denied(why) => return End::new(Outcome::Denied, why),
+            Release::Late(stubborn) => return self.still_held(&stubborn),
+        }
+        match goal {
+            Goal::Port(endpoint) => self.settle_port(endpoint, &restarters),
+            Goal::Unix { name, .. } => self.settle_unix(name),
+            Goal::Processes => {
+                let count = self.plan.victims.len();
+                End::new(
+                    Outcome::Freed,
+                    match self.plan.victims.first() {
+                        Some(one) if count == 1 => {
+                            format!("{} (pid {}) has ended", one.name, one.id.pid)
+                        }
+                        _ => format!("{count} processes have ended"),
+                    },
+                )
+            }
+        }
+    }
+
+    /// A manager may say that it is done while the kernel still ends the last process.
+    fn wait_for_levers(&mut self, endpoint: &Endpoint) -> Woken {
+        let deadline = self.host.now() + AFTER_EXIT;
+        loop {
+            let table = self.table(endpoint, States::All);
+            let cookies = table.sockets.iter().filter_map(|socket| socket.cookie);
+            let left = cookies.into_iter().any(|cookie| self.plan.cookies.contains(&cookie));
+            let now = self.host.now();
+            if !left || now >= deadline {
+                return Woken::Event;
+            }
+            if self.host.wait(&[], &mut self.watch, deadline - now) == Woken::Interrupted {
+                return Woken::Interrupted;
+            }
+        }
+    }
+
+    fn remove_file(&mut self, path: &str) -> End {
+        // Somebody may have begun to serve it since it was looked at.
+        if self.host.unix_refuses(path) != Some(true) {
+            return End::new(Outcome::TakenByAnother, format!("{path} is served again"));
+        }
+        match self.host.remove_file(path) {
+            Ok(()) => {
+                self.note("removed", None, format!("removed {path}"));
+                End::new(Outcome::Freed, format!("removed the stale socket file {path}"))
+            }
+            Err(error) => End::new(Outcome::Denied, format!("{path} cannot be removed: {error}")),
+        }
+    }
+
+    /// The server is gone; the file it leaves would stop the next one's bind as it did.
+    fn settle_unix(&mut self, name: &str) -> End {
+        let freed = || End::new(Outcome::Freed, format!("nobody serves {name} any more"));
+        if name.starts_with('@') {
+            return freed();
+        }
+        match self.host.unix_refuses(name) {
+            None => freed(),
+            Some(false) => End::new(Outcome::TakenByAnother, format!("{name} is served again")),
+            Some(true) if self.limits.verb == Verb::Stop => {
+                let mut end = freed();
+                end.notes.push(format!(
+                    "its socket file is left, which stops a bind: proc free {name} removes it"
+                ));
+                end
+            }
+            Some(true) => match self.remove_file(name) {
+                End { outcome: Outcome::Freed, .. } => freed(),
+                end => end,
+            },
+        }
+    }
+
+    /// Asks the victims, topmost first, and waits until they have let go.
+    fn release(&mut self, goal: &Goal) -> Release {
+        if self.plan.victims.is_empty() {
+            return Release::Done;
+        }
+        let mut group = Group::pin(self.host, &self.plan.victims);
+        if self.limits.now {
+            if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
+                return Release::Denied(why);
+            }
+        } else if let Err(why) =
+            self.signal_all(&mut group, self.limits.signal, |victim| victim.topmost)
+        {
+            return Release::Denied(why);
+        }
+        let asked_at = self.host.now();
+        let mut top_gone_at = None;
+        loop {
+            group.note_exits(self);
+            if self.is_released(goal, &group) {
+                return Release::Done;
+            }
+            let now = self.host.now();
+            if top_gone_at.is_none() && group.top_is_gone() {
+                top_gone_at = Some(now);
+            }
+            let mut next = self.started + self.limits.timeout;
+            if let Some(gone) = top_gone_at
+                && !group.all_asked()
+            {
+                // The family did not follow: each is asked in person.
+                if now >= gone + FAMILY {
+                    let signal = if self.limits.now { SIGKILL } else { self.limits.signal };
+                    if let Err(why) = self.signal_all(&mut group, signal, |_| true) {
+                        return Release::Denied(why);
+                    }
+                } else {
+                    next = next.min(gone + FAMILY);
+                }
+            }
+            if self.limits.verb != Verb::Stop && !group.forced {
+                if now >= asked_at + self.limits.grace {
+                    group.forced = true;
+                    if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
+                        return Release::Denied(why);
+                    }
+                } else {
+                    next = next.min(asked_at + self.limits.grace);
+                }
+            }
+            if group.none_holds() && now >= group.last_exit + AFTER_EXIT {
+                // The processes are gone; what is left is judged by the caller.
+                return Release::Done;
+            }
+            if group.none_holds() {
+                next = next.min(group.last_exit + AFTER_EXIT);
+            }
+            if now >= self.started + self.limits.timeout {
+                return Release::Late(group.holding());
+            }
+            let alive = group.alive_pins();
+            match self.host.wait(&alive, &mut self.watch, next.saturating_sub(now)) {
+                Woken::Interrupted => return Release::Interrupted,
+                Woken::Event | Woken::Timeout => {}
+            }
+        }
+    }
+
+    /// Whether everything the victims were wanted for is gone, whatever they do besides: a
+    /// server that closed its port and drains its requests is left to drain.
+    fn is_released(&self, goal: &Goal, group: &Group) -> bool {
+        let wanted: HashSet<u64> =
+            self.plan.victims.iter().flat_map(|victim| victim.holds.iter().map(|h| h.1)).collect();
+        match goal {
+            Goal::Processes => group.all_gone(),
+            Goal::Port(endpoint) => {
+                let states = match self.plan.every_state {
+                    true => States::All,
+                    false => States::Servers,
+                };
+                !any_left(&self.table(endpoint, states), &wanted)
+            }
+            Goal::Unix { inodes, .. } => {
+                let names = SocketScope::HeldBy(
+                    self.plan.victims.iter().map(|victim| victim.id.pid).collect(),
+                );
+                let scope = Scope { sockets: names, ..Scope::default() };
+                group.all_gone() || !any_left(&self.host.snapshot(&scope), inodes)
+            }
+        }
+    }
+
+    fn table(&self, endpoint: &Endpoint, states: States) -> Snapshot {
+        self.host.snapshot(&Scope {
+            sockets: SocketScope::Ports(vec![*endpoint]),
+            states,
+            ..Scope::default()
+        })
+    }
+
+    /// Signals each chosen victim that is alive, was not sent this signal yet, and still holds
+    /// what it was seen to hold.
+    fn signal_all(
+        &mut self,
+        group: &mut Group,
+        signal: i32,
+        choose: impl Fn(&Victim) -> bool,
+    ) -> Result<(), String> {
+        for index in 0..group.members.len() {
+            let victim = &self.plan.victims[index];
+            let member = &group.members[index];
+            let Some(pin) = &member.pin else { continue };
+            if member.gone || member.sent.contains(&signal) || !choose(victim) {
+                continue;
+            }
+            let holds = victim.holds.is_empty()
+                || victim
+                    .holds
+                    .iter()
+                    .any(|(holder, inode)| self.host.still_holds(pin, holder, *inode));
+            if !holds {
+                // It let go by itself, or never was the one: nobody is hurt for nothing.
+                group.members[index].let_go = true;
+                continue;
+            }
+            let name = format!("{} (pid {})", victim.name, victim.id.pid);
+            match self.host.signal(pin, signal) {
+                Ok(()) => {}
+                Err(ActError::Gone) => {
+                    group.members[index].gone = true;
+                    continue;
+                }
+                Err(ActError::Denied) => {
+                    return Err(format!(
+                        "you may not signal {name}: it is another user's; try sudo"
+                    ));
+                }
+                Err(error) => return Err(format!("{name} cannot be signalled: {error}")),
+            }
+            let pid = Some(victim.id.pid);
+            if signal == SIGKILL {
+                self.note("forced", pid, format!("forced {name} to end (SIGKILL)"));
+            } else {
+                let signal = signal_name(signal);
+                self.note("asked", pid, format!("asked {name} to end ({signal})"));
+            }
+            group.members[index].sent.push(signal);
+            if victim.stopped
+                && signal != SIGKILL
+                && let Some(pin) = &group.members[index].pin
+                && self.host.signal(pin, SIGCONT).is_ok()
+            {
+                self.note("continued", pid, format!("continued {name}, which was stopped"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The holders are gone: clears what their end left, watches for a restart, and asks the
+    /// kernel.
+    fn settle_port(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> End {
+        let acted_on_holder = !self.plan.victims.is_empty() || !self.plan.levers.is_empty();
+        self.destroy_planned();
+        let cleared = self.clear_remains(endpoint, acted_on_holder);
+        if let Some(end) = cleared {
+            return end;
+        }
+        if let Some(end) = self.watch_for_restart(endpoint, restarters) {
+            return end;
+        }
+        // The one round of probes that proves it.
+        let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+        match sights.first() {
+            Some(sight) => self.judge(sight, acted_on_holder),
+            None => End::new(Outcome::Freed, format!("{endpoint} is free")),
+        }
+    }
+
+    fn destroy_planned(&mut self) {
+        let live: Vec<&Socket> =
+            self.plan.destroy.iter().filter(|socket| !is_remains(socket)).collect();
+        for socket in live {
+            let what = connection_name(socket);
+            match self.host.destroy(socket) {
+                Ok(()) => self.note("destroyed", None, format!("closed the connection {what}")),
+                Err(ActError::Gone) => {}
+                Err(error) => {
+                    self.note("failed", None, format!("the connection {what} stays: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Destroys or resets what ended connections left, as far as this user may, and waits for the
+    /// rest where nothing but remains was in the way from the start, or where they stop even a
+    /// server with SO_REUSEADDR. `Some` ends the act.
+    fn clear_remains(&mut self, endpoint: &Endpoint, acted_on_holder: bool) -> Option<End> {
+        let deadline = self.started + self.limits.timeout;
+        let mut last_line = None;
+        let mut last_open = None;
+        let mut asked_kernel = !acted_on_holder;
+        let mut tried: HashSet<(SocketAddr, SocketAddr)> = HashSet::new();
+        loop {
+            let snapshot = self.table(endpoint, States::All);
+            let own: Vec<&Socket> =
+                snapshot.sockets.iter().filter(|socket| socket.netns.is_none()).collect();
+            // Somebody has it, and what does not end by itself is not waited for: the judge says who.
+            if own.iter().any(|socket| !is_ending(socket)) {
+                return None;
+            }
+            let plain = obstacles(&own, endpoint, false, snapshot.asker.uid);
+            if plain.is_empty() {
+                return None;
+            }
+            let mut cleared = (0, 0);
+            for socket in &plain {
+                let Some(pair) = socket.local.inet().zip(socket.remote) else { continue };
+                // A connection that a living process has is not ours to cut for a plain bind, and
+                // `stop` only waits.
+                let waits = self.limits.verb == Verb::Stop && !acted_on_holder;
+                if waits || !is_remains(socket) || !tried.insert(pair) {
+                    continue;
+                }
+                if snapshot.asker.may_destroy && self.host.destroy(socket).is_ok() {
+                    cleared.0 += 1;
+                } else if self.host.reset_time_wait(socket).is_ok() {
+                    cleared.1 += 1;
+                }
+            }
+            if cleared.0 > 0 {
+                let what = explain::count(cleared.0, "closed connection", "closed connections");
+                self.note("destroyed", None, format!("cleared what {what} left on {endpoint}"));
+            }
+            if cleared.1 > 0 {
+                let what = explain::count(cleared.1, "closed connection", "closed connections");
+                self.note("reset", None, format!("ended the TIME-WAIT of {what} on {endpoint}"));
+            }
+            if cleared != (0, 0) {
+                continue; // look again: all of it, or only a part, may be gone
+            }
+            // Nothing more can be cleared. A server with SO_REUSEADDR, like the one before if
+            // its remains let one by, need not wait for the rest.
+            if !asked_kernel {
+                asked_kernel = true;
+                let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
+                if sights.iter().all(|sight| reusable(&sight.diagnosis)) {
+                    return None;
+                }
+            }
+            let mut open: Vec<u64> = plain
+                .iter()
+                .filter(|socket| !is_remains(socket))
+                .filter_map(|socket| socket.cookie)
+                .collect();
+            open.sort_unstable();
+            if last_open.as_ref() != Some(&open) {
+                self.watch = self.host.watch(&open);
+                last_open = Some(open);
+                continue; // one may have ended before it was watched
+            }
+            let left = plain.iter().filter_map(|socket| socket.expires_ms).max();
+            let now = self.host.now();
+            if now >= deadline {
+                return None;
+            }
+            let left_time = left.map_or(COUNTDOWN, |ms| Duration::from_millis(u64::from(ms) + 1));
+            if left.is_some() && now + left_time > deadline && last_line.is_none() {
+                let text = left.map_or(String::new(), explain::seconds);
+                self.note(
+                    "waiting",
+                    None,
+                    format!(
+                        "{endpoint} stays blocked for {text}, longer than the {} allowed",
+                        explain::span(self.limits.timeout)
+                    ),
+                );
+            }
+            if last_line.is_none_or(|at| now >= at + COUNTDOWN) {
+                last_line = Some(now);
+                let in_time = left.map_or(String::new(), |ms| {
+                    format!("; the last ends in {}", explain::seconds(ms))
+                });
+                let what = match open.len() {
+                    0 => explain::count(plain.len(), "closed connection", "closed connections"),
+                    _ => explain::count(plain.len(), "connection", "connections"),
+                };
+                self.tell("waiting", format!("waiting for {what} on {endpoint}{in_time}"));
+            }
+            let step = left_time.min(COUNTDOWN).min(deadline - now);
+            if self.host.wait(&[], &mut self.watch, step) == Woken::Interrupted {
+                return Some(self.interrupted());
+            }
+        }
+    }
+
+    fn pin_restarters(&self) -> Vec<Pinned> {
+        if self.plan.restarters.is_empty() {
+            return Vec::new();
+        }
+        let scope = Scope { pids: self.plan.restarters.clone(), ..Scope::default() };
+        let snapshot = self.host.snapshot(&scope);
+        self.plan
+            .restarters
+            .iter()
+            .filter_map(|pid| self.host.pin(snapshot.processes.get(pid)?.id).ok())
+            .collect()
+    }
+
+    /// Waits while somebody lives who could start the holder again, but not longer than a
+    /// restart takes. The table is read, never probed.
+    fn watch_for_restart(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> Option<End> {
+        let deadline = self.host.now() + RESPAWN;
+        loop {
+            let alive: Vec<&Pinned> =
+                restarters.iter().filter(|pin| !self.host.exited(pin)).collect();
+            let now = self.host.now();
+            if alive.is_empty() || now >= deadline {
+                return None;
+            }
+            let snapshot = self.table(endpoint, States::Servers);
+            if snapshot.sockets.iter().any(|s| s.netns.is_none() && s.is_server()) {
+                return None; // the judge says who
+            }
+            let step = RESPAWN_STEP.min(deadline - now);
+            if self.host.wait(&alive, &mut self.watch, step) == Woken::Interrupted {
+                return Some(self.interrupted());
+            }
+        }
+    }
+
+    /// The kernel's last word, in terms of what was attempted.
+    fn judge(&mut self, sight: &Sight, acted_on_holder: bool) -> End {
+        let diagnosis = &sight.diagnosis;
+        let endpoint = diagnosis.endpoint;
+        let elapsed = self.host.now().saturating_sub(self.started);
+        let in_time = format!("in {}", milliseconds(elapsed));
+        let server = diagnosis.causes.iter().any(|cause| {
+            cause.sockets.iter().any(|&index| {
+                sight
+                    .snapshot
+                    .sockets
+                    .get(index)
+                    .is_some_and(|s| s.netns.is_none() && !is_ending(s))
+            })
+        });
+        if acted_on_holder && diagnosis.verdict != Verdict::Free && !server && reusable(diagnosis) {
+            return self.freed_for_reuse(diagnosis, &in_time);
+        }
+        match diagnosis.verdict {
+            Verdict::Free => {
+                self.note("freed", None, format!("{endpoint} can be bound"));
+                End::new(Outcome::Freed, format!("{endpoint} is free ({in_time})"))
+            }
+            Verdict::Denied => {
+                // Held no more; that this user may not bind it is another matter.
+                self.note("freed", None, format!("nothing holds {endpoint} any more"));
+                End::new(
+                    Outcome::Freed,
+                    format!(
+                        "nothing holds {endpoint} any more ({in_time}), though you may not bind it"
+                    ),
+                )
+            }
+            Verdict::Lingering => {
+                let left = diagnosis.causes.iter().filter_map(|cause| cause.expires_ms).max();
+                End::new(
+                    Outcome::Lingering,
+                    format!(
+                        "nobody holds {endpoint}, but closed connections keep it: free {}",
+                        passes(left)
+                    ),
+                )
+            }
+            Verdict::Held => self.judge_held(sight),
+        }
+    }
+
+    /// The holder is gone and so is its listener; connections of its that linger, or that it is
+    /// still serving, let a server with SO_REUSEADDR by, as they let the old one by.
+    fn freed_for_reuse(&mut self, diagnosis: &Diagnosis, in_time: &str) -> End {
+        let endpoint = diagnosis.endpoint;
+        self.note("freed", None, format!("{endpoint} can be bound with SO_REUSEADDR"));
+        let mut end = End::new(Outcome::Freed, format!("{endpoint} is free ({in_time})"));
+        let drains =
+            diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::AcceptedConnection);
+        let left = diagnosis.causes.iter().filter_map(|cause| cause.expires_ms).max();
+        end.notes.push(match drains {
+            true => format!(
+                "the old server is still ending its connections: until then a server that does not set SO_REUSEADDR cannot bind {endpoint}"
+            ),
+            false => format!(
+                "closed connections linger: a server that does not set SO_REUSEADDR can bind {endpoint} {}",
+                passes(left)
+            ),
+        });
+        end
+    }
+
+    fn judge_held(&mut self, sight: &Sight) -> End {
+        let (diagnosis, snapshot) = (&sight.diagnosis, &*sight.snapshot);
+        let endpoint = diagnosis.endpoint;
+        let why = diagnosis.causes.first().map_or_else(
+            || format!("{endpoint} is held"),
+            |cause| explain::cause(cause, &endpoint, snapshot),
+        );
+        let old: HashSet<u64> =
+            self.plan.victims.iter().flat_map(|v| v.holds.iter().map(|hold| hold.1)).collect();
+        let victims: Vec<u32> = self.plan.victims.iter().map(|victim| victim.id.pid).collect();
+        let same = diagnosis.causes.iter().any(|cause| {
+            !cause.pids.is_empty() && cause.pids.iter().all(|pid| victims.contains(pid))
+        });
+        if any_left(snapshot, &old) || same {
+            return End::new(Outcome::StillHeld, why);
+        }
+        let new_pids: Vec<u32> =
+            diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
+        let brought_back = new_pids.iter().find_map(|&pid| {
+            let parent = snapshot
+                .ancestors(pid)
+                .into_iter()
+                .find(|above| self.plan.restarters.contains(&above.id.pid));
+            parent.map(|parent| (pid, parent))
+        });
+        if let Some((pid, parent)) = brought_back {
+            let by = format!("{} (pid {})", parent.program(), parent.id.pid);
+            self.note("respawned", Some(pid), format!("{by} started it again"));
+            let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
+            let advice = match stop {
+                Some(argv) => format!("; what stops it for good: {}", argv.join(" ")),
+                None => format!("; stop that first: proc stop pid:{}", parent.id.pid),
+            };
+            return End::new(
+                Outcome::Respawned,
+                format!("{endpoint} was freed, and {by} started it again as pid {pid}{advice}"),
+            );
+        }
+        if self.plan.victims.is_empty() && self.plan.levers.is_empty() {
+            return End::new(Outcome::StillHeld, why);
+        }
+        End::new(Outcome::TakenByAnother, format!("it was freed, then taken by another: {why}"))
+    }
+
+    fn still_held(&self, stubborn: &[usize]) -> End {
+        let names: Vec<String> = stubborn
+            .iter()
+            .filter_map(|&index| self.plan.victims.get(index))
+            .map(|victim| format!("{} (pid {})", victim.name, victim.id.pid))
+            .collect();
+        let who = match names.is_empty() {
+            true => "it".to_owned(),
+            false => names.join(", "),
+        };
+        let hint = match self.limits.verb {
+            Verb::Stop => "; proc kill forces it",
+            Verb::Kill | Verb::Free => "",
+        };
+        End::new(
+            Outcome::StillHeld,
+            format!("{who} did not let go within {}{hint}", explain::span(self.limits.timeout)),
+        )
+    }
+
+    fn interrupted(&mut self) -> End {
+        self.interrupted = true;
+        self.note("interrupted", None, "interrupted".to_owned());
+        let done: Vec<String> = self
+            .events
+            .iter()
+            .filter(|event| !matches!(event.event.as_str(), "interrupted" | "waiting"))
+            .map(|event| event.explain.clone())
+            .collect();
+        let done = match done.is_empty() {
+            true => "nothing had been done".to_owned(),
+            false => format!("done so far: {}", done.join("; ")),
+        };
+        End::new(Outcome::StillHeld, format!("interrupted; {done}"))
+    }
+
+    pub(super) fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
+        let event = self.event(event, pid, explain);
+        (self.progress)(&event);
+        self.events.push(event);
+    }
+
+    /// For the moment only: a countdown's line is no event worth keeping.
+    fn tell(&mut self, event: &str, explain: String) {
+        let event = self.event(event, None, explain);
+        (self.progress)(&event);
+    }
+
+    fn event(&self, event: &str, pid: Option<u32>, explain: String) -> EventReport {
+        let at = self.host.now().saturating_sub(self.started);
+        EventReport { at_ms: at.as_millis() as u64, event: event.to_owned(), pid, explain }
+    }
+}
+
+/// Whether a socket is a connection, open or over, and no server's.
+fn is_ending(socket: &Socket) -> bool {
+    socket.state.is_some_and(TcpState::is_connection)
+}
+
+fn any_left(snapshot: &Snapshot, inodes: &HashSet<u64>) -> bool {
+    snapshot.sockets.iter().filter_map(|socket| socket.inode).any(|inode| inodes.contains(&inode))
+}
+
+/// The sockets that would stop a bind of any ordinary address of the endpoint.
+fn obstacles<'a>(
+    sockets: &[&'a Socket],
+    endpoint: &Endpoint,
+    reuse_addr: bool,
+    uid: u32,
+) -> Vec<&'a Socket> {
+    let requests: Vec<BindRequest> = endpoint
+        .transports()
+        .iter()
+        .flat_map(|&transport| {
+            endpoint.addresses().into_iter().map(move |address| BindRequest {
+                transport,
+                address: SocketAddr::new(address, endpoint.port.get()),
+                v6only: false,
+                reuse_addr,
+                reuse_port: false,
+                uid,
+                device: None,
+            })
+        })
+        .collect();
+    sockets
+        .iter()
+        .filter(|socket| {
+            Occupant::from_socket(socket).is_some_and(|occupant| {
+                requests.iter().any(|request| conflict(request, &occupant) != Conflict::No)
+            })
+        })
+        .copied()
+        .collect()
+}
+
+/// Whether SO_REUSEADDR gets past everything, for every address.
+fn reusable(diagnosis: &Diagnosis) -> bool {
+    let stuck = |row: &Attempt| matches!(row.reuse_addr, BindResult::InUse | BindResult::Denied);
+    !diagnosis.bind.iter().any(stuck)
+}
+
+fn passes(left_ms: Option<u32>) -> String {
+    left_ms.map_or("soon".to_owned(), |ms| format!("in {}", explain::seconds(ms)))
+}
+
+fn connection_name(socket: &Socket) -> String {
+    match socket.remote {
+        Some(remote) => format!("{} to {remote}", socket.local),
+        None => socket.local.to_string(),
+    }
+}
+
+/// A duration as a person reads a stopwatch.
+fn milliseconds(time: Duration) -> String {
+    match time.as_millis() {
+        ms @ 0..=999 => format!("{ms} ms"),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
