@@ -94,7 +94,8 @@ pub struct Ran {
     pub message: String,
 }
 
-/// A machine, live or scripted.
+/// A machine, live or scripted. One that cannot act, such as a recording, leaves the acts as they
+/// are here: refused.
 pub trait Host {
     /// Time since some fixed moment; never goes back.
     fn now(&self) -> Duration;
@@ -125,35 +126,53 @@ pub trait Host {
 
     /// Takes hold of a process for good, or says why not. [`ActError::Gone`] where the PID is
     /// somebody else by now.
-    fn pin(&self, id: ProcessId) -> Result<Pinned, ActError>;
+    fn pin(&self, _id: ProcessId) -> Result<Pinned, ActError> {
+        Err(ActError::Unsupported)
+    }
 
     /// Whether the pinned process still holds that very socket in that very way.
-    fn still_holds(&self, pinned: &Pinned, holder: &Holder, inode: u64) -> bool;
+    fn still_holds(&self, _pinned: &Pinned, _holder: &Holder, _inode: u64) -> bool {
+        false
+    }
 
     /// Sends a signal through the pin.
-    fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError>;
+    fn signal(&self, _pinned: &Pinned, _signal: i32) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
 
     /// Whether the pinned process has ended.
-    fn exited(&self, pinned: &Pinned) -> bool;
+    fn exited(&self, _pinned: &Pinned) -> bool {
+        false
+    }
 
     /// Begins to watch for the end of the sockets with these cookies, or of any if there are none.
-    fn watch(&self, cookies: &[u64]) -> Watch;
+    fn watch(&self, _cookies: &[u64]) -> Watch {
+        Watch::silent()
+    }
 
     /// Waits until one of the processes ends, a socket is destroyed, or the time is over. Without
     /// events it returns early now and then, as a timeout of a few milliseconds.
     fn wait(&self, processes: &[&Pinned], watch: &mut Watch, timeout: Duration) -> Woken;
 
     /// Closes a socket in the kernel without touching its process (SOCK_DESTROY).
-    fn destroy(&self, socket: &Socket) -> Result<(), ActError>;
+    fn destroy(&self, _socket: &Socket) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
 
     /// Ends a TIME-WAIT whose other end was on this machine, without privileges: a connection
     /// attempt from that end makes the kernel reset it. The caller has checked that nothing
     /// listens on the port.
-    fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError>;
+    fn reset_time_wait(&self, _socket: &Socket) -> Result<(), ActError> {
+        Err(ActError::Unsupported)
+    }
 
     /// Removes a file.
-    fn remove_file(&self, path: &str) -> std::io::Result<()>;
+    fn remove_file(&self, _path: &str) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
 
     /// Runs a command of an engine or service manager, for at most that long.
-    fn run(&self, argv: &[String], timeout: Duration) -> Ran;
+    fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
+        Ran { success: false, message: ActError::Unsupported.to_string() }
+    }
 }

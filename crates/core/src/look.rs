@@ -15,27 +15,12 @@ use crate::report::{
     BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
     SupervisorReport, TargetReport,
 };
+pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::supervisor_of;
 use crate::target::Target;
-
-/// How to look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LookOptions {
-    /// Ask for sockets of every state, whatever it costs.
-    pub every_state: bool,
-    /// Look into every network namespace.
-    pub all_namespaces: bool,
-    /// Show values of arguments that look like secrets.
-    pub show_secrets: bool,
-    /// Include the facts of the holders' ancestors.
-    pub ancestors: bool,
-    /// Also find what a person decides by before an act, whatever it costs: how many clients are
-    /// connected, and the holders' other ports.
-    pub before_acting: bool,
-}
 
 /// Answers each target, in order.
 pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {

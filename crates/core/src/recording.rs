@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
 use crate::mask::mask_argv;
-use crate::process::{Process, ProcessId};
+use crate::process::Process;
 use crate::sight::look_at_ports;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
-use crate::socket::{Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
+use crate::socket::{Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// The version of the file. It changes when an older program could no longer read a file rightly.
 pub const RECORDING: u32 = 1;
@@ -295,49 +295,9 @@ impl Host for Tap<'_> {
         self.host.unix_refuses(path)
     }
 
-    fn pin(&self, _id: ProcessId) -> Result<Pinned, ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn still_holds(&self, _pinned: &Pinned, _holder: &Holder, _inode: u64) -> bool {
-        false
-    }
-
-    fn signal(&self, _pinned: &Pinned, _signal: i32) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn exited(&self, _pinned: &Pinned) -> bool {
-        false
-    }
-
-    fn watch(&self, _cookies: &[u64]) -> Watch {
-        Watch::silent()
-    }
-
     fn wait(&self, _processes: &[&Pinned], _watch: &mut Watch, _timeout: Duration) -> Woken {
         Woken::Timeout
     }
-
-    fn destroy(&self, _socket: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn reset_time_wait(&self, _socket: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn remove_file(&self, _path: &str) -> std::io::Result<()> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-
-    fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
-        no_run()
-    }
-}
-
-fn no_run() -> Ran {
-    Ran { success: false, message: "a recording runs nothing".to_owned() }
 }
 
 /// A recorded machine. It answers every look from the recording and refuses every act.
@@ -561,44 +521,8 @@ impl Host for ReplayHost {
         self.recording.unix_files.get(path).copied()
     }
 
-    fn pin(&self, _id: ProcessId) -> Result<Pinned, ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn still_holds(&self, _pinned: &Pinned, _holder: &Holder, _inode: u64) -> bool {
-        false
-    }
-
-    fn signal(&self, _pinned: &Pinned, _signal: i32) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn exited(&self, _pinned: &Pinned) -> bool {
-        false
-    }
-
-    fn watch(&self, _cookies: &[u64]) -> Watch {
-        Watch::silent()
-    }
-
     fn wait(&self, _processes: &[&Pinned], _watch: &mut Watch, timeout: Duration) -> Woken {
         self.waited.set(self.waited.get().saturating_add(timeout));
         Woken::Timeout
-    }
-
-    fn destroy(&self, _socket: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn reset_time_wait(&self, _socket: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn remove_file(&self, _path: &str) -> std::io::Result<()> {
-        Err(std::io::ErrorKind::Unsupported.into())
-    }
-
-    fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
-        no_run()
     }
 }

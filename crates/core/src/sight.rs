@@ -9,8 +9,23 @@ use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::diagnosis::{CauseKind, Diagnosis, diagnose, is_unexplained};
 use crate::host::{Host, Watch};
-use crate::look::LookOptions;
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
+
+/// How to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookOptions {
+    /// Ask for sockets of every state, whatever it costs.
+    pub every_state: bool,
+    /// Look into every network namespace.
+    pub all_namespaces: bool,
+    /// Show values of arguments that look like secrets.
+    pub show_secrets: bool,
+    /// Include the facts of the holders' ancestors.
+    pub ancestors: bool,
+    /// Also find what a person decides by before an act, whatever it costs: how many clients are
+    /// connected, and the holders' other ports.
+    pub before_acting: bool,
+}
 
 /// One endpoint's answer with the facts behind it.
 #[derive(Clone, Debug)]

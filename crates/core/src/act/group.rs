@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::run::Run;
 use crate::host::{Host, Pinned};
 use crate::plan::Victim;
 
@@ -34,17 +33,17 @@ impl Group {
         Self { members, forced: false, last_exit: host.now(), topmost }
     }
 
-    pub(super) fn note_exits(&mut self, run: &mut Run<'_>) {
+    /// Finds out who has ended since the last time.
+    pub(super) fn newly_gone(&mut self, host: &dyn Host) -> Vec<usize> {
+        let mut ended = Vec::new();
         for (index, member) in self.members.iter_mut().enumerate() {
-            let ended = member.pin.as_ref().is_none_or(|pin| run.host.exited(pin));
-            if ended && !member.gone {
+            if !member.gone && member.pin.as_ref().is_none_or(|pin| host.exited(pin)) {
                 member.gone = true;
-                self.last_exit = run.host.now();
-                let victim = &run.plan.victims[index];
-                let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
-                run.note("exited", Some(victim.id.pid), text);
+                self.last_exit = host.now();
+                ended.push(index);
             }
         }
+        ended
     }
 
     pub(super) fn top_is_gone(&self) -> bool {

@@ -200,7 +200,11 @@ impl Run<'_> {
         let asked_at = self.host.now();
         let mut top_gone_at = None;
         loop {
-            group.note_exits(self);
+            for index in group.newly_gone(self.host) {
+                let victim = &self.plan.victims[index];
+                let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
+                self.note("exited", Some(victim.id.pid), text);
+            }
             if self.is_released(goal, &group) {
                 return Release::Done;
             }
@@ -660,7 +664,7 @@ impl Run<'_> {
         End::new(Outcome::StillHeld, format!("interrupted; {done}"))
     }
 
-    pub(super) fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
+    fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
         let event = self.event(event, pid, explain);
         (self.progress)(&event);
         self.events.push(event);

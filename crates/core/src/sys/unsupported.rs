@@ -8,10 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
-use crate::process::ProcessId;
+use crate::host::{Host, Pinned, Watch, Woken};
 use crate::snapshot::{Asker, Gap, Policy, Scope, Snapshot};
-use crate::socket::{Holder, Socket};
 
 /// There is no hold on a process here.
 #[derive(Debug)]
@@ -98,51 +96,21 @@ impl Host for LiveHost {
         None
     }
 
-    fn pin(&self, _: ProcessId) -> Result<Pinned, ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn still_holds(&self, _: &Pinned, _: &Holder, _: u64) -> bool {
-        false
-    }
-
-    fn signal(&self, _: &Pinned, _: i32) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn exited(&self, _: &Pinned) -> bool {
-        false
-    }
-
-    fn watch(&self, _: &[u64]) -> Watch {
-        Watch::silent()
-    }
-
     fn wait(&self, _: &[&Pinned], _: &mut Watch, timeout: Duration) -> Woken {
         std::thread::park_timeout(timeout);
         Woken::Timeout
     }
 
-    fn destroy(&self, _: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
-    fn reset_time_wait(&self, _: &Socket) -> Result<(), ActError> {
-        Err(ActError::Unsupported)
-    }
-
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
-    }
-
-    fn run(&self, _: &[String], _: Duration) -> Ran {
-        Ran { success: false, message: ActError::Unsupported.to_string() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::ActError;
+    use crate::process::ProcessId;
 
     #[test]
     fn it_says_that_it_saw_nothing() {
