@@ -7,7 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
-use crate::commands::{check, free, kill, on, ports, record, schema, stop, why};
+use crate::commands::{
+    check, free, kill, on, pick, ports, record, run, schema, stop, wait, watch, why,
+};
 use crate::globals::Globals;
 use crate::sanitize;
 
@@ -65,6 +67,14 @@ pub enum Command {
     Stop(stop::Args),
     /// Give a port back by the softest means that works
     Free(free::Args),
+    /// Wait until a port is free, or is served, or a process is gone
+    Wait(wait::Args),
+    /// Tell every change of ports as it happens
+    Watch(watch::Args),
+    /// Choose free ports, and hand them to a command without a gap
+    Pick(pick::Args),
+    /// Run a command, and deal with the port it cannot have
+    Run(run::Args),
     /// Write what is seen to a file, for a bug report or for --replay
     Record(record::Args),
     /// Print the JSON Schema of every document that --json prints
@@ -82,6 +92,10 @@ impl Command {
             Self::Kill(_) => "kill",
             Self::Stop(_) => "stop",
             Self::Free(_) => "free",
+            Self::Wait(_) => "wait",
+            Self::Watch(_) => "watch",
+            Self::Pick(_) => "pick",
+            Self::Run(_) => "run",
             Self::Record(_) => "record",
             Self::Schema(_) => "schema",
         }
@@ -89,8 +103,10 @@ impl Command {
 }
 
 /// Every command's name.
-pub const COMMANDS: [&str; 9] =
-    ["on", "why", "check", "ports", "kill", "stop", "free", "record", "schema"];
+pub const COMMANDS: [&str; 13] = [
+    "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
+    "record", "schema",
+];
 
 /// Why there is no command to run.
 #[derive(Debug)]
@@ -161,7 +177,7 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
     })
 }
 
-/// The grammar of the command that was typed, without the others': describing all nine would
+/// The grammar of the command that was typed, without the others': describing them all would
 /// take as long as starting the program. Whole where help is wanted or no command was typed.
 fn grammar(args: &[OsString]) -> clap::Command {
     let Some(name) = typed_command(args).filter(|_| !has_flag(args, &["--help", "-h"])) else {
@@ -176,6 +192,10 @@ fn grammar(args: &[OsString]) -> clap::Command {
         "kill" => kill::Args::augment_args(own),
         "stop" => stop::Args::augment_args(own),
         "free" => free::Args::augment_args(own),
+        "wait" => wait::Args::augment_args(own),
+        "watch" => watch::Args::augment_args(own),
+        "pick" => pick::Args::augment_args(own),
+        "run" => run::Args::augment_args(own),
         "record" => record::Args::augment_args(own),
         "schema" => schema::Args::augment_args(own),
         _ => return Cli::command(),

@@ -25,6 +25,19 @@ impl Output {
         let _ = stderr.flush();
     }
 
+    /// Writes a part of an answer that goes on, at once. False where nobody reads any more.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub fn stream(text: &str) -> io::Result<bool> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes the answer. The exit code is the answer's own; if the answer cannot be written for
     /// another reason than a closed pipe, that is said and an exit code of 0 becomes 1, since
     /// nobody got the "yes".

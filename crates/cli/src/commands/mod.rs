@@ -6,10 +6,14 @@ pub mod check;
 pub mod free;
 pub mod kill;
 pub mod on;
+pub mod pick;
 pub mod ports;
 pub mod record;
+pub mod run;
 pub mod schema;
 pub mod stop;
+pub mod wait;
+pub mod watch;
 pub mod why;
 
 use proc_core::report::{ErrorReport, PortsReport, Report, SCHEMA, TargetReport};
@@ -45,6 +49,8 @@ pub enum Answer {
         /// Whether only PIDs are wanted.
         pids: bool,
     },
+    /// Everything has been said already, as it happened.
+    Told(Exit),
     /// A text that is the answer as it is.
     Text(String),
     /// The command could not be carried out.
@@ -90,6 +96,7 @@ impl Answer {
             }
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Listed { report, .. } => exit::of_ports(report),
+            Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,
             Self::Failed { error, .. } => exit::of_error(error),
         }
@@ -153,19 +160,20 @@ fn carry_out(
     consent: &mut Ask<'_>,
     progress: &mut Tell<'_>,
 ) -> Result<Answer, ErrorReport> {
-    if let Command::Schema(args) = command {
-        return Ok(schema::run(args));
-    }
-    let core = &mut *connect(globals.replay.as_deref())?;
+    let core = || connect(globals.replay.as_deref());
     match command {
-        Command::On(args) => on::run(args, globals, core),
-        Command::Why(args) => why::run(args, globals, core),
-        Command::Check(args) => check::run(args, core),
-        Command::Ports(args) => ports::run(args, globals, core),
-        Command::Kill(args) => act::run(args.request(), globals, core, consent, progress),
-        Command::Stop(args) => act::run(args.request(), globals, core, consent, progress),
-        Command::Free(args) => act::run(args.request(), globals, core, consent, progress),
-        Command::Record(args) => record::run(args, core),
+        Command::On(args) => on::run(args, globals, &mut *core()?),
+        Command::Why(args) => why::run(args, globals, &mut *core()?),
+        Command::Check(args) => check::run(args, &mut *core()?),
+        Command::Ports(args) => ports::run(args, globals, &mut *core()?),
+        Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Wait(args) => wait::run(args, globals),
+        Command::Watch(args) => watch::run(args, globals),
+        Command::Pick(args) => pick::run(args, globals),
+        Command::Run(args) => run::run(args, globals),
+        Command::Record(args) => record::run(args, &mut *core()?),
         Command::Schema(args) => Ok(schema::run(args)),
     }
 }

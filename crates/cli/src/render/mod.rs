@@ -46,6 +46,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return pids(held.map(|holder| holder.pid));
         }
         Answer::Listed { report, pids: false } => ports::put(&mut page, report, view),
+        Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
     }
@@ -57,6 +58,7 @@ pub fn json(answer: &Answer) -> String {
     match answer {
         Answer::Looked { report, .. } | Answer::Acted { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
+        Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),
     }
