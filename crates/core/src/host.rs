@@ -76,12 +76,53 @@ pub struct Watch {
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
     pub(crate) cookies: Vec<u64>,
+    scripted: bool,
 }
+
+/// INET_DIAG_NOCOOKIE (`include/uapi/linux/inet_diag.h`): no socket has this cookie.
+const NO_COOKIE: u64 = u64::MAX;
 
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None, cookies: Vec::new() }
+        Self { events: None, cookies: Vec::new(), scripted: false }
+    }
+
+    /// One without events of a system, for hosts that are not a machine and tell their own news
+    /// by [`Host::wait`].
+    pub const fn scripted() -> Self {
+        Self { events: None, cookies: Vec::new(), scripted: true }
+    }
+
+    /// One that reports those events of the system, of these sockets or, if there are none, of
+    /// any.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has events yet")
+    )]
+    pub(crate) const fn new(events: Option<sys::Events>, cookies: Vec<u64>) -> Self {
+        Self { events, cookies, scripted: false }
+    }
+
+    /// Whether it ever reports anything. Where it does not, look again now and then.
+    pub const fn hears(&self) -> bool {
+        self.events.is_some() || self.scripted
+    }
+
+    /// From now on reports the end of these sockets alone, of none where there are none. Events
+    /// that have come in since it was made and were not waited for are kept: who makes it first
+    /// and then looks for the cookies loses nothing.
+    pub fn follow(&mut self, cookies: &[u64]) {
+        self.cookies.clear();
+        self.cookies.extend_from_slice(cookies);
+        if cookies.is_empty() {
+            self.cookies.push(NO_COOKIE);
+        }
+    }
+
+    /// The sockets it reports the end of, for hosts that are not a machine.
+    pub fn followed(&self) -> &[u64] {
+        &self.cookies
     }
 }
 
@@ -101,8 +142,10 @@ pub enum Glance {
     /// whoever serves everything answers too). One socket an address: of several that share it,
     /// any; none that is bound to a device. Microseconds.
     Quick,
-    /// Every server of the ports, on whatever address and device, and sockets that are bound and
-    /// do not listen where the kernel lists them (Linux 6.8) and there are few sockets in all
+    /// Every server of the ports, on whatever address and device. Tens of microseconds; more
+    /// where the machine has thousands of listeners.
+    Servers,
+    /// As [`Glance::Servers`], and sockets that are bound and do not listen where the kernel lists them (Linux 6.8) and there are few sockets in all
     /// ([`States::BoundIfCheap`]). A fraction of a millisecond.
     Thorough,
 }
@@ -125,7 +168,7 @@ pub trait Host {
         let scope = Scope {
             sockets: SocketScope::Ports(endpoints.to_vec()),
             states: match look {
-                Glance::Quick => States::Servers,
+                Glance::Quick | Glance::Servers => States::Servers,
                 Glance::Thorough => States::BoundIfCheap,
             },
             ..Scope::default()
