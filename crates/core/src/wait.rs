@@ -103,6 +103,7 @@ pub fn wait(
         lookout: Lookout::new(started),
         answers,
         deadline: request.timeout.map(|timeout| started.saturating_add(timeout)),
+        at_once: true,
     };
     let mut wishes = Vec::new();
     for (place, target) in targets.iter().enumerate() {
@@ -111,10 +112,12 @@ pub fn wait(
     }
     let mut news = true;
     let end = loop {
-        eye.look_out(&wishes);
+        let looked_out = eye.look_out(&wishes);
         for waiting in &mut wishes {
-            waiting.look(&mut eye, news);
+            let seen = looked_out && !waiting.wish.served().is_empty();
+            waiting.look(&mut eye, news || seen);
         }
+        eye.at_once = false;
         if is_settled(&wishes, request.any) {
             break Ending::Settled;
         }
@@ -135,8 +138,8 @@ pub fn wait(
             Woken::Timeout => news = false,
         }
     };
-    let reports = wishes.into_iter().map(|waiting| waiting.report(&mut eye, end, request));
-    Ok(reports.collect())
+    let over = Over { ending: end, waited: host.now().saturating_sub(started), any: request.any };
+    Ok(wishes.into_iter().map(|waiting| waiting.report(host, over)).collect())
 }
 
 /// Why the loop ended.
@@ -146,6 +149,14 @@ enum Ending {
     Settled,
     TimedOut,
     Interrupted,
+}
+
+/// The end of the loop.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    ending: Ending,
+    waited: Duration,
+    any: bool,
 }
 
 /// What a look came to.
@@ -168,17 +179,18 @@ struct Eye<'a> {
     lookout: Lookout,
     answers: &'a mut Answers<'a>,
     deadline: Option<Duration>,
+    /// Whether this is the first look.
+    at_once: bool,
 }
 
 impl Eye<'_> {
-    /// Looks at the ports of all wishes that want to be served, where a look is due.
-    fn look_out(&mut self, wishes: &[Waiting]) {
+    /// Looks at the ports of all wishes that want to be served, where a look is due; true where
+    /// it looked.
+    fn look_out(&mut self, wishes: &[Waiting]) -> bool {
         let open = wishes.iter().filter(|waiting| waiting.end.is_none());
         let ports: Vec<Endpoint> =
             open.flat_map(|waiting| waiting.wish.served()).copied().collect();
-        if !ports.is_empty() {
-            self.lookout.look(self.host, &ports);
-        }
+        !ports.is_empty() && self.lookout.look(self.host, &ports)
     }
 
     /// A pause for what sends no news: short at first, longer the longer it has been waited.
@@ -226,8 +238,15 @@ trait Wish {
 struct Waiting {
     name: String,
     wish: Box<dyn Wish>,
-    /// What it came to, and after how long.
-    end: Option<(Step, Duration)>,
+    end: Option<End>,
+}
+
+/// What a target came to.
+struct End {
+    step: Step,
+    waited: Duration,
+    /// Whether it was so from the start.
+    at_once: bool,
 }
 
 impl Waiting {
@@ -238,64 +257,63 @@ impl Waiting {
         }
         let step = self.wish.look(eye);
         if step != Step::Wait {
-            self.end = Some((step, eye.host.now().saturating_sub(eye.started)));
+            let waited = eye.host.now().saturating_sub(eye.started);
+            self.end = Some(End { step, waited, at_once: eye.at_once });
         }
     }
 
-    fn report(mut self, eye: &mut Eye<'_>, end: Ending, request: &WaitRequest) -> TargetReport {
-        let passed = eye.host.now().saturating_sub(eye.started);
-        let (step, waited) = self.end.take().unwrap_or((Step::Wait, passed));
-        let mut report = match step {
-            Step::Met => self.met_report(waited),
-            Step::Never { why, denied } => {
-                let mut report = self.wish.not_met(eye.host);
-                report.outcome = denied.then_some(Outcome::Denied);
-                report.explain = Some(why);
-                report.met = Some(false);
-                report
+    fn report(mut self, host: &dyn Host, over: Over) -> TargetReport {
+        let end = self.end.take();
+        let end = end.unwrap_or(End { step: Step::Wait, waited: over.waited, at_once: false });
+        let mut report = match &end.step {
+            Step::Met => self.met_report(&end),
+            Step::Never { why, denied } => TargetReport {
+                outcome: denied.then_some(Outcome::Denied),
+                explain: Some(why.clone()),
+                met: None,
+                ..self.wish.not_met(host)
+            },
+            Step::Wait if over.ending == Ending::Settled => {
+                let because = if over.any { "" } else { ": another can never be" };
+                let explain = format!("{} is no longer waited for{because}", self.name);
+                TargetReport { explain: Some(explain), ..empty_report(self.name.clone()) }
             }
-            Step::Wait if end == Ending::Settled => {
-                let mut report = empty_report(self.name.clone());
-                report.explain = Some(match request.any {
-                    true => format!("{} is no longer waited for", self.name),
-                    false => format!("{} is no longer waited for: another can never be", self.name),
-                });
-                report
-            }
-            Step::Wait => self.given_up(eye, end, waited),
+            Step::Wait => self.given_up(host, over.ending, &end),
         };
         report.target = self.name;
         report.met = Some(report.met.unwrap_or(false));
-        report.waited_ms = Some(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        report.waited_ms = Some(u64::try_from(end.waited.as_millis()).unwrap_or(u64::MAX));
         report
     }
 
-    fn met_report(&self, waited: Duration) -> TargetReport {
+    fn met_report(&self, end: &End) -> TargetReport {
         let (sentence, mut report) = self.wish.met();
-        // Who did not have to wait is not told for how long.
-        report.explain = Some(match waited.as_millis() {
-            0..=9 => sentence,
-            _ => format!("{sentence} (after {})", explain::stopwatch(waited)),
+        report.explain = Some(match end.at_once {
+            true => sentence,
+            false => format!("{sentence} (after {})", explain::stopwatch(end.waited)),
         });
         report.met = Some(true);
         report
     }
 
-    fn given_up(&mut self, eye: &Eye<'_>, end: Ending, waited: Duration) -> TargetReport {
-        let report = self.wish.not_met(eye.host);
+    fn given_up(&mut self, host: &dyn Host, ending: Ending, end: &End) -> TargetReport {
+        let report = self.wish.not_met(host);
         if report.met == Some(true) {
-            return self.met_report(waited);
+            return self.met_report(end);
         }
         let why = report.explain.clone().unwrap_or_else(|| format!("{} is not so", self.name));
-        let lead = if end == Ending::Interrupted { "interrupted" } else { "timed out" };
-        let after = explain::stopwatch(waited);
+        let lead = if ending == Ending::Interrupted { "interrupted" } else { "timed out" };
+        let after = explain::stopwatch(end.waited);
         TargetReport { explain: Some(format!("{lead} after {after}: {why}")), ..report }
     }
 }
 
 fn is_settled(wishes: &[Waiting], any: bool) -> bool {
-    let met = |waiting: &Waiting| matches!(waiting.end, Some((Step::Met, _)));
-    let never = |waiting: &Waiting| matches!(waiting.end, Some((Step::Never { .. }, _)));
+    let came_to = |waiting: &Waiting, wanted: fn(&Step) -> bool| {
+        waiting.end.as_ref().is_some_and(|end| wanted(&end.step))
+    };
+    let met = |waiting: &Waiting| came_to(waiting, |step| matches!(step, Step::Met));
+    let never = |waiting: &Waiting| came_to(waiting, |step| matches!(step, Step::Never { .. }));
     match any {
         true => wishes.iter().any(met) || wishes.iter().all(|waiting| waiting.end.is_some()),
         false => wishes.iter().any(never) || wishes.iter().all(met),
@@ -351,7 +369,9 @@ fn wish_for(
         Target::Unix(name) => unix_wish(target, &name.to_string(), request),
         Target::Path(path) => match request.until {
             Some(Until::Gone) => processes(host, target, request),
-            None if !is_socket(host, path) && !Census::take(host, &[target.clone()]).running(path).is_empty() => {
+            None if !is_socket(host, path)
+                && !Census::take(host, &[target.clone()]).running(path).is_empty() =>
+            {
                 processes(host, target, request)
             }
             _ => unix_wish(target, path, request),
@@ -391,7 +411,9 @@ fn port_wish(
         },
         Some(Until::Gone) => Err(usage(
             target,
-            format!("--gone is for processes; a port becomes free: leave --gone out for `{target}`"),
+            format!(
+                "--gone is for processes; a port becomes free: leave --gone out for `{target}`"
+            ),
         )),
     }
 }
@@ -409,7 +431,9 @@ fn unix_wish(
         }
         Some(Until::Gone) => Err(usage(
             target,
-            format!("--gone is for processes; a unix socket becomes free: leave --gone out for `{target}`"),
+            format!(
+                "--gone is for processes; a unix socket becomes free: leave --gone out for `{target}`"
+            ),
         )),
     }
 }

@@ -240,8 +240,7 @@ impl Bindable {
             0 => Duration::from_millis(1 + u64::from(std::process::id()) % 4),
             times => (DOUBT * 2_u32.pow((times - 1).min(16))).min(most),
         };
-        self.doubt =
-            Doubt { times: self.doubt.times + 1, until: host.now() + pause, unsure };
+        self.doubt = Doubt { times: self.doubt.times + 1, until: host.now() + pause, unsure };
         Step::Wait
     }
 
@@ -383,7 +382,9 @@ fn ends_by_timer(socket: &Socket) -> bool {
 /// Why it can never be bound, in the words of the cause.
 fn reason_never(sights: &[Sight], denied: bool) -> String {
     let names = |kind: CauseKind| match denied {
-        true => matches!(kind, CauseKind::Privileged | CauseKind::Reserved | CauseKind::Unexplained),
+        true => {
+            matches!(kind, CauseKind::Privileged | CauseKind::Reserved | CauseKind::Unexplained)
+        }
         false => matches!(kind, CauseKind::NotLocal | CauseKind::Unexplained),
     };
     let reason = sights.iter().find_map(|sight| {

@@ -48,11 +48,11 @@ impl Lookout {
         &self.seen
     }
 
-    /// Looks, if it is time.
-    pub(super) fn look(&mut self, host: &dyn Host, ports: &[Endpoint]) {
+    /// Looks, if it is time; true where it did.
+    pub(super) fn look(&mut self, host: &dyn Host, ports: &[Endpoint]) -> bool {
         let now = host.now();
         if now < self.next {
-            return;
+            return false;
         }
         let wide = now >= self.next_wide;
         let waited = now.saturating_sub(self.started);
@@ -73,5 +73,6 @@ impl Lookout {
         if wide {
             self.next_wide = after + WIDE.max(cost * SHARE * 4);
         }
+        true
     }
 }

@@ -94,7 +94,7 @@ impl Wish for UnixBindable {
     }
 
     fn hindrance(&mut self, host: &dyn Host) -> String {
-        why(&self.not_met(host), &self.target)
+        self.not_met(host).explain.unwrap_or_default()
     }
 
     fn met(&self) -> (String, TargetReport) {
@@ -103,11 +103,11 @@ impl Wish for UnixBindable {
 
     fn not_met(&mut self, host: &dyn Host) -> TargetReport {
         let mut report = whole_look(host, &self.target);
-        if self.is_free(host) {
-            report.met = Some(true);
-        } else if report.causes.is_empty() {
-            report.explain = Some(format!("a file that is no socket has the path {}", self.name));
-        }
+        report.met = self.is_free(host).then_some(true);
+        report.explain = Some(match report.causes.first() {
+            Some(cause) => cause.explain.clone(),
+            None => format!("a file that is no socket has the path {}", self.name),
+        });
         report
     }
 }
@@ -189,9 +189,4 @@ fn is_server(socket: &Socket) -> bool {
 fn whole_look(host: &dyn Host, target: &Target) -> TargetReport {
     let reports = look(host, std::slice::from_ref(target), &LookOptions::default());
     reports.into_iter().next().unwrap_or_else(|| empty_report(target.to_string()))
-}
-
-fn why(report: &TargetReport, target: &Target) -> String {
-    let cause = report.causes.first().map(|cause| cause.explain.clone());
-    cause.or_else(|| report.explain.clone()).unwrap_or_else(|| format!("{target} is in use"))
 }
