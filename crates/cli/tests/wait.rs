@@ -66,7 +66,7 @@ impl Wait {
 
     /// It ends, and what was waited for is so.
     #[track_caller]
-    fn is_met(self) -> Ran {
+    fn succeeds(self) -> Ran {
         let ran = self.ended();
         assert_eq!(ran.code, 0, "{ran:?}");
         ran
@@ -136,7 +136,7 @@ fn however_a_port_is_held_its_end_is_noticed() {
                 .replace("tcp:", if option == "--udp" { "udp:" } else { "tcp:" }),
         );
         end(&actor);
-        let ran = wait.is_met();
+        let ran = wait.succeeds();
         assert!(ran.out.contains(" is free (after "), "{role:?}: {ran:?}");
         let bound = match role[0] {
             "udp" => UdpSocket::bind(("::", port)).is_ok(),
@@ -164,7 +164,7 @@ fn one_of_two_holders_is_not_all_of_them() {
     assert!(lives(child));
     wait.is_waiting();
     rustix::process::kill_process(rustix_pid(child), Signal::KILL).unwrap();
-    wait.is_met();
+    wait.succeeds();
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn who_takes_over_is_waited_for_too() {
     assert!(second.wait_exit(SOON));
     wait.is_waiting();
     end(&third);
-    wait.is_met();
+    wait.succeeds();
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn connections_keep_a_port_until_they_are_over() {
     assert_eq!(accepted.read(&mut [0]).unwrap(), 0);
     wait.is_waiting();
     drop(accepted);
-    wait.is_met();
+    wait.succeeds();
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn remains_that_are_cleared_are_noticed() {
     let actor = Actor::spawn(&["time-wait"]);
     let wait = Wait::start(&format!("tcp:{}", actor.port()));
     assert_eq!(run(&format!("free -y tcp:{}", actor.port())).code, 0);
-    wait.is_met();
+    wait.succeeds();
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_server_that_starts_is_noticed_where_it_was_expected() {
         let port = free_port().to_string();
         let wait = Wait::start(&format!("--listening {option} {}", target.replace("{}", &port)));
         let actor = Actor::spawn(&[role, &["--port", &port]].concat());
-        wait.is_met();
+        wait.succeeds();
         drop(actor);
     }
 }
@@ -280,13 +280,13 @@ fn all_of_several_or_any_of_them() {
     let all = Wait::start(&words);
     let any = Wait::start(&format!("{words} --any --json"));
     end(&one);
-    let any = any.is_met();
+    let any = any.succeeds();
     let met: Vec<_> = any.report().targets.iter().map(|t| t.met.unwrap()).collect();
     assert_eq!(met, [true, false, false]);
     all.is_waiting();
     end(&two);
     assert!(two.wait_exit(SOON));
-    let all = all.is_met();
+    let all = all.succeeds();
     assert_eq!(all.out.lines().count(), 3, "{all:?}");
 }
 
@@ -299,7 +299,7 @@ fn processes_are_waited_for_by_number_and_by_name() {
     let both = Wait::start(&name);
     let gone = Wait::start(&format!("--gone {name}"));
     end(&one);
-    assert!(pid.is_met().out.starts_with(&format!("pid:{} has ended (after ", one.pid())));
+    assert!(pid.succeeds().out.starts_with(&format!("pid:{} has ended (after ", one.pid())));
     both.is_waiting();
     // One more comes before the last is gone.
     let three = Actor::spawn(&["listen", "--name", &name]);
@@ -310,8 +310,8 @@ fn processes_are_waited_for_by_number_and_by_name() {
     assert_says(&report, &format!("(pid {})", three.pid()));
     assert_eq!(report.processes.len(), 1);
     end(&three);
-    both.is_met();
-    gone.is_met();
+    both.succeeds();
+    gone.succeeds();
     // What waits for this program would never be gone while it waits.
     assert!(wait_until(SOON, || run(&format!("wait -q --timeout 1s {name}")).code == 0));
 }
@@ -324,7 +324,7 @@ fn unix_sockets() {
     let word = path.to_str().unwrap().to_owned();
     let listening = Wait::start(&format!("{word} --listening"));
     let server = UnixListener::bind(&path).unwrap();
-    listening.is_met();
+    listening.succeeds();
     let free = Wait::start(&word);
     drop(server);
     // The file alone stops a bind.
@@ -332,7 +332,7 @@ fn unix_sockets() {
     assert_says(&gives_up(&word, 1), "nobody serves");
     gives_up(&format!("{word} --listening"), 1);
     fs::remove_file(&path).unwrap();
-    free.is_met();
+    free.succeeds();
     fs::write(&path, "").unwrap();
     assert_says(&gives_up(&format!("unix:{word}"), 1), "a file that is no socket");
     fs::remove_dir_all(&folder).unwrap();
@@ -340,11 +340,11 @@ fn unix_sockets() {
     let name = format!("@proc-wait-{}", std::process::id());
     let listening = Wait::start(&format!("unix:{name} --listening"));
     let actor = Actor::spawn(&["unix", &name]);
-    listening.is_met();
+    listening.succeeds();
     let free = Wait::start(&format!("unix:{name}"));
     assert_says(&gives_up(&format!("unix:{name}"), 1), &format!("pid {}", actor.pid()));
     end(&actor);
-    free.is_met();
+    free.succeeds();
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn who_waits_long_is_told_for_whom() {
     let wait = Wait::start(&format!(":{}", actor.port()));
     assert!(!wait_until(Duration::from_millis(1500), || false));
     end(&actor);
-    let ran = wait.is_met();
+    let ran = wait.succeeds();
     assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
     assert!(ran.err.starts_with("waiting for 1 s: "), "{ran:?}");
     assert!(ran.err.contains(&format!("(pid {})", actor.pid())), "{ran:?}");
@@ -390,7 +390,7 @@ fn wrong_words_are_one_sentence() {
         (format!("wait :{port} --any --all"), "--all"),
         (format!("wait :{port} --listening --http"), "--http"),
         (format!("wait :{port} --listening --reuse-addr"), "--reuse-addr"),
-        (format!("wait node --address 127.0.0.1"), "--address is for ports"),
+        ("wait node --address 127.0.0.1".to_owned(), "--address is for ports"),
         (format!("wait :{port} --replay /dev/null"), "a recording is one moment"),
     ] {
         let ran = run(&words);
@@ -421,11 +421,11 @@ fn an_ordinary_user_waits_as_well() {
         let actor = Actor::spawn(&["listen"]);
         let free = Wait::start_command(confined(limits, &program()), &format!(":{}", actor.port()));
         end(&actor);
-        free.is_met();
+        free.succeeds();
         let port = free_port().to_string();
         let words = format!("127.0.0.1:{port} --listening");
         let listening = Wait::start_command(confined(limits, &program()), &words);
         let _actor = Actor::spawn(&["listen", "--port", &port]);
-        listening.is_met();
+        listening.succeeds();
     }
 }

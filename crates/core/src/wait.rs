@@ -370,7 +370,7 @@ fn wish_for(
         Target::Path(path) => match request.until {
             Some(Until::Gone) => processes(host, target, request),
             None if !is_socket(host, path)
-                && !Census::take(host, &[target.clone()]).running(path).is_empty() =>
+                && !Census::take(host, std::slice::from_ref(target)).running(path).is_empty() =>
             {
                 processes(host, target, request)
             }
@@ -467,7 +467,7 @@ fn is_socket(host: &dyn Host, path: &str) -> bool {
 /// A bare number is a process only where that is all it can be: `3000` typed for `:3000` would
 /// otherwise be gone at once.
 fn one_meaning(host: &dyn Host, target: &Target, number: u32) -> Result<(), ErrorReport> {
-    let alive = !Census::take(host, &[target.clone()]).alive(number).is_empty();
+    let alive = !Census::take(host, std::slice::from_ref(target)).alive(number).is_empty();
     let Some(port) = target.also_port() else { return Ok(()) };
     let scope = Scope {
         sockets: SocketScope::Ports(vec![Endpoint::any(port)]),

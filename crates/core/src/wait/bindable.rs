@@ -32,6 +32,9 @@ const OVERDUE: Duration = Duration::from_millis(4);
 const DOUBT: Duration = Duration::from_millis(5);
 /// The longest pause between probes where the table says that the port is free.
 const MOST_DOUBT: Duration = Duration::from_millis(250);
+/// A look that took longer than this is followed by a rest, so that a thousand connections which
+/// end one by one on a huge machine do not mean a thousand such looks.
+const LONG_LOOK: Duration = Duration::from_millis(2);
 /// The same where sockets are left whose options nobody told.
 const MOST_UNSURE: Duration = Duration::from_secs(2);
 
@@ -51,6 +54,8 @@ pub(super) struct Bindable {
     /// The sockets in the way whose end is news.
     cookies: Vec<u64>,
     next: Duration,
+    /// No look at the table before, whatever the news.
+    rested: Duration,
     doubt: Doubt,
     named: Named,
 }
@@ -104,6 +109,7 @@ impl Bindable {
             learned: HashMap::new(),
             cookies: Vec::new(),
             next: Duration::ZERO,
+            rested: Duration::ZERO,
             doubt: Doubt::default(),
             named: Named::default(),
         }
@@ -279,7 +285,15 @@ impl Wish for Bindable {
                 return step;
             }
         }
+        let now = eye.host.now();
+        if now < self.rested {
+            self.next = self.rested;
+            return Step::Wait;
+        }
         let found = self.read(eye.host);
+        if found.cost > LONG_LOOK {
+            self.rested = now + found.cost * 4;
+        }
         if !found.sure.is_empty() {
             self.doubt = Doubt::default();
         } else {

@@ -13,8 +13,6 @@ use crate::snapshot::{Scope, Snapshot, SocketScope};
 use crate::socket::{Socket, TcpState};
 use crate::target::Target;
 
-/// Between two looks at a path.
-const QUICK: Duration = Duration::from_millis(2);
 /// A look may take at most one part in this many of the time.
 const SHARE: u32 = 50;
 /// Between two connections that are tried to a file whose server cannot be seen.
@@ -81,7 +79,8 @@ impl Wish for UnixBindable {
         if !std::mem::replace(&mut self.looked, true) || self.pins.len() < ended {
             self.pin_holders(host);
         }
-        self.next = after + QUICK.max(after.saturating_sub(before) * SHARE);
+        let cost = after.saturating_sub(before);
+        self.next = after + eye.lookout.pause(after).max(cost * SHARE);
         Step::Wait
     }
 
@@ -154,7 +153,8 @@ impl Wish for UnixServed {
             return Step::Met;
         }
         let after = eye.host.now();
-        self.next = after + QUICK.max(after.saturating_sub(before) * SHARE);
+        let cost = after.saturating_sub(before);
+        self.next = after + eye.lookout.pause(after).max(cost * SHARE);
         Step::Wait
     }
 
