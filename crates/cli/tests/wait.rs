@@ -317,6 +317,17 @@ fn processes_are_waited_for_by_number_and_by_name() {
 }
 
 #[test]
+fn for_ever_is_no_number() {
+    let actor = Actor::spawn(&["listen"]);
+    let words = format!("wait -q pid:{}", actor.pid());
+    let mut child = program().args(words.split(' ')).spawn().unwrap();
+    assert!(wait_until(SOON, || procfs::state(child.id()) == Some('S')));
+    end(&actor);
+    assert!(wait_until(SOON, || matches!(child.try_wait(), Ok(Some(_)))));
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn unix_sockets() {
     let folder = std::env::temp_dir().join(format!("proc-wait-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

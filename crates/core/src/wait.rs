@@ -131,8 +131,9 @@ pub fn wait(
         watch.follow(&cookies);
         let next = open().map(|waiting| waiting.wish.next(&eye)).min().unwrap_or(now);
         let next = next.min(tick).min(eye.deadline.unwrap_or(Duration::MAX));
+        let sleep = next.saturating_sub(now).min(LONGEST);
         let pins: Vec<&Pinned> = open().flat_map(|waiting| waiting.wish.pins()).collect();
-        match host.wait(&pins, &mut watch, next.saturating_sub(now)) {
+        match host.wait(&pins, &mut watch, sleep) {
             Woken::Interrupted => break Ending::Interrupted,
             Woken::Event => news = true,
             Woken::Timeout => news = false,
@@ -141,6 +142,9 @@ pub fn wait(
     let over = Over { ending: end, waited: host.now().saturating_sub(started), any: request.any };
     Ok(wishes.into_iter().map(|waiting| waiting.report(host, over)).collect())
 }
+
+/// The longest sleep: clocks do not count to the end of time.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

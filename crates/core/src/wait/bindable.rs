@@ -327,6 +327,9 @@ impl Wish for Bindable {
         }
         let table = self.table(host, States::AllIfCheap, !self.cookies.is_empty());
         let found = self.in_the_way(&table);
+        if let Some(text) = remains_text(&found, &self.target) {
+            return text;
+        }
         let first = found.sure.iter().chain(&found.unsure).find_map(Socket::port);
         let endpoint = self.endpoints.iter().find(|e| first.is_none_or(|p| p == e.port.get()));
         let text = endpoint.and_then(|endpoint| {
@@ -385,6 +388,18 @@ fn requests(
             device: None,
         })
     })
+}
+
+/// What is left of connections, with the seconds that it stays, where nothing else is in the way:
+/// short, so that the seconds are still on the line.
+fn remains_text(found: &InTheWay, target: &Target) -> Option<String> {
+    let all = || found.sure.iter().chain(&found.unsure);
+    if !all().all(ends_by_timer) {
+        return None;
+    }
+    let left = all().filter_map(|socket| socket.expires_ms).max()?;
+    let many = explain::count(all().count(), "closed connection", "closed connections");
+    Some(format!("{many} on {target}; the last ends in {}", explain::seconds(left)))
 }
 
 /// Whether only a timer ends it, without any news: what is left is a mini-socket (TIME-WAIT,

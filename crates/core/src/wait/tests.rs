@@ -560,14 +560,25 @@ fn what_cannot_be_waited_for_is_one_sentence() {
 
 #[test]
 fn who_watches_is_told_once_a_second() {
-    let script = Script::new().with(listener(7), 0, 3500);
+    let script = Script::new().with(listener(7), 0, 3500).with_process(50, 1, "node", 0, 3400);
     let mut lines = Vec::new();
     let request = WaitRequest { tells: true, ..PLAIN };
-    let targets = [parse(":3000").unwrap(), parse(":3001").unwrap()];
+    let targets = [parse(":3000").unwrap(), parse("pid:50").unwrap()];
     wait(&script, &targets, &request, &mut |_, _| Err(String::new()), &mut |_, event| {
         lines.push((event.at_ms, event.explain.clone()));
     })
     .unwrap();
     assert_eq!(lines.iter().map(|line| line.0).collect::<Vec<_>>(), [1000, 2000, 3000]);
     assert!(lines[0].1.starts_with("waiting for 1 s: tcp:3000 is held"), "{lines:?}");
+    assert!(lines[0].1.ends_with("; and 1 more"), "{lines:?}");
+
+    let script = Script::new().with(remains(TcpState::TimeWait, 7), 0, 4500);
+    lines.clear();
+    let targets = [parse(":3000").unwrap()];
+    wait(&script, &targets, &request, &mut |_, _| Err(String::new()), &mut |_, event| {
+        lines.push((event.at_ms, event.explain.clone()));
+    })
+    .unwrap();
+    let counted = "waiting for 2 s: 1 closed connection on :3000; the last ends in 3 s";
+    assert_eq!(lines[1], (2000, counted.to_owned()), "{lines:?}");
 }
