@@ -34,12 +34,8 @@ pub enum Until {
     Free,
     /// Somebody serves the port or unix socket.
     Listening,
-    /// A server on the port answers an HTTP request.
-    Http {
-        /// Whether a certain path is asked for, which is to be there; else any answer that is
-        /// none of a server in trouble counts.
-        path: bool,
-    },
+    /// A server on the port gives a good answer to an HTTP request.
+    Http,
     /// The processes have ended.
     Gone,
 }
@@ -50,7 +46,7 @@ impl Until {
         match self {
             Self::Free => "",
             Self::Listening => "--listening",
-            Self::Http { .. } => "--http",
+            Self::Http => "--http",
             Self::Gone => "--gone",
         }
     }
@@ -75,9 +71,28 @@ pub struct WaitRequest {
     pub show_secrets: bool,
 }
 
-/// Asks the server of the target in that place by HTTP, and waits for at most that long: its
-/// status, or in words why there is none.
-pub type Answers<'a> = dyn FnMut(usize, Duration) -> Result<u16, String> + 'a;
+/// A question by HTTP to be put to a target's server. What to ask for, and which answers are
+/// good, is known to whoever puts it.
+pub struct Question<'a> {
+    /// The target's place among all.
+    pub place: usize,
+    /// How long the answer may take.
+    pub patience: Duration,
+    /// Whether the answer is still wanted: no longer once the person asked to stop.
+    pub go_on: &'a dyn Fn() -> bool,
+}
+
+/// An answer by HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its status (RFC 9110 15).
+    pub status: u16,
+    /// Whether it is one that was waited for.
+    pub good: bool,
+}
+
+/// Puts questions by HTTP, once each, and says in words why there is no answer.
+pub type Answers<'a> = dyn FnMut(&Question<'_>) -> Result<Heard, String> + 'a;
 
 /// Waits for all targets together, or for the first of them. The reports have
 /// [`TargetReport::met`] and [`TargetReport::waited_ms`], a sentence, and where it is not so, what
@@ -406,11 +421,11 @@ fn port_wish(
             Ok(Box::new(Bindable::new(target.clone(), endpoints, request.reuse_addr, options)))
         }
         Some(Until::Listening) => Ok(Box::new(Served::new(target.clone(), endpoints, options))),
-        Some(Until::Http { path }) => match endpoints.as_slice() {
+        Some(Until::Http) => match endpoints.as_slice() {
             [endpoint] if endpoint.transport == Some(Transport::Udp) => {
                 Err(usage(target, format!("--http asks by TCP, and `{target}` is UDP")))
             }
-            [_] => Ok(Box::new(Served::http(target.clone(), endpoints, options, place, path))),
+            [_] => Ok(Box::new(Served::http(target.clone(), endpoints, options, place))),
             _ => Err(usage(target, format!("--http asks one port, and `{target}` is several"))),
         },
         Some(Until::Gone) => Err(usage(
@@ -430,7 +445,7 @@ fn unix_wish(
     match request.until {
         None | Some(Until::Free) => Ok(Box::new(UnixBindable::new(target, name))),
         Some(Until::Listening) => Ok(Box::new(UnixServed::new(target, name))),
-        Some(Until::Http { .. }) => {
+        Some(Until::Http) => {
             Err(usage(target, format!("--http asks a port, and `{target}` is a unix socket")))
         }
         Some(Until::Gone) => Err(usage(
@@ -453,7 +468,7 @@ fn processes(
                 LookOptions { show_secrets: request.show_secrets, ..LookOptions::default() };
             Ok(Box::new(Gone::new(host, target.clone(), options)))
         }
-        Some(until @ (Until::Listening | Until::Http { .. })) => Err(usage(
+        Some(until @ (Until::Listening | Until::Http)) => Err(usage(
             target,
             format!("{} is for ports and sockets, and `{target}` is a process", until.option()),
         )),

@@ -89,7 +89,7 @@ impl Args {
 
     fn until(&self) -> Option<Until> {
         match (&self.http, self.listening, self.gone) {
-            (Some(_), ..) => Some(Until::Http { path: self.path().is_some() }),
+            (Some(_), ..) => Some(Until::Http),
             (None, true, _) => Some(Until::Listening),
             (None, false, true) => Some(Until::Gone),
             (None, false, false) => None,
@@ -160,7 +160,7 @@ mod tests {
             let args = args(words);
             assert_eq!(args.words(), targets, "{words}");
             assert_eq!(args.path().map(String::as_str), path, "{words}");
-            assert_eq!(args.until(), Some(Until::Http { path: path.is_some() }));
+            assert_eq!(args.until(), Some(Until::Http));
         }
     }
 
