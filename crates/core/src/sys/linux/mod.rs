@@ -11,7 +11,7 @@ pub mod process;
 mod see;
 mod sock_diag;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,13 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 
 pub(crate) use act::{Events, Handle};
+
+/// Closes a connection by a reset (SO_LINGER of zero, socket(7)): neither end keeps a TIME-WAIT.
+pub(crate) fn close_without_remains(stream: TcpStream) {
+    // Refused, it closes in the ordinary way.
+    let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+    drop(stream);
+}
 
 /// This machine.
 #[derive(Debug)]
