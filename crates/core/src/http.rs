@@ -167,7 +167,7 @@ fn ask(url: &HttpUrl, mut connection: impl Connection, tls: bool) -> Result<Answ
     // A server may answer and close without reading: what it said is worth more than that the
     // request did not get through.
     let sent = connection.write_all(url.request(tls).as_bytes()).and_then(|()| connection.flush());
-    let status = read_status(&mut connection, &mut bytes, sent.err())?;
+    let status = read_status(&mut connection, &mut bytes, sent.as_ref().err())?;
     if status == 400 && !tls && refuses_plain(&mut connection, &mut bytes) {
         return Err(HttpError::SpeaksTls);
     }
@@ -179,11 +179,11 @@ fn ask(url: &HttpUrl, mut connection: impl Connection, tls: bool) -> Result<Answ
 fn read_status(
     connection: &mut impl Connection,
     bytes: &mut Vec<u8>,
-    unsent: Option<std::io::Error>,
+    unsent: Option<&std::io::Error>,
 ) -> Result<u16, HttpError> {
     loop {
         let (error, more) = match read_some(connection, bytes) {
-            Ok(more) => (unsent.as_ref().filter(|_| !more), more),
+            Ok(more) => (unsent.filter(|_| !more), more),
             Err(ref error) => return Err(failure(connection, error, bytes)),
         };
         match head::read(bytes) {

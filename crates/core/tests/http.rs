@@ -138,7 +138,6 @@ fn nobody_listening_is_refused() {
     assert_eq!(status(&format!(":{port}")), Err(HttpError::Refused));
 }
 
-
 #[test]
 fn a_port_alone_is_tried_on_both_loopbacks() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else { return };

@@ -60,7 +60,9 @@ fn status(bytes: &[u8]) -> Option<Option<u16>> {
         }
     }
     let digits = line.get(2..5).filter(|_| line.len() > 5);
-    Some(digits.map(|digits| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))))
+    Some(
+        digits.map(|digits| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'))),
+    )
 }
 
 /// The length of a head with its empty line, if that has come.
@@ -97,7 +99,10 @@ mod tests {
             ("HTTP/1.1 999 Denied\n\n", done(999, 21)),
             ("HTTP/1.1 503 \r\nA: b\n\r\n", done(503, 22)),
             ("HTTP/1.1 100 Continue\r\n\r\n", Head::Incomplete),
-            ("HTTP/1.1 100 \r\n\r\nHTTP/1.1 103 \r\nA:b\r\n\r\nHTTP/1.1 204 \r\n\r\n", done(204, 56)),
+            (
+                "HTTP/1.1 100 \r\n\r\nHTTP/1.1 103 \r\nA:b\r\n\r\nHTTP/1.1 204 \r\n\r\n",
+                done(204, 56),
+            ),
             ("HTTP/1.1 100 \r\n\r\nrubbish", Head::NotHttp),
             ("HTTP/1.1 101 Switching\r\n\r\n\0\0", done(101, 26)),
             ("HTTP/1.1 2000 OK\r\n\r\n", Head::NotHttp),

@@ -1,7 +1,7 @@
 //! What stands for TLS in a build without it.
 
-use super::line::Line;
 use super::HttpError;
+use super::line::Line;
 
 /// Whether this build speaks TLS.
 pub(super) const SPOKEN: bool = false;

@@ -149,7 +149,12 @@ mod tests {
     fn targets_and_what_is_asked() {
         for (word, path, want, addresses) in [
             (":3000", None, "http://localhost:3000/", "127.0.0.1:3000 [::1]:3000"),
-            ("tcp:3000", Some("health"), "http://localhost:3000/health", "127.0.0.1:3000 [::1]:3000"),
+            (
+                "tcp:3000",
+                Some("health"),
+                "http://localhost:3000/health",
+                "127.0.0.1:3000 [::1]:3000",
+            ),
             ("127.0.0.2:80", Some("/x y"), "http://127.0.0.2:80/x%20y", "127.0.0.2:80"),
             ("[::1]:3000", None, "http://[::1]:3000/", "[::1]:3000"),
             ("0.0.0.0:3000", None, "http://localhost:3000/", "127.0.0.1:3000"),
@@ -161,8 +166,18 @@ mod tests {
                 "http://shop.localhost:3000/a/b?c=d",
                 "127.0.0.1:3000 [::1]:3000",
             ),
-            ("HTTPS://localhost:3443/x", Some("/y"), "https://localhost:3443/y", "127.0.0.1:3443 [::1]:3443"),
-            ("http://localhost:3000?a", None, "http://localhost:3000/?a", "127.0.0.1:3000 [::1]:3000"),
+            (
+                "HTTPS://localhost:3443/x",
+                Some("/y"),
+                "https://localhost:3443/y",
+                "127.0.0.1:3443 [::1]:3443",
+            ),
+            (
+                "http://localhost:3000?a",
+                None,
+                "http://localhost:3000/?a",
+                "127.0.0.1:3000 [::1]:3000",
+            ),
             ("tcp://127.0.0.1:9", None, "http://127.0.0.1:9/", "127.0.0.1:9"),
         ] {
             let url = url(word, path).unwrap();
@@ -178,7 +193,10 @@ mod tests {
     fn nothing_typed_ends_the_request_line() {
         let url = url(":80", Some("/a\r\nX: y\n\n\u{0}é")).unwrap();
         let request = url.request(false);
-        assert!(request.starts_with("GET /a%0D%0AX:%20y%0A%0A%00%C3%A9 HTTP/1.1\r\nHost: localhost\r\n"));
+        assert!(
+            request
+                .starts_with("GET /a%0D%0AX:%20y%0A%0A%00%C3%A9 HTTP/1.1\r\nHost: localhost\r\n")
+        );
         assert_eq!(request.matches("\r\n\r\n").count(), 1);
         assert!(url.request(true).contains("Host: localhost:80\r\n"));
     }

@@ -97,11 +97,7 @@ static RSA_AES_256: Tls12CipherSuite =
 
 const fn tls12_aes_128(suite: CipherSuite) -> Tls12CipherSuite {
     Tls12CipherSuite {
-        common: CipherSuiteCommon {
-            suite,
-            hash_provider: &SHA256,
-            confidentiality_limit: RECORDS,
-        },
+        common: CipherSuiteCommon { suite, hash_provider: &SHA256, confidentiality_limit: RECORDS },
         prf_provider: &PRF_SHA256,
         kx: KeyExchangeAlgorithm::ECDHE,
         sign: &SIGNATURES,
@@ -111,11 +107,7 @@ const fn tls12_aes_128(suite: CipherSuite) -> Tls12CipherSuite {
 
 const fn tls12_aes_256(suite: CipherSuite) -> Tls12CipherSuite {
     Tls12CipherSuite {
-        common: CipherSuiteCommon {
-            suite,
-            hash_provider: &SHA384,
-            confidentiality_limit: RECORDS,
-        },
+        common: CipherSuiteCommon { suite, hash_provider: &SHA384, confidentiality_limit: RECORDS },
         prf_provider: &PRF_SHA384,
         kx: KeyExchangeAlgorithm::ECDHE,
         sign: &SIGNATURES,
