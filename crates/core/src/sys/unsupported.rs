@@ -3,7 +3,7 @@
 //! else is imitated.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::addr::Transport;
@@ -18,6 +18,11 @@ pub(crate) enum Handle {}
 /// There is no news of sockets here.
 #[derive(Debug)]
 pub(crate) enum Events {}
+
+/// Closes a connection in the ordinary way: the standard library has no other.
+pub(crate) fn close_without_remains(stream: TcpStream) {
+    drop(stream);
+}
 
 /// This machine.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ pub mod process;
 mod see;
 mod sock_diag;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -25,6 +25,13 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 
 pub(crate) use act::{Events, Handle};
+
+/// Closes a connection by a reset (SO_LINGER of zero, socket(7)): neither end keeps a TIME-WAIT.
+pub(crate) fn close_without_remains(stream: TcpStream) {
+    // Refused, it closes in the ordinary way.
+    let _ = rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO));
+    drop(stream);
+}
 
 /// This machine.
 #[derive(Debug)]
