@@ -373,6 +373,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         ErrorKind::UnknownArgument => {
             format!("`{of}` takes no `{}`", shown(&arg))
         }
+        ErrorKind::MissingRequiredArgument if shown(&arg).starts_with("--") => {
+            format!("`{of}` needs `{}` for that", shown(&option))
+        }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
         }
@@ -517,6 +520,7 @@ mod tests {
             ("on --json --quiet :1", "`--json` and `--quiet` exclude each other"),
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
+            ("wait :1 --status 200", "`proc wait` needs `--http` for that"),
             ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
         ] {
             assert_eq!(error(line), want, "{line}");

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use proc_core::addr::{AddressScope, Endpoint, Transport};
 use proc_core::host::{Host, LiveHost};
+use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
-use proc_core::wait::{Answers, WaitRequest};
+use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::{act, look, ports, wait};
 
 use crate::signal::Signal;
@@ -72,6 +73,21 @@ pub struct WaitTargets {
     pub address: Option<String>,
     /// The path to ask for by HTTP; of a URL its own where this is `None`.
     pub path: Option<String>,
+    /// The HTTP statuses that count, where others than usual.
+    pub statuses: Option<StatusSet>,
+}
+
+impl WaitTargets {
+    /// The HTTP statuses that count: a path that was named is to be there, and without one any
+    /// answer will do that is none of a server in trouble.
+    fn good_statuses(&self, url: &HttpUrl) -> StatusSet {
+        const THERE: &str = "200-399";
+        let usual = || match self.path.is_some() || url.path != "/" {
+            true => THERE.parse().unwrap_or_default(),
+            false => StatusSet::default(),
+        };
+        self.statuses.clone().unwrap_or_else(usual)
+    }
 }
 
 /// The answers to looking.
@@ -259,6 +275,8 @@ impl Core for Library {
         progress: &mut Tell<'_>,
     ) -> Result<Vec<TargetReport>, ErrorReport> {
         let mut parsed = parse(&targets.words)?;
+        let words: Vec<String> =
+            parsed.iter().map(|target| typed_as(&targets.words, target)).collect();
         if targets.address.is_some() {
             for target in &mut parsed {
                 *target = at_address(target, targets.address.as_deref())?;
@@ -267,7 +285,24 @@ impl Core for Library {
         if let Some(interrupt) = interrupt::descriptor() {
             self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
         }
-        let answers: &mut Answers<'_> = &mut |_| Err("nobody asks by HTTP yet".to_owned());
+        let urls: Vec<Option<HttpUrl>> = words
+            .iter()
+            .zip(&parsed)
+            .map(|(word, target)| {
+                HttpUrl::new(word, target.endpoints().first()?, targets.path.as_deref())
+            })
+            .collect();
+        let answers: &mut Answers<'_> = &mut |question| {
+            let url = urls.get(question.place).and_then(Option::as_ref);
+            let url = url.ok_or_else(|| "it has no URL".to_owned())?;
+            match http::get(url, question.patience, question.go_on) {
+                Ok(answer) => Ok(Heard {
+                    status: answer.status,
+                    good: targets.good_statuses(url).contains(answer.status),
+                }),
+                Err(error) => Err(error.to_string()),
+            }
+        };
         wait::wait(&*self.host, &parsed, request, answers, progress)
     }
 
@@ -302,6 +337,16 @@ impl Core for Library {
         }
         recording.to_json().map_err(|error| failed("failed", error.to_string()))
     }
+}
+
+/// The word that a target was typed as: the query of a URL is part of what is asked for, and a list
+/// of targets shows it masked. A target that was typed in a list with commas has no word of its own.
+fn typed_as(typed: &[String], target: &Target) -> String {
+    let means = |word: &&String| {
+        let meaning = parse_list_with([word.as_str()], &MachineNames::default());
+        meaning.is_ok_and(|list| matches!(list.as_slice(), [(_, one)] if one == target))
+    };
+    typed.iter().find(means).cloned().unwrap_or_else(|| target.to_string())
 }
 
 fn parse(words: &[String]) -> Result<Vec<Target>, ErrorReport> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proc_core::http::{StatusError, StatusSet};
 use proc_core::report::ErrorReport;
 use proc_core::wait::{Until, WaitRequest};
 
@@ -28,6 +29,7 @@ Examples:
   proc wait :3000 --reuse-addr                 closed connections that SO_REUSEADDR passes do not count
   proc wait :5432 --listening --timeout 1m     until somebody listens
   proc wait :8080 --http /health               until that path is answered with 2xx or 3xx
+  proc wait https://localhost:3443/ --http --status 200
   proc wait :3000 :5432 --listening            until both; --any: until one of them
   proc wait :3000-3010                         until all are free; with --listening one is enough
   proc wait pid:1234 node unit:web.service     until they are gone
@@ -48,6 +50,9 @@ pub struct Args {
         conflicts_with = "listening"
     )]
     http: Option<String>,
+    /// Which statuses count [default: 200-399 for a path, else <500]
+    #[arg(long, value_name = "STATUS", requires = "http", value_parser = statuses)]
+    status: Option<StatusSet>,
     /// Until the processes have ended; what processes are waited for anyway
     #[arg(long, conflicts_with_all = ["listening", "http"])]
     gone: bool,
@@ -97,6 +102,10 @@ impl Args {
     }
 }
 
+fn statuses(word: &str) -> Result<StatusSet, String> {
+    word.parse().map_err(|error: StatusError| error.to_string())
+}
+
 /// Waits.
 ///
 /// # Errors
@@ -115,7 +124,12 @@ pub fn run(
     if words.is_empty() {
         return Err(usage("wait for what? for example `proc wait :3000`", None));
     }
-    let targets = WaitTargets { words, address: args.address.clone(), path: args.path().cloned() };
+    let targets = WaitTargets {
+        words,
+        address: args.address.clone(),
+        path: args.path().cloned(),
+        statuses: args.status.clone(),
+    };
     let request = WaitRequest {
         until: args.until(),
         reuse_addr: args.reuse_addr,
