@@ -3,7 +3,8 @@
 //! [`crate::decode`].
 //!
 //! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
-//! `with_interrupt`), `Handle` (a process for good) and `Events` (news of sockets that end).
+//! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end) and `keep`
+//! (what keeps ports and leases: sockets, claims, files, becoming a command).
 //! Exactly one is compiled into the library.
 
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ mod act;
 mod addresses;
 mod cgroup;
 mod holders;
+pub(crate) mod keep;
 mod namespaces;
 mod options;
 mod probe;

@@ -1,0 +1,748 @@
+//! Leases: ports kept from every other `proc pick`. A lease says nothing to the kernel about the
+//! port itself and hinders no bind; it is a word among picks. Which ports to take is decided in
+//! [`crate::pick`].
+//!
+//! Three things make a lease, each for what only it can do:
+//!
+//! * The *claim*: the abstract unix name `@proc-lease/tcp/3000`, bound by whoever takes the port.
+//!   It decides. The kernel gives it to one socket of the network namespace (the scope that ports
+//!   have), whatever the user, without any file, and takes it back when the last copy of the
+//!   descriptor is closed. A command that was given a port inherits it; a pick that only prints
+//!   a number has it while it looks and writes.
+//! * The *note* of a timed lease: a file under `/tmp/proc-leases/UID/` that every user can read
+//!   and only its owner can write. Read and written under the claim, so that two picks never miss
+//!   each other's. Its end is counted from boot, not by a clock that somebody sets.
+//! * The *record* of a lease that a command holds: a locked file in the runtime directory. It says
+//!   since when and for which command; where abstract names are forbidden (AppArmor), its lock
+//!   decides among this user's picks.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::addr::{Port, Transport};
+use crate::host::Host;
+use crate::process::ProcessId;
+use crate::snapshot::{Scope, SocketScope};
+use crate::socket::LocalAddress;
+use crate::sys::keep::{self, Directory, Kept, LeaseFile};
+
+/// How long a lease without a holder lasts unless told otherwise: the time between a script's
+/// `PORT=$(proc pick)` and its server's bind.
+pub const ORDINARY: Duration = Duration::from_secs(10);
+
+/// The longest a lease without a holder may last. Notes that claim more count for nothing.
+pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What every claim's name begins with.
+const PREFIX: &str = "proc-lease/";
+
+/// How many notes a clean-up looks at: more than are written between two of them.
+const SWEEP: usize = 256;
+/// One pick in so many cleans up.
+const SWEEP_EVERY: u64 = 16;
+
+/// Where notes and records are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// For records: the first usable one counts.
+    pub private: Vec<Private>,
+    /// For notes: a directory where everybody may make one.
+    pub shared: PathBuf,
+}
+
+/// A place for a directory that is this user's alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Private {
+    /// Below a directory that is this user's already.
+    Below(PathBuf),
+    /// In a directory where everybody may make one.
+    Among(PathBuf),
+}
+
+impl Private {
+    fn base(&self) -> &Path {
+        match self {
+            Self::Below(base) | Self::Among(base) => base,
+        }
+    }
+
+    /// The directories to make, outermost first.
+    fn inside(&self, user: u32) -> [String; 2] {
+        let first = match self {
+            Self::Below(_) => "proc".to_owned(),
+            Self::Among(_) => format!("proc-{user}"),
+        };
+        [first, "leases".to_owned()]
+    }
+}
+
+/// The directory that all users' notes are in.
+const SHARED: &str = "proc-leases";
+
+impl Places {
+    /// The ordinary ones: the runtime directory that the environment names
+    /// (`$XDG_RUNTIME_DIR`, XDG Base Directory Specification 0.8), else `/run/user/UID`, else
+    /// `/tmp/proc-UID`; and for notes `/tmp/proc-leases`. `/tmp` and not `$TMPDIR`, because every
+    /// user must find the same place.
+    pub fn ordinary(runtime: Option<&Path>) -> Self {
+        let user = keep::user();
+        // The specification: relative paths are to be ignored.
+        let named = runtime.filter(|path| path.is_absolute());
+        let mut private: Vec<Private> =
+            named.map(|path| Private::Below(path.to_owned())).into_iter().collect();
+        private.push(Private::Below(format!("/run/user/{user}").into()));
+        private.push(Private::Among("/tmp".into()));
+        Self { private, shared: "/tmp".into() }
+    }
+}
+
+/// Why a port was not given.
+#[derive(Debug)]
+pub enum Busy {
+    /// Another pick has it, for itself, for its command or for a time.
+    Leased,
+    /// The system refused something else, such as one more descriptor.
+    Failed(io::Error),
+}
+
+/// A port that no other pick can take as long as this exists.
+#[derive(Debug)]
+pub struct Claim {
+    transport: Transport,
+    port: Port,
+    name: Option<Kept>,
+    lock: Option<LeaseFile>,
+}
+
+/// A lease that ends when the last copy of what is in it is closed.
+#[derive(Debug)]
+pub struct HeldLease {
+    pub(crate) kept: Vec<Kept>,
+}
+
+/// What a lease's file says, as one line of JSON. Fields of later versions are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Written {
+    /// Which boot; times of another mean nothing.
+    boot: String,
+    /// The network namespace, by inode.
+    netns: u64,
+    /// When, in nanoseconds since boot.
+    at: u64,
+    /// How long, in nanoseconds; absent for one that a command holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lasts: Option<u64>,
+    /// The command's process, or the one that ran `proc pick`.
+    #[serde(flatten)]
+    by: Option<ProcessId>,
+    /// The command with secrets masked, or the name of the process that ran `proc pick`.
+    argv: Vec<String>,
+}
+
+/// A lease as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The port.
+    pub port: Port,
+    /// Its transport.
+    pub transport: Transport,
+    /// The user whose it is.
+    pub uid: Option<u32>,
+    /// That user's name.
+    pub user: Option<String>,
+    /// Since when.
+    pub age: Option<Duration>,
+    /// How long it will last; `None` for one that lasts as long as its holders.
+    pub left: Option<Duration>,
+    /// Its holders, or the process that ran `proc pick`.
+    pub pids: Vec<u32>,
+    /// The command, or the name of the process that ran `proc pick`.
+    pub argv: Vec<String>,
+}
+
+/// What became of a wish to end a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// It is over.
+    Over,
+    /// There was none.
+    None,
+    /// A process holds it, and nobody is ended for a lease.
+    Held,
+    /// It is another user's.
+    Foreign,
+}
+
+/// A directory of lease files.
+#[derive(Debug)]
+struct Board {
+    directory: Directory,
+    uid: u32,
+    /// Whether only its user can open its files, so that locks in it mean something.
+    private: bool,
+}
+
+/// This user's view of everybody's leases. Not for sharing: each thread opens its own.
+#[derive(Debug)]
+pub struct Leases {
+    places: Places,
+    boot: String,
+    netns: u64,
+    user: u32,
+    private: Option<Board>,
+    shared: Option<Board>,
+    others: Vec<Board>,
+    /// For tests: as where abstract names are forbidden.
+    nameless: bool,
+    notes: Vec<String>,
+}
+
+impl Leases {
+    /// Opens what is there. Nothing is made before it is needed.
+    pub fn open(places: Places) -> Self {
+        let mut leases = Self {
+            places,
+            boot: keep::boot_id(),
+            netns: keep::network_namespace(),
+            user: keep::user(),
+            private: None,
+            shared: None,
+            others: Vec::new(),
+            nameless: false,
+            notes: Vec::new(),
+        };
+        leases.private = leases.open_private(false).ok();
+        leases.open_shared();
+        leases
+    }
+
+    /// As where abstract unix names are forbidden: for tests.
+    #[must_use]
+    pub fn nameless(mut self) -> Self {
+        self.nameless = true;
+        self
+    }
+
+    /// What was not as it should be, each once, as sentences.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Takes a port, if no pick has it. Says nothing about whether it can be bound.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn take(&mut self, transport: Transport, port: Port) -> Result<Claim, Busy> {
+        let name = self.claim(transport, port)?;
+        let lock = match name {
+            Some(_) => None,
+            None => self.lock(transport, port)?,
+        };
+        if self.is_leased(transport, port, lock.as_ref()) {
+            return Err(Busy::Leased);
+        }
+        Ok(Claim { transport, port, name, lock })
+    }
+
+    fn claim(&mut self, transport: Transport, port: Port) -> Result<Option<Kept>, Busy> {
+        let claimed = match self.nameless {
+            true => Err(io::ErrorKind::PermissionDenied.into()),
+            false => keep::claim(&claim_name(transport, port)),
+        };
+        match claimed {
+            Ok(kept) => Ok(Some(kept)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Busy::Leased),
+            Err(error) if is_shortage(&error) => Err(Busy::Failed(error)),
+            Err(error) => {
+                self.note(format!(
+                    "abstract unix names cannot be used here ({}), so other users' picks do not see this lease",
+                    words(&error)
+                ));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The record's lock as arbiter, in place of the name.
+    fn lock(&mut self, transport: Transport, port: Port) -> Result<Option<LeaseFile>, Busy> {
+        let file = self.file_name(transport, port);
+        let Some(board) = self.private_to_write() else { return Ok(None) };
+        match board.directory.lock(&file, 0o600) {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Busy::Leased),
+            Err(error) if is_shortage(&error) => Err(Busy::Failed(error)),
+            Err(error) => {
+                self.note(format!("no lock can be taken: {}", words(&error)));
+                Ok(None)
+            }
+        }
+    }
+
+    fn is_leased(&self, transport: Transport, port: Port, own_lock: Option<&LeaseFile>) -> bool {
+        let file = self.file_name(transport, port);
+        if let (Some(board), None) = (&self.private, own_lock)
+            && board.directory.is_locked(&file)
+        {
+            return true;
+        }
+        self.boards().any(|board| {
+            let text = board.directory.read(&file);
+            text.is_some_and(|text| self.left(&text).is_some_and(|left| !left.is_zero()))
+        })
+    }
+
+    fn boards(&self) -> impl Iterator<Item = &Board> {
+        self.private.iter().chain(&self.shared).chain(&self.others)
+    }
+
+    /// How much longer a timed lease lasts, by what its file says; `None` where that is no timed
+    /// lease of this boot and network.
+    fn left(&self, text: &[u8]) -> Option<Duration> {
+        let written: Written = serde_json::from_slice(text).ok()?;
+        let here = written.boot == self.boot && written.netns == self.netns;
+        self.left_of(&written).filter(|_| here)
+    }
+
+    fn left_of(&self, written: &Written) -> Option<Duration> {
+        let lasts = Duration::from_nanos(written.lasts?);
+        let at = Duration::from_nanos(written.at);
+        // One from the future was not written in this time namespace (time_namespaces(7)).
+        let age = keep::since_boot().checked_sub(at)?;
+        (lasts <= LONGEST).then(|| lasts.saturating_sub(age))
+    }
+
+    /// Keeps a port for a time, by a note that every user can read. False where no note can be
+    /// left; [`Leases::notes`] says why.
+    pub fn keep_for(&mut self, claim: Claim, time: Duration) -> bool {
+        let (parent, name) = keep::parent_process();
+        let text = self.written(Some(time.min(LONGEST)), parent, vec![name]);
+        let file = self.file_name(claim.transport, claim.port);
+        // Under the arbiter's lock there is a file already.
+        if let Some(lock) = &claim.lock
+            && lock.write(&text).is_ok()
+        {
+            return true;
+        }
+        let mut why = None;
+        if let Some(board) = self.shared_to_write() {
+            // No lock: everybody could take it, and the claim is what counts.
+            match board.directory.file(&file, 0o644).and_then(|note| note.write(&text)) {
+                Ok(()) => return true,
+                Err(error) => why = Some(error),
+            }
+        }
+        if let Some(board) = self.private_to_write() {
+            match board.directory.file(&file, 0o600).and_then(|note| note.write(&text)) {
+                Ok(()) => {
+                    if let Some(error) = why {
+                        self.note(format!(
+                            "{} cannot be written to ({}), so other users' picks do not see this lease",
+                            self.shared_path().display(),
+                            words(&error)
+                        ));
+                    }
+                    return true;
+                }
+                Err(error) => why = Some(error),
+            }
+        }
+        let why = why.as_ref().map_or_else(|| "no directory can be used".to_owned(), words);
+        self.note(format!("port {} is not kept from other picks: {why}", claim.port));
+        false
+    }
+
+    /// Keeps a port for as long as any copy of the result is open, here or in whoever inherits
+    /// it: by the claim, and by the lock of a record of that command.
+    pub fn hold(&mut self, claim: Claim, argv: &[String]) -> HeldLease {
+        let argv = crate::mask::mask_argv(argv);
+        let text = self.written(None, keep::own_process(), argv);
+        let file = self.file_name(claim.transport, claim.port);
+        let mut kept: Vec<Kept> = claim.name.into_iter().collect();
+        let recorded = match (claim.lock, self.private_to_write()) {
+            (Some(lock), _) => lock.write(&text).map(|()| lock),
+            (None, Some(board)) => write_record(board, &file, &text),
+            (None, None) => Err(io::Error::other("no runtime directory can be used")),
+        };
+        match recorded {
+            Ok(lock) => kept.push(lock.0),
+            Err(error) => {
+                let why = words(&error);
+                self.note(format!("no record of the lease can be written: {why}"));
+            }
+        }
+        HeldLease { kept }
+    }
+
+    /// Takes back a timed lease that was just written.
+    pub(crate) fn forget(&mut self, transport: Transport, port: Port) {
+        let file = self.file_name(transport, port);
+        for board in self.private.iter().chain(&self.shared) {
+            let _ = board.directory.remove(&file);
+        }
+    }
+
+    /// Ends a timed lease that this user has on that port.
+    pub fn release(&mut self, host: &dyn Host, transport: Transport, port: Port) -> Released {
+        let file = self.file_name(transport, port);
+        let held = self.list(host).into_iter().any(|lease| {
+            (lease.port, lease.transport) == (port, transport) && lease.left.is_none()
+        });
+        if held {
+            return Released::Held;
+        }
+        let mut result = Released::None;
+        for board in self.boards() {
+            let lives = board.directory.read(&file).and_then(|text| self.left(&text));
+            if lives.is_none_or(|left| left.is_zero()) {
+                continue;
+            }
+            result = match board.directory.remove(&file) {
+                Ok(()) => Released::Over,
+                Err(_) => return Released::Foreign,
+            };
+        }
+        result
+    }
+
+    /// Ends every timed lease of this user, and says which.
+    pub fn release_all(&mut self, host: &dyn Host) -> Vec<Listed> {
+        let user = self.user;
+        let mut own = self.list(host);
+        own.retain(|lease| lease.left.is_some() && lease.uid == Some(user));
+        for lease in &own {
+            self.forget(lease.transport, lease.port);
+        }
+        own
+    }
+
+    /// Removes what dead leases of this user left, looking at no more than that many files of a
+    /// directory, and says how many it removed.
+    pub fn sweep(&self, most: usize) -> usize {
+        let remove = |board: &Board, file: &str| {
+            let Some((transport, port, _)) = parse_file_name(file) else { return false };
+            // Nobody may be writing it: that is done under the claim or under the lock.
+            let Ok(_claim) = keep::claim(&claim_name(transport, port)) else { return false };
+            let _lock = match board.private {
+                true => match board.directory.lock(file, 0o600) {
+                    Ok(lock) => Some(lock),
+                    Err(_) => return false,
+                },
+                false => None,
+            };
+            self.is_dead(board.directory.read(file)) && board.directory.remove(file).is_ok()
+        };
+        let own = self.private.iter().chain(&self.shared);
+        own.map(|board| {
+            let names = board.directory.names(most);
+            names.iter().filter(|file| remove(board, file)).count()
+        })
+        .sum()
+    }
+
+    /// Whether no timed lease is in what a file says. One of another network namespace, where
+    /// this one's claims mean nothing, is given the longest time there is.
+    fn is_dead(&self, text: Option<Vec<u8>>) -> bool {
+        let written = text.and_then(|text| serde_json::from_slice::<Written>(&text).ok());
+        let Some(mut written) = written.filter(|written| written.boot == self.boot) else {
+            return true;
+        };
+        if written.netns != self.netns {
+            written.lasts = Some(nanos(LONGEST));
+        }
+        self.left_of(&written).is_none_or(|left| left.is_zero())
+    }
+
+    /// Now and then, by chance: see [`Leases::sweep`].
+    pub(crate) fn sweep_sometimes(&mut self, chance: u64) {
+        if chance.is_multiple_of(SWEEP_EVERY) {
+            self.sweep(SWEEP);
+        }
+    }
+
+    /// Every living lease that can be seen, by port.
+    pub fn list(&self, host: &dyn Host) -> Vec<Listed> {
+        let mut all: Vec<Listed> = self.list_claims(host);
+        for board in self.boards() {
+            for file in board.directory.names(usize::MAX) {
+                let Some((transport, port, netns)) = parse_file_name(&file) else { continue };
+                let Some(text) = board.directory.read(&file) else { continue };
+                if netns != self.netns {
+                    continue;
+                }
+                let held = all.iter_mut().find(|lease| {
+                    (lease.port, lease.transport) == (port, transport) && lease.left.is_none()
+                });
+                match (held, self.left(&text)) {
+                    (_, Some(left)) if !left.is_zero() => {
+                        all.push(self.listed(board, transport, port, &text, Some(left)));
+                    }
+                    // The record of a lease whose claim was seen, or could not be made.
+                    (Some(lease), _) if Some(board.uid) == lease.uid && lease.argv.is_empty() => {
+                        let known = self.listed(board, transport, port, &text, None);
+                        *lease = Listed { pids: std::mem::take(&mut lease.pids), ..known };
+                    }
+                    (None, None) if board.private && board.directory.is_locked(&file) => {
+                        all.push(self.listed(board, transport, port, &text, None));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let mut names: HashMap<u32, Option<String>> = HashMap::new();
+        for lease in &mut all {
+            let name = |uid| names.entry(uid).or_insert_with(|| keep::user_name(uid)).clone();
+            lease.user = lease.uid.and_then(name);
+        }
+        all.sort_by_key(|lease| (lease.port, lease.transport));
+        all
+    }
+
+    fn list_claims(&self, host: &dyn Host) -> Vec<Listed> {
+        let snapshot = host.snapshot(&Scope {
+            sockets: SocketScope::AllUnix,
+            holders: true,
+            ..Scope::default()
+        });
+        let mut found = Vec::new();
+        for socket in &snapshot.sockets {
+            let LocalAddress::Abstract(name) = &socket.local else { continue };
+            let Some((transport, port)) = parse_claim_name(name) else { continue };
+            let mut pids = socket.holders.pids();
+            pids.sort_unstable();
+            pids.dedup();
+            // A pick that is looking at the port at this very moment.
+            if pids == [snapshot.asker.pid] {
+                continue;
+            }
+            let first = pids.first().and_then(|pid| snapshot.processes.get(pid));
+            found.push(Listed {
+                port,
+                transport,
+                user: None,
+                uid: socket.uid.or(first.and_then(|process| process.uid)),
+                age: first
+                    .and_then(|process| process.started_at)
+                    .and_then(|at| snapshot.taken_at.duration_since(at).ok()),
+                left: None,
+                // A record says it better: whose command this is.
+                argv: Vec::new(),
+                pids,
+            });
+        }
+        for lease in &mut found {
+            let file = self.file_name(lease.transport, lease.port);
+            let recorded = self
+                .private
+                .iter()
+                .any(|board| Some(board.uid) == lease.uid && board.directory.is_locked(&file));
+            let first = lease.pids.first().and_then(|pid| snapshot.processes.get(pid));
+            if let (false, Some(process)) = (recorded, first) {
+                lease.argv = crate::mask::mask_argv(&process.argv);
+            }
+        }
+        found
+    }
+
+    fn listed(
+        &self,
+        board: &Board,
+        transport: Transport,
+        port: Port,
+        text: &[u8],
+        left: Option<Duration>,
+    ) -> Listed {
+        let written: Written = serde_json::from_slice(text).unwrap_or_default();
+        let same_boot = written.boot == self.boot;
+        let at = Duration::from_nanos(written.at);
+        Listed {
+            port,
+            transport,
+            uid: Some(board.uid),
+            user: None,
+            age: keep::since_boot().checked_sub(at).filter(|_| same_boot),
+            left,
+            pids: written.by.map(|by| by.pid).into_iter().collect(),
+            argv: written.argv,
+        }
+    }
+
+    fn written(&self, lasts: Option<Duration>, by: ProcessId, argv: Vec<String>) -> Vec<u8> {
+        let mut written = Written {
+            boot: self.boot.clone(),
+            netns: self.netns,
+            at: nanos(keep::since_boot()),
+            lasts: lasts.map(nanos),
+            by: Some(by),
+            argv,
+        };
+        // Short enough to be read back whole.
+        while written.argv.iter().map(String::len).sum::<usize>() > 2048 {
+            written.argv.pop();
+        }
+        let mut text = serde_json::to_vec(&written).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+
+    /// Ports are a network namespace's, and a directory may be seen from several.
+    fn file_name(&self, transport: Transport, port: Port) -> String {
+        format!("{transport}-{port}-{}", self.netns)
+    }
+
+    fn note(&mut self, sentence: String) {
+        if !self.notes.contains(&sentence) {
+            self.notes.push(sentence);
+        }
+    }
+
+    fn private_to_write(&mut self) -> Option<&Board> {
+        if self.private.is_none() {
+            self.private = match self.open_private(true) {
+                Ok(board) => Some(board),
+                Err(notes) => {
+                    notes.into_iter().for_each(|note| self.note(note));
+                    None
+                }
+            };
+        }
+        self.private.as_ref()
+    }
+
+    /// The first usable private directory, or why there is none.
+    fn open_private(&self, make: bool) -> Result<Board, Vec<String>> {
+        let mut why = Vec::new();
+        for place in &self.places.private {
+            match open_private(place, self.user, make) {
+                Ok(directory) => return Ok(Board { directory, uid: self.user, private: true }),
+                // What is not there is no fault.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    let path: PathBuf = place.base().into();
+                    let path =
+                        place.inside(self.user).iter().fold(path, |path, name| path.join(name));
+                    why.push(format!("{} cannot be used: {}", path.display(), words(&error)));
+                }
+            }
+        }
+        Err(why)
+    }
+
+    fn shared_path(&self) -> PathBuf {
+        self.places.shared.join(SHARED)
+    }
+
+    fn open_shared(&mut self) {
+        let Ok(all) = Directory::shared(&self.shared_path()) else { return };
+        for name in all.names(usize::MAX) {
+            let Ok(uid) = name.parse::<u32>() else { continue };
+            let Ok(directory) = all.inside(&name, uid) else { continue };
+            let board = Board { directory, uid, private: false };
+            match uid == self.user {
+                true => self.shared = Some(board),
+                false => self.others.push(board),
+            }
+        }
+    }
+
+    fn shared_to_write(&mut self) -> Option<&Board> {
+        if self.shared.is_none() {
+            match self.make_shared() {
+                Ok(board) => self.shared = Some(board),
+                Err(error) => self.note(format!(
+                    "{} cannot be used ({}), so other users' picks do not see this lease",
+                    self.shared_path().display(),
+                    words(&error)
+                )),
+            }
+        }
+        self.shared.as_ref()
+    }
+
+    fn make_shared(&self) -> io::Result<Board> {
+        Directory::shared(&self.places.shared)?.make(SHARED, 0o1777)?;
+        let all = Directory::shared(&self.shared_path())?;
+        let own = self.user.to_string();
+        all.make(&own, 0o755)?;
+        let directory = all.inside(&own, self.user)?;
+        Ok(Board { directory, uid: self.user, private: false })
+    }
+}
+
+impl Claim {
+    /// The port.
+    pub fn port(&self) -> Port {
+        self.port
+    }
+}
+
+fn open_private(place: &Private, user: u32, make: bool) -> io::Result<Directory> {
+    let mut directory = match place {
+        Private::Below(base) => Directory::own(base)?,
+        Private::Among(base) => Directory::shared(base)?,
+    };
+    for name in &place.inside(user) {
+        if make {
+            directory.make(name, 0o700)?;
+        }
+        directory = directory.inside(name, user)?;
+    }
+    Ok(directory)
+}
+
+/// Writes and locks a record. Who lists leases at this moment may have the lock for an instant.
+fn write_record(board: &Board, file: &str, text: &[u8]) -> io::Result<LeaseFile> {
+    const MOST: u32 = 100;
+    let mut tries = 0;
+    let lock = loop {
+        tries += 1;
+        match board.directory.lock(file, 0o600) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries < MOST => {
+                std::thread::yield_now();
+            }
+            result => break result?,
+        }
+    };
+    lock.write(text)?;
+    Ok(lock)
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Errors that would meet the next port too.
+fn is_shortage(error: &io::Error) -> bool {
+    // EMFILE, ENFILE, ENOMEM, ENOBUFS (errno(3)).
+    matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
+}
+
+/// An error as a part of a sentence.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let cut = text.find(" (os error").unwrap_or(text.len());
+    text[..cut].to_lowercase()
+}
+
+fn claim_name(transport: Transport, port: Port) -> String {
+    format!("{PREFIX}{transport}/{port}")
+}
+
+fn parse_claim_name(name: &str) -> Option<(Transport, Port)> {
+    let (transport, port) = name.strip_prefix(PREFIX)?.split_once('/')?;
+    Some((parse_transport(transport)?, Port::new(port.parse().ok()?)?))
+}
+
+fn parse_file_name(name: &str) -> Option<(Transport, Port, u64)> {
+    let mut parts = name.splitn(3, '-');
+    let transport = parse_transport(parts.next()?)?;
+    let port = Port::new(parts.next()?.parse().ok()?)?;
+    Some((transport, port, parts.next()?.parse().ok()?))
+}
+
+fn parse_transport(word: &str) -> Option<Transport> {
+    Transport::ALL.into_iter().find(|transport| transport.name() == word)
+}
