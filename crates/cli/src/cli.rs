@@ -373,6 +373,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
             format!("`{}` is not an option of `{of}`", shown(&option))
         }
+        ErrorKind::UnknownArgument if command == Some("pick") => {
+            format!("`{of}` takes no `{}`; a command stands after `--`", shown(&arg))
+        }
         ErrorKind::UnknownArgument => {
             format!("`{of}` takes no `{}`", shown(&arg))
         }

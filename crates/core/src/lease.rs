@@ -57,23 +57,29 @@ pub struct Places {
 /// A place for a directory that is this user's alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Private {
-    /// Below a directory that is this user's already.
+    /// Below a directory that somebody named: that it cannot be used is said.
+    Named(PathBuf),
+    /// Below a directory that is this user's, where there is one.
     Below(PathBuf),
     /// In a directory where everybody may make one.
     Among(PathBuf),
 }
 
 impl Private {
+    const fn is_named(&self) -> bool {
+        matches!(self, Self::Named(_))
+    }
+
     fn base(&self) -> &Path {
         match self {
-            Self::Below(base) | Self::Among(base) => base,
+            Self::Named(base) | Self::Below(base) | Self::Among(base) => base,
         }
     }
 
     /// The directories to make, outermost first.
     fn inside(&self, user: u32) -> [String; 2] {
         let first = match self {
-            Self::Below(_) => "proc".to_owned(),
+            Self::Named(_) | Self::Below(_) => "proc".to_owned(),
             Self::Among(_) => format!("proc-{user}"),
         };
         [first, "leases".to_owned()]
@@ -93,7 +99,7 @@ impl Places {
         // The specification: relative paths are to be ignored.
         let named = runtime.filter(|path| path.is_absolute());
         let mut private: Vec<Private> =
-            named.map(|path| Private::Below(path.to_owned())).into_iter().collect();
+            named.map(|path| Private::Named(path.to_owned())).into_iter().collect();
         private.push(Private::Below(format!("/run/user/{user}").into()));
         private.push(Private::Among("/tmp".into()));
         Self { private, shared: "/tmp".into() }
@@ -193,7 +199,10 @@ pub struct Leases {
     boot: String,
     netns: u64,
     user: u32,
-    private: Option<Board>,
+    /// Every place of this user's own that is there.
+    private: Vec<Board>,
+    /// The one that records are written to; `None` until then.
+    records: Option<Board>,
     shared: Option<Board>,
     others: Vec<Board>,
     /// For tests: as where abstract names are forbidden.
@@ -209,13 +218,18 @@ impl Leases {
             boot: keep::boot_id(),
             netns: keep::network_namespace(),
             user: keep::user(),
-            private: None,
+            private: Vec::new(),
+            records: None,
             shared: None,
             others: Vec::new(),
             nameless: false,
             notes: Vec::new(),
         };
-        leases.private = leases.open_private(false).ok();
+        for place in &leases.places.private {
+            if let Ok(directory) = open_private(place, leases.user, false) {
+                leases.private.push(Board { directory, uid: leases.user, private: true });
+            }
+        }
         leases.open_shared();
         leases
     }
@@ -270,7 +284,7 @@ impl Leases {
     /// The record's lock as arbiter, in place of the name.
     fn lock(&mut self, transport: Transport, port: Port) -> Result<Option<LeaseFile>, Busy> {
         let file = self.file_name(transport, port);
-        let Some(board) = self.private_to_write() else { return Ok(None) };
+        let Some(board) = self.records() else { return Ok(None) };
         match board.directory.lock(&file, 0o600) {
             Ok(lock) => Ok(Some(lock)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Busy::Leased),
@@ -284,9 +298,9 @@ impl Leases {
 
     fn is_leased(&self, transport: Transport, port: Port, own_lock: Option<&LeaseFile>) -> bool {
         let file = self.file_name(transport, port);
-        if let (Some(board), None) = (&self.private, own_lock)
-            && board.directory.is_locked(&file)
-        {
+        // A lock that the asker has itself says nothing.
+        let mut private = self.private.iter();
+        if own_lock.is_none() && private.any(|board| board.directory.is_locked(&file)) {
             return true;
         }
         self.boards().any(|board| {
@@ -296,7 +310,16 @@ impl Leases {
     }
 
     fn boards(&self) -> impl Iterator<Item = &Board> {
-        self.private.iter().chain(&self.shared).chain(&self.others)
+        self.own().chain(&self.others)
+    }
+
+    /// The directories of this user, each once.
+    fn own(&self) -> impl Iterator<Item = &Board> {
+        // A place that was made meanwhile was not there at the beginning.
+        let made = self.records.iter().filter(|made| {
+            self.private.iter().all(|known| !known.directory.is_same(&made.directory))
+        });
+        self.private.iter().chain(made).chain(&self.shared)
     }
 
     /// How much longer a timed lease lasts, by what its file says; `None` where that is no timed
@@ -335,7 +358,7 @@ impl Leases {
                 Err(error) => why = Some(error),
             }
         }
-        if let Some(board) = self.private_to_write() {
+        if let Some(board) = self.records() {
             match board.directory.file(&file, 0o600).and_then(|note| note.write(&text)) {
                 Ok(()) => {
                     if let Some(error) = why {
@@ -362,7 +385,7 @@ impl Leases {
         let text = self.written(None, keep::own_process(), argv);
         let file = self.file_name(claim.transport, claim.port);
         let mut kept: Vec<Kept> = claim.name.into_iter().collect();
-        let recorded = match (claim.lock, self.private_to_write()) {
+        let recorded = match (claim.lock, self.records()) {
             (Some(lock), _) => lock.write(&text).map(|()| lock),
             (None, Some(board)) => write_record(board, &file, &text),
             (None, None) => Err(io::Error::other("no runtime directory can be used")),
@@ -380,7 +403,7 @@ impl Leases {
     /// Takes back a timed lease that was just written.
     pub(crate) fn forget(&mut self, transport: Transport, port: Port) {
         let file = self.file_name(transport, port);
-        for board in self.private.iter().chain(&self.shared) {
+        for board in self.own() {
             let _ = board.directory.remove(&file);
         }
     }
@@ -435,12 +458,12 @@ impl Leases {
             };
             self.is_dead(board.directory.read(file)) && board.directory.remove(file).is_ok()
         };
-        let own = self.private.iter().chain(&self.shared);
-        own.map(|board| {
-            let names = board.directory.names(most);
-            names.iter().filter(|file| remove(board, file)).count()
-        })
-        .sum()
+        self.own()
+            .map(|board| {
+                let names = board.directory.names(most);
+                names.iter().filter(|file| remove(board, file)).count()
+            })
+            .sum()
     }
 
     /// Whether no timed lease is in what a file says. One of another network namespace, where
@@ -514,9 +537,9 @@ impl Leases {
             let mut pids = socket.holders.pids();
             pids.sort_unstable();
             pids.dedup();
-            // A pick that is looking at the port at this very moment.
-            if pids == [snapshot.asker.pid] {
-                continue;
+            // The asker may itself be started by a command that has a lease.
+            if pids.len() > 1 {
+                pids.retain(|pid| *pid != snapshot.asker.pid);
             }
             let first = pids.first().and_then(|pid| snapshot.processes.get(pid));
             found.push(Listed {
@@ -599,36 +622,26 @@ impl Leases {
         }
     }
 
-    fn private_to_write(&mut self) -> Option<&Board> {
-        if self.private.is_none() {
-            self.private = match self.open_private(true) {
-                Ok(board) => Some(board),
-                Err(notes) => {
-                    notes.into_iter().for_each(|note| self.note(note));
-                    None
+    /// The first place of this user's own that can be used. Those that cannot are said.
+    fn records(&mut self) -> Option<&Board> {
+        for place in self.places.private.clone() {
+            if self.records.is_some() {
+                break;
+            }
+            match open_private(&place, self.user, true) {
+                Ok(directory) => {
+                    self.records = Some(Board { directory, uid: self.user, private: true });
                 }
-            };
-        }
-        self.private.as_ref()
-    }
-
-    /// The first usable private directory, or why there is none.
-    fn open_private(&self, make: bool) -> Result<Board, Vec<String>> {
-        let mut why = Vec::new();
-        for place in &self.places.private {
-            match open_private(place, self.user, make) {
-                Ok(directory) => return Ok(Board { directory, uid: self.user, private: true }),
-                // What is not there is no fault.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !place.is_named() => {}
                 Err(error) => {
                     let path: PathBuf = place.base().into();
-                    let path =
-                        place.inside(self.user).iter().fold(path, |path, name| path.join(name));
-                    why.push(format!("{} cannot be used: {}", path.display(), words(&error)));
+                    let inside = place.inside(self.user);
+                    let path = inside.iter().fold(path, |path, name| path.join(name));
+                    self.note(format!("{} cannot be used: {}", path.display(), words(&error)));
                 }
             }
         }
-        Err(why)
+        self.records.as_ref()
     }
 
     fn shared_path(&self) -> PathBuf {
@@ -681,7 +694,7 @@ impl Claim {
 
 fn open_private(place: &Private, user: u32, make: bool) -> io::Result<Directory> {
     let mut directory = match place {
-        Private::Below(base) => Directory::own(base)?,
+        Private::Named(base) | Private::Below(base) => Directory::own(base)?,
         Private::Among(base) => Directory::shared(base)?,
     };
     for name in &place.inside(user) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use proc_core::addr::{AddressScope, Port, Transport};
 use proc_core::host::LiveHost;
+use proc_core::launch::program_of;
 use proc_core::lease::{self, Leases, Listed, Places, Released};
 use proc_core::pick::{Keeping, Picked, Place, Problem, Wish, address_to_pass, pick, place};
 use proc_core::report::{
@@ -65,15 +66,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "command")]
     no_lease: bool,
     /// Whether the command gets a listening socket: auto, always, never
-    #[arg(
-        long,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_default_value = true,
-        hide_possible_values = true,
-        requires = "command"
-    )]
-    socket: Passing,
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
+    socket: Option<Passing>,
     /// List the leases that there are
     #[arg(long, conflicts_with_all = OTHERS)]
     leases: bool,
@@ -88,7 +82,7 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 12] = [
     "count",
     "near",
     "range",
@@ -98,7 +92,9 @@ const OTHERS: [&str; 10] = [
     "address",
     "ephemeral",
     "lease",
+    "no_lease",
     "command",
+    "socket",
 ];
 
 /// When a command gets sockets that listen already.
@@ -183,6 +179,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));
+    if args.socket.is_some() && args.command.is_empty() {
+        let explain = "--socket: it is for a command, which stands after `--`";
+        return Err(error("usage", explain.to_owned()));
+    }
     if args.leases {
         return Ok(list(&leases));
     }
@@ -192,24 +192,16 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     if !args.release.is_empty() {
         return Ok(release(&mut leases, &args.release));
     }
-    let address = args.address();
-    let wish = args.wish(address.clone()?)?;
-    match args.command.is_empty() {
-        true => print(args, globals, &mut leases, &wish),
-        false => become_command(args, globals, &mut leases, &wish, args.given(&address?)),
+    let address = core_api::address(args.address.as_deref(), AddressScope::Every)?;
+    let wish = args.wish(address)?;
+    if args.command.is_empty() {
+        return print(args, globals, &mut leases, &wish);
     }
+    let given = args.address.as_ref().map(|_| address);
+    become_command(args, globals, &mut leases, &wish, given)
 }
 
 impl Args {
-    fn address(&self) -> Result<AddressScope, ErrorReport> {
-        core_api::address(self.address.as_deref(), AddressScope::Every)
-    }
-
-    /// The address, where one was typed.
-    fn given(&self, address: &AddressScope) -> Option<AddressScope> {
-        self.address.as_ref().map(|_| *address)
-    }
-
     fn wish(&self, address: AddressScope) -> Result<Wish, ErrorReport> {
         let outside = |near: Port, (first, last)| {
             let explain = format!("--near: {near} is not in the range {first}-{last}");
@@ -278,17 +270,17 @@ fn become_command(
         let explain = "`--json` and a command exclude each other: stdout is the command's";
         return Err(error("usage", explain.to_owned()));
     }
+    let argv: Vec<String> =
+        args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let as_sockets = match args.socket {
-        Passing::Always => true,
-        Passing::Never => false,
-        Passing::Auto => takes_sockets(&args.command),
+        None | Some(Passing::Auto) => takes_sockets(&argv),
+        Some(Passing::Always) => true,
+        Some(Passing::Never) => false,
     };
     let keeping = match as_sockets {
         true => Keeping::Sockets(address_to_pass(address)),
         false => Keeping::Command,
     };
-    let argv: Vec<String> =
-        args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let host = LiveHost::default();
     let picked = pick(&host, leases, wish, keeping, &argv).map_err(|problem| failure(&problem))?;
     let placement = place(&args.command, &picked.ports)
@@ -298,13 +290,22 @@ fn become_command(
     Err(not_run(&args.command[0], &failed))
 }
 
-/// Programs that take a listening socket from descriptor 3 by systemd's protocol, without being
-/// told to by an argument.
-const TAKE_SOCKETS: [&str; 1] = ["gunicorn"];
-
-fn takes_sockets(command: &[OsString]) -> bool {
-    let name = command.first().and_then(|program| Path::new(program).file_name());
-    name.is_some_and(|name| TAKE_SOCKETS.iter().any(|known| name == *known))
+/// Whether the command serves on sockets that it is handed, with no word more. It has to be the
+/// program itself, or what becomes it by exec(2) under the same PID: `LISTEN_PID` tells everybody
+/// else to leave them alone.
+fn takes_sockets(argv: &[String]) -> bool {
+    const BECOMES: [&str; 1] = ["env"];
+    // Puma looks for its own address among the sockets and binds the port again where it is not
+    // there, unless it is told to take those that there are.
+    const PUMA: (&str, &str) = ("puma", "--bind-to-activated-sockets");
+    let Some(program) = program_of(argv).filter(|program| program.takes_listen_fds) else {
+        return false;
+    };
+    let first = argv.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let itself = first == program.name
+        || first.to_string_lossy().starts_with("python")
+        || BECOMES.iter().any(|name| first == *name);
+    itself && (program.name != PUMA.0 || argv.iter().any(|word| word == PUMA.1))
 }
 
 fn tell(picked: &Picked, globals: &Globals) {

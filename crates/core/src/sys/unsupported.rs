@@ -211,6 +211,10 @@ pub(crate) mod keep {
             match self.0 {}
         }
 
+        pub(crate) fn is_same(&self, _: &Self) -> bool {
+            match self.0 {}
+        }
+
         pub(crate) fn names(&self, _: usize) -> Vec<String> {
             match self.0 {}
         }

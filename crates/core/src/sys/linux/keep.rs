@@ -212,6 +212,12 @@ impl Directory {
         }
     }
 
+    /// Whether both are the same directory.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let id = |directory: &Self| fstat(&directory.0).map(|facts| (facts.st_dev, facts.st_ino));
+        id(self).is_ok_and(|own| id(other) == Ok(own))
+    }
+
     /// At most that many names inside, in no order.
     pub(crate) fn names(&self, most: usize) -> Vec<String> {
         let Ok(entries) = rustix::fs::Dir::read_from(&self.0) else { return Vec::new() };
