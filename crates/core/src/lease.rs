@@ -192,7 +192,8 @@ struct Board {
     private: bool,
 }
 
-/// This user's view of everybody's leases. Not for sharing: each thread opens its own.
+/// This user's view of everybody's leases. Not for sharing nor for long: each thread opens its
+/// own, and one pick is what it is for.
 #[derive(Debug)]
 pub struct Leases {
     places: Places,
@@ -203,6 +204,8 @@ pub struct Leases {
     private: Vec<Board>,
     /// The one that records are written to; `None` until then.
     records: Option<Board>,
+    /// The directory that the directories of notes are in.
+    notes_of_all: Option<Directory>,
     shared: Option<Board>,
     others: Vec<Board>,
     /// For tests: as where abstract names are forbidden.
@@ -220,6 +223,7 @@ impl Leases {
             user: keep::user(),
             private: Vec::new(),
             records: None,
+            notes_of_all: None,
             shared: None,
             others: Vec::new(),
             nameless: false,
@@ -230,7 +234,7 @@ impl Leases {
                 leases.private.push(Board { directory, uid: leases.user, private: true });
             }
         }
-        leases.open_shared();
+        leases.look_for_boards();
         leases
     }
 
@@ -256,6 +260,7 @@ impl Leases {
             Some(_) => None,
             None => self.lock(transport, port)?,
         };
+        self.look_for_boards();
         if self.is_leased(transport, port, lock.as_ref()) {
             return Err(Busy::Leased);
         }
@@ -648,10 +653,19 @@ impl Leases {
         self.places.shared.join(SHARED)
     }
 
-    fn open_shared(&mut self) {
-        let Ok(all) = Directory::shared(&self.shared_path()) else { return };
+    /// Opens the directories of notes that are not open yet. Asked again under each claim: the
+    /// first pick of a user may have made one a moment ago, and have left its note there.
+    fn look_for_boards(&mut self) {
+        if self.notes_of_all.is_none() {
+            self.notes_of_all = Directory::shared(&self.shared_path()).ok();
+        }
+        let Some(all) = &self.notes_of_all else { return };
         for name in all.names(usize::MAX) {
             let Ok(uid) = name.parse::<u32>() else { continue };
+            let known = self.shared.iter().chain(&self.others).any(|board| board.uid == uid);
+            if known {
+                continue;
+            }
             let Ok(directory) = all.inside(&name, uid) else { continue };
             let board = Board { directory, uid, private: false };
             match uid == self.user {

@@ -110,7 +110,7 @@ fn two_thousand_picks_in_threads_never_meet() {
 #[test]
 fn threads_share_one_range_out_to_the_last_port() {
     let own = Own::new("range");
-    let place = range(15_000, 10);
+    let place = range(1_100, 10);
     let open = picked(&mut own.leases(), &wish(place, 8), Keeping::Nothing).unwrap();
     let Place::Range(_, last) = place else { panic!() };
     let all: Vec<u16> = std::thread::scope(|scope| {
@@ -123,9 +123,18 @@ fn threads_share_one_range_out_to_the_last_port() {
 }
 
 #[test]
+fn a_note_in_a_directory_that_was_made_meanwhile_is_seen() {
+    let own = Own::new("meanwhile");
+    let place @ Place::Range(first, _) = range(7_500, 1) else { panic!() };
+    let mut early = own.leases();
+    picked(&mut own.leases(), &wish(place, 1), LONG).unwrap();
+    assert!(matches!(early.take(Transport::Tcp, first), Err(Busy::Leased)));
+}
+
+#[test]
 fn a_row_that_fails_gives_everything_back() {
     let own = Own::new("row");
-    let place @ Place::Range(first, _) = range(16_000, 6) else { panic!() };
+    let place @ Place::Range(first, _) = range(2_100, 6) else { panic!() };
     let mut leases = own.leases();
     let third = port(first.get() + 2);
     let claim = leases.take(Transport::Tcp, third).unwrap();
@@ -140,7 +149,7 @@ fn a_row_that_fails_gives_everything_back() {
 #[test]
 fn a_note_is_believed_only_for_its_boot_its_network_and_its_time() {
     let own = Own::new("notes");
-    let place = range(17_000, 1);
+    let place = range(2_650, 1);
     let mut leases = own.leases();
     let free = |leases: &mut Leases| match picked(leases, &wish(place, 1), Keeping::Nothing) {
         Ok(_) => true,
@@ -182,7 +191,7 @@ fn a_note_is_believed_only_for_its_boot_its_network_and_its_time() {
 #[test]
 fn without_names_the_lock_decides() {
     let own = Own::new("nameless");
-    let place = range(18_000, 3);
+    let place = range(3_150, 3);
     let mut leases = own.leases().nameless();
     let Place::Range(first, _) = place else { panic!() };
     let claim = leases.take(Transport::Tcp, first).unwrap();
@@ -226,7 +235,7 @@ fn eight_threads_without_names_never_meet() {
 #[test]
 fn the_sweep_takes_the_dead_alone() {
     let own = Own::new("sweep");
-    let place = range(19_100, 6);
+    let place = range(5_100, 6);
     let mut leases = own.leases();
     let timed = picked(&mut leases, &wish(place, 2), LONG).unwrap();
     let soon = Keeping::Timed(Duration::from_nanos(1));
@@ -249,7 +258,7 @@ fn the_sweep_takes_the_dead_alone() {
 #[test]
 fn what_others_read_is_readable_and_what_they_need_not_is_not() {
     let own = Own::new("modes");
-    let place = range(19_800, 2);
+    let place = range(7_000, 2);
     let mut leases = own.leases();
     picked(&mut leases, &wish(place, 1), LONG).unwrap();
     let Place::Range(_, last) = place else { panic!() };
