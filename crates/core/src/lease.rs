@@ -346,11 +346,13 @@ impl Leases {
     /// Keeps a port for a time, by a note that every user can read. False where no note can be
     /// left; [`Leases::notes`] says why.
     pub fn keep_for(&mut self, claim: Claim, time: Duration) -> bool {
+        // The name is let go at the end, when the note is there.
+        let Claim { transport, port, name: _name, lock } = claim;
         let (parent, name) = keep::parent_process();
         let text = self.written(Some(time.min(LONGEST)), parent, vec![name]);
-        let file = self.file_name(claim.transport, claim.port);
+        let file = self.file_name(transport, port);
         // Under the arbiter's lock there is a file already.
-        if let Some(lock) = &claim.lock
+        if let Some(lock) = &lock
             && lock.write(&text).is_ok()
         {
             return true;
@@ -379,7 +381,7 @@ impl Leases {
             }
         }
         let why = why.as_ref().map_or_else(|| "no directory can be used".to_owned(), words);
-        self.note(format!("port {} is not kept from other picks: {why}", claim.port));
+        self.note(format!("port {port} is not kept from other picks: {why}"));
         false
     }
 
