@@ -255,7 +255,10 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
 /// Refuses words that are not UTF-8, except the names of files to read or write.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
-    for (position, word) in args.iter().enumerate().skip(1) {
+    // A command to run is not this program's to understand.
+    let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
+    let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
+    for (position, word) in args[..own].iter().enumerate().skip(1) {
         let names_file = std::mem::replace(&mut is_file, is_file_option(word));
         let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
             || word.as_encoded_bytes().starts_with(b"--output=");
@@ -369,6 +372,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
     let explain = match error.kind() {
         ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
             format!("`{}` is not an option of `{of}`", shown(&option))
+        }
+        ErrorKind::UnknownArgument if command == Some("pick") => {
+            format!("`{of}` takes no `{}`; a command stands after `--`", shown(&arg))
         }
         ErrorKind::UnknownArgument => {
             format!("`{of}` takes no `{}`", shown(&arg))

@@ -178,7 +178,8 @@ fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
     Ok(ReplayHost::new(recording))
 }
 
-fn unsupported_system() -> String {
+/// The sentence of a system that nobody has taught this program yet.
+pub fn unsupported_system() -> String {
     let system = match std::env::consts::OS {
         "macos" => "macOS",
         "windows" => "Windows",
@@ -362,8 +363,11 @@ fn parse(words: &[String]) -> Result<Vec<Target>, ErrorReport> {
     }
 }
 
-/// The address of `check --address`, or the one of the target.
-fn address(word: Option<&str>, own: AddressScope) -> Result<AddressScope, ErrorReport> {
+/// The addresses that `--address` means, or those of the target.
+///
+/// # Errors
+/// A word that is no address.
+pub fn address(word: Option<&str>, own: AddressScope) -> Result<AddressScope, ErrorReport> {
     match word {
         None => Ok(own),
         Some("*") => Ok(AddressScope::Every),

@@ -1,7 +1,9 @@
 //! The exit codes, the same for every command, and the one place where answers become codes.
 
 use proc_core::diagnosis::Verdict;
-use proc_core::report::{ErrorReport, Outcome, PortsReport, TargetReport};
+use proc_core::report::{
+    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, TargetReport,
+};
 
 /// What the exit code says. Of several targets the worst counts, and worst means the largest
 /// number: a script that looks for "refused" or "not permitted" is not to be told "no" instead.
@@ -62,6 +64,19 @@ pub fn of_ports(report: &PortsReport) -> Exit {
         None if report.sockets.is_empty() => Exit::No,
         None => Exit::Yes,
     }
+}
+
+/// The code of `pick --leases` (whether there are any), `--release` and `--clear` (whether all
+/// that were to end are over).
+pub fn of_leases(report: &LeasesReport) -> Exit {
+    let of_one = |outcome| match outcome {
+        None | Some(LeaseOutcome::Released) => Exit::Yes,
+        Some(LeaseOutcome::NotLeased | LeaseOutcome::HasHolder) => Exit::No,
+        Some(LeaseOutcome::AnotherUsers) => Exit::Denied,
+    };
+    let worst = report.leases.iter().map(|lease| of_one(lease.released)).max();
+    // Nothing to clear is as good as cleared; nothing to list is a no.
+    worst.unwrap_or(if report.cleared.is_some() { Exit::Yes } else { Exit::No })
 }
 
 /// The code of several targets. `counts` says how many reports each typed target got, in order:

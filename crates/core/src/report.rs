@@ -456,3 +456,110 @@ pub struct PortsReport {
     /// What stopped the command.
     pub error: Option<ErrorReport>,
 }
+
+/// The answer of `proc pick`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PickReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `pick`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The ports, in the order found.
+    pub ports: Vec<u16>,
+    /// What each is free on.
+    pub protocols: Vec<Protocol>,
+    /// The address each is free on, where one was asked for; else every address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// For how many milliseconds other picks leave them alone; absent where they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_ms: Option<u64>,
+    /// What was not as it should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// The answer of `proc pick --leases`, `--release` and `--clear`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LeasesReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `pick`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The leases that there are, or those that were to end, by port.
+    pub leases: Vec<LeaseReport>,
+    /// How many files of dead leases were removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleared: Option<usize>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// One lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LeaseReport {
+    /// The port.
+    pub port: u16,
+    /// Its transport.
+    pub protocol: Protocol,
+    /// What ends it; absent where there is no lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<LeaseKind>,
+    /// The processes that have it, or the one that ran `proc pick` for it.
+    pub pids: Vec<u32>,
+    /// The command that has it, or the name of the process that ran `proc pick`. Secrets are masked.
+    pub argv: Vec<String>,
+    /// The user's number.
+    pub uid: Option<u32>,
+    /// The user's name.
+    pub user: Option<String>,
+    /// Milliseconds since it began.
+    pub age_ms: Option<u64>,
+    /// Milliseconds until it ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_ms: Option<u64>,
+    /// What became of the wish to end it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<LeaseOutcome>,
+    /// One sentence on that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
+}
+
+/// What ends a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseKind {
+    /// The end of the last process that has it.
+    Command,
+    /// Its time.
+    Timed,
+}
+
+/// What became of the wish to end a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseOutcome {
+    /// It is over.
+    Released,
+    /// There was none.
+    NotLeased,
+    /// A process has it.
+    HasHolder,
+    /// It is another user's.
+    AnotherUsers,
+}

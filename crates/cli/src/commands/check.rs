@@ -29,6 +29,7 @@ pub struct Args {
     udp: bool,
 }
 
+/// The word of an address without its brackets, if it is one.
 pub(super) fn address(word: &str) -> Result<String, String> {
     let bare = word.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(word);
     let number = bare.split('%').next().unwrap_or(bare);

@@ -16,7 +16,9 @@ pub mod wait;
 pub mod watch;
 pub mod why;
 
-use proc_core::report::{ErrorReport, PortsReport, Report, SCHEMA, TargetReport};
+use proc_core::report::{
+    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport,
+};
 
 use crate::cli::Command;
 use crate::core_api::{Ask, LookOptions, Looked, Tell, Verb, connect};
@@ -56,6 +58,10 @@ pub enum Answer {
         /// Whether only PIDs are wanted.
         pids: bool,
     },
+    /// Free ports.
+    Picked(PickReport),
+    /// Leases of ports: a list, or what became of those that were to end.
+    Leased(LeasesReport),
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -104,6 +110,8 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
+            Self::Picked(_) => Exit::Yes,
+            Self::Leased(report) => exit::of_leases(report),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,
             Self::Failed { error, .. } => exit::of_error(error),

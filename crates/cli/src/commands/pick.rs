@@ -1,23 +1,455 @@
-//! `proc pick`: chooses free ports, and hands them to a command without a gap.
+//! `proc pick`: chooses free ports, and hands them to a command without a gap; lists leases and
+//! ends them.
 
-use proc_core::report::ErrorReport;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::Answer;
+use clap::ValueEnum;
+use proc_core::addr::{AddressScope, Port, Transport};
+use proc_core::host::LiveHost;
+use proc_core::launch::program_of;
+use proc_core::lease::{self, Leases, Listed, Places, Released};
+use proc_core::pick::{Keeping, Picked, Place, Problem, Wish, address_to_pass, pick, place};
+use proc_core::report::{
+    ErrorReport, LeaseKind, LeaseOutcome, LeaseReport, LeasesReport, PickReport, SCHEMA,
+};
+
+use super::{Answer, check};
 use crate::globals::Globals;
+use crate::output::{self, Output};
+use crate::terminal::{Stream, view};
+use crate::{core_api, duration, render, sanitize};
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Without a command the ports are printed, one a line, and other picks leave them alone for 10 s.
+With one, {} in it and the variable PORT are the port, and other picks leave it alone as long as
+the command runs.
+
+Examples:
+  PORT=$(proc pick --near 3000) npm start
+  proc pick -- python3 -m http.server {}    one that no other pick gets while it runs
+  proc pick 2 --consecutive --range 4000-4100
+  proc pick --leases                        which ports are leased, to whom, how long")]
+pub struct Args {
+    /// How many ports
+    #[arg(value_name = "N", value_parser = count)]
+    count: Option<u16>,
+    /// The next free one at or above this port
+    #[arg(long, value_name = "PORT", value_parser = near)]
+    near: Option<Port>,
+    /// The lowest free ones in this range, such as 3000-3100
+    #[arg(long, value_name = "FIRST-LAST", value_parser = range)]
+    range: Option<(Port, Port)>,
+    /// Ports whose numbers follow each other
+    #[arg(long)]
+    consecutive: bool,
+    /// Free in UDP instead of TCP
+    #[arg(long, conflicts_with = "both")]
+    udp: bool,
+    /// Free in TCP and UDP
+    #[arg(long)]
+    both: bool,
+    /// Free on this address instead of all; where a socket is passed, it is bound to this one
+    #[arg(long, value_name = "ADDR", value_parser = check::address)]
+    address: Option<String>,
+    /// Also ports that the kernel may draw for outgoing connections
+    #[arg(long)]
+    ephemeral: bool,
+    /// How long other picks leave the ports alone; 10s where nothing is said
+    #[arg(long, value_name = "TIME", value_parser = lease_time, conflicts_with_all = ["no_lease", "command"])]
+    lease: Option<Duration>,
+    /// Keep the ports from nobody
+    #[arg(long, conflicts_with = "command")]
+    no_lease: bool,
+    /// Whether the command gets a listening socket: auto, always, never
+    #[arg(long, value_name = "WHEN", hide_possible_values = true)]
+    socket: Option<Passing>,
+    /// List the leases that there are
+    #[arg(long, conflicts_with_all = OTHERS)]
+    leases: bool,
+    /// End your leases of these ports
+    #[arg(long, value_name = "PORT", num_args = 1.., value_parser = leased, conflicts_with_all = OTHERS)]
+    release: Vec<(Option<Transport>, Port)>,
+    /// End all your leases that no process holds, and remove what dead ones left
+    #[arg(long, conflicts_with_all = OTHERS, conflicts_with_all = ["leases", "release"])]
+    clear: bool,
+    /// The command that gets the ports
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+const OTHERS: [&str; 12] = [
+    "count",
+    "near",
+    "range",
+    "consecutive",
+    "udp",
+    "both",
+    "address",
+    "ephemeral",
+    "lease",
+    "no_lease",
+    "command",
+    "socket",
+];
+
+/// When a command gets sockets that listen already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Passing {
+    /// Where it is known to take them.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+fn count(word: &str) -> Result<u16, String> {
+    match word.parse::<u64>() {
+        Ok(0) => {
+            Err("`0` ports are none; to look whether a port is free: `proc check :3000`".into())
+        }
+        Ok(count) => u16::try_from(count).map_err(|_| format!("there are no {count} ports")),
+        Err(_) => Err(format!(
+            "`{word}` is not a number of ports; a command stands after `--`, as in `proc pick -- {word}`"
+        )),
+    }
+}
+
+fn port(word: &str) -> Result<Port, String> {
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    word.parse::<u16>()
+        .ok()
+        .filter(|_| digits)
+        .and_then(Port::new)
+        .ok_or_else(|| format!("`{word}` is not a port; ports are 1 to 65535"))
+}
+
+fn near(word: &str) -> Result<Port, String> {
+    port(word.strip_prefix(':').unwrap_or(word))
+}
+
+fn range(word: &str) -> Result<(Port, Port), String> {
+    let bare = word.strip_prefix(':').unwrap_or(word);
+    let Some((first, last)) = bare.split_once('-') else {
+        return Err(format!("`{word}` is not a range; write it like `3000-3100`"));
+    };
+    let (first, last) = (port(first)?, port(last)?);
+    match first <= last {
+        true => Ok((first, last)),
+        false => Err(format!("`{word}` ends before it begins; write `{last}-{first}`")),
+    }
+}
+
+fn leased(word: &str) -> Result<(Option<Transport>, Port), String> {
+    let (transport, number) = match word.split_once(':') {
+        Some(("tcp", number)) => (Some(Transport::Tcp), number),
+        Some(("udp", number)) => (Some(Transport::Udp), number),
+        Some(("", number)) => (None, number),
+        _ => (None, word),
+    };
+    Ok((transport, port(number)?))
+}
+
+fn lease_time(word: &str) -> Result<Duration, String> {
+    let time = duration::parse(word)?;
+    if time.is_zero() {
+        return Err(format!("`{word}` is no time; for no lease: `--no-lease`"));
+    }
+    if time > lease::LONGEST {
+        return Err(format!("`{word}` is too long; a lease lasts at most `24h`"));
+    }
+    Ok(time)
+}
 
 /// Does it.
 ///
 /// # Errors
 /// The command cannot be carried out.
-pub fn run(_args: &Args, _globals: &Globals) -> Result<Answer, ErrorReport> {
-    Err(ErrorReport {
-        kind: "unsupported".to_owned(),
-        explain: "pick is not there yet".to_owned(),
-        word: None,
-        suggestion: None,
-    })
+pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
+    if globals.replay.is_some() {
+        let explain = "`--replay` shows another moment, and pick takes ports of this one";
+        return Err(error("usage", explain.to_owned()));
+    }
+    if !LiveHost::SEES {
+        return Err(error("unsupported", core_api::unsupported_system()));
+    }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));
+    if args.socket.is_some() && args.command.is_empty() {
+        let explain = "--socket: it is for a command, which stands after `--`";
+        return Err(error("usage", explain.to_owned()));
+    }
+    if args.leases {
+        return Ok(list(&leases));
+    }
+    if args.clear {
+        return Ok(clear(&mut leases));
+    }
+    if !args.release.is_empty() {
+        return Ok(release(&mut leases, &args.release));
+    }
+    let address = core_api::address(args.address.as_deref(), AddressScope::Every)?;
+    let wish = args.wish(address)?;
+    if args.command.is_empty() {
+        return print(args, globals, &mut leases, &wish);
+    }
+    let given = args.address.as_ref().map(|_| address);
+    become_command(args, globals, &mut leases, &wish, given)
+}
+
+impl Args {
+    fn wish(&self, address: AddressScope) -> Result<Wish, ErrorReport> {
+        let outside = |near: Port, (first, last)| {
+            let explain = format!("--near: {near} is not in the range {first}-{last}");
+            error("usage", explain)
+        };
+        let place = match (self.near, self.range) {
+            (Some(near), Some((first, last))) if (first..=last).contains(&near) => {
+                Place::Range(near, last)
+            }
+            (Some(near), Some(range)) => return Err(outside(near, range)),
+            (Some(near), None) => Place::Near(near),
+            (None, Some((first, last))) => Place::Range(first, last),
+            (None, None) => Place::Anywhere,
+        };
+        Ok(Wish {
+            count: self.count.unwrap_or(1),
+            place,
+            in_a_row: self.consecutive,
+            transports: match (self.both, self.udp) {
+                (true, _) => &Transport::ALL,
+                (false, true) => &Transport::ALL[1..],
+                (false, false) => &Transport::ALL[..1],
+            },
+            address,
+            ephemeral: self.ephemeral,
+        })
+    }
+}
+
+fn print(
+    args: &Args,
+    globals: &Globals,
+    leases: &mut Leases,
+    wish: &Wish,
+) -> Result<Answer, ErrorReport> {
+    let time = args.lease.unwrap_or(lease::ORDINARY);
+    let keeping = if args.no_lease { Keeping::Nothing } else { Keeping::Timed(time) };
+    let host = LiveHost::default();
+    let picked = pick(&host, leases, wish, keeping, &[]).map_err(|problem| failure(&problem))?;
+    if !globals.json {
+        tell(&picked, globals);
+    }
+    let kept = picked.kept && !args.no_lease;
+    Ok(Answer::Picked(PickReport {
+        schema: SCHEMA,
+        command: "pick".to_owned(),
+        ok: true,
+        ports: picked.ports.iter().map(|port| port.get()).collect(),
+        protocols: wish.transports.iter().map(|transport| (*transport).into()).collect(),
+        address: args.address.clone(),
+        lease_ms: kept.then(|| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        notes: picked.notes,
+        error: None,
+    }))
+}
+
+/// Becomes the command; an answer only where that fails.
+fn become_command(
+    args: &Args,
+    globals: &Globals,
+    leases: &mut Leases,
+    wish: &Wish,
+    address: Option<AddressScope>,
+) -> Result<Answer, ErrorReport> {
+    if globals.json {
+        let explain = "`--json` and a command exclude each other: stdout is the command's";
+        return Err(error("usage", explain.to_owned()));
+    }
+    let argv: Vec<String> =
+        args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let as_sockets = match args.socket {
+        None | Some(Passing::Auto) => takes_sockets(&argv),
+        Some(Passing::Always) => true,
+        Some(Passing::Never) => false,
+    };
+    let keeping = match as_sockets {
+        true => Keeping::Sockets(address_to_pass(address)),
+        false => Keeping::Command,
+    };
+    let host = LiveHost::default();
+    let picked = pick(&host, leases, wish, keeping, &argv).map_err(|problem| failure(&problem))?;
+    let placement = place(&args.command, &picked.ports)
+        .map_err(|problem| error("usage", problem.to_string()))?;
+    tell(&picked, globals);
+    let failed = picked.become_command(placement, as_sockets);
+    Err(not_run(&args.command[0], &failed))
+}
+
+/// Whether the command serves on sockets that it is handed, with no word more. It has to be the
+/// program itself, or what becomes it by exec(2) under the same PID: `LISTEN_PID` tells everybody
+/// else to leave them alone.
+fn takes_sockets(argv: &[String]) -> bool {
+    const BECOMES: [&str; 1] = ["env"];
+    // Puma looks for its own address among the sockets and binds the port again where it is not
+    // there, unless it is told to take those that there are.
+    const PUMA: (&str, &str) = ("puma", "--bind-to-activated-sockets");
+    let Some(program) = program_of(argv).filter(|program| program.takes_listen_fds) else {
+        return false;
+    };
+    let first = argv.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
+    let itself = first == program.name
+        || first.to_string_lossy().starts_with("python")
+        || BECOMES.iter().any(|name| first == *name);
+    itself && (program.name != PUMA.0 || argv.iter().any(|word| word == PUMA.1))
+}
+
+fn tell(picked: &Picked, globals: &Globals) {
+    if !globals.quiet {
+        for note in &picked.notes {
+            Output::note(&render::note(note, &view(globals, Stream::Stderr)));
+        }
+    }
+}
+
+fn not_run(program: &OsString, failed: &io::Error) -> ErrorReport {
+    let shown = program.to_string_lossy();
+    let reason = output::reason(failed);
+    // ENOEXEC (execve(2)): a script without `#!`, or a program of another machine.
+    const NO_FORMAT: i32 = 8;
+    let (kind, explain) = match (failed.kind(), failed.raw_os_error()) {
+        (io::ErrorKind::NotFound, _) => ("usage", format!("there is no command `{shown}`")),
+        (_, Some(NO_FORMAT)) => {
+            ("usage", format!("`{shown}` is no program; a script begins with `#!`"))
+        }
+        (io::ErrorKind::PermissionDenied, _) => {
+            ("denied", format!("`{shown}` may not be run: {reason}"))
+        }
+        _ => ("failed", format!("`{shown}` cannot be run: {reason}")),
+    };
+    ErrorReport { word: Some(shown.into_owned()), ..error(kind, explain) }
+}
+
+fn list(leases: &Leases) -> Answer {
+    let all = leases.list(&LiveHost::default());
+    report(all.into_iter().map(described).collect(), None)
+}
+
+fn clear(leases: &mut Leases) -> Answer {
+    let host = LiveHost::default();
+    let ended = leases.release_all(&host);
+    let cleared = leases.sweep(usize::MAX);
+    let told = ended.into_iter().map(|lease| outcome(described(lease), &Released::Over));
+    report(told.collect(), Some(cleared))
+}
+
+fn release(leases: &mut Leases, wanted: &[(Option<Transport>, Port)]) -> Answer {
+    let host = LiveHost::default();
+    let mut told = Vec::new();
+    for (transport, port) in wanted {
+        let before = leases.list(&host);
+        let transports: Vec<Transport> = match transport {
+            Some(transport) => vec![*transport],
+            // Whichever is leased; TCP has to answer where none is.
+            None => {
+                let leased = |transport: &Transport| {
+                    before.iter().any(|lease| (lease.port, lease.transport) == (*port, *transport))
+                };
+                let all: Vec<_> = Transport::ALL.into_iter().filter(leased).collect();
+                if all.is_empty() { vec![Transport::Tcp] } else { all }
+            }
+        };
+        for transport in transports {
+            let known = before
+                .iter()
+                .find(|lease| (lease.port, lease.transport) == (*port, transport))
+                .cloned();
+            let lease = known.map_or_else(|| unknown(*port, transport), described);
+            told.push(outcome(lease, &leases.release(&host, transport, *port)));
+        }
+    }
+    report(told, None)
+}
+
+fn report(leases: Vec<LeaseReport>, cleared: Option<usize>) -> Answer {
+    let command = "pick".to_owned();
+    let mut report =
+        LeasesReport { schema: SCHEMA, command, ok: false, leases, cleared, error: None };
+    report.ok = crate::exit::of_leases(&report) == crate::exit::Exit::Yes;
+    Answer::Leased(report)
+}
+
+fn unknown(port: Port, transport: Transport) -> LeaseReport {
+    LeaseReport {
+        port: port.get(),
+        protocol: transport.into(),
+        kind: None,
+        pids: Vec::new(),
+        argv: Vec::new(),
+        uid: None,
+        user: None,
+        age_ms: None,
+        left_ms: None,
+        released: None,
+        explain: None,
+    }
+}
+
+fn described(lease: Listed) -> LeaseReport {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    LeaseReport {
+        kind: Some(if lease.left.is_some() { LeaseKind::Timed } else { LeaseKind::Command }),
+        pids: lease.pids,
+        argv: lease.argv,
+        uid: lease.uid,
+        user: lease.user,
+        age_ms: lease.age.map(ms),
+        left_ms: lease.left.map(ms),
+        ..unknown(lease.port, lease.transport)
+    }
+}
+
+fn outcome(mut lease: LeaseReport, released: &Released) -> LeaseReport {
+    let what = format!("{}:{}", lease.protocol, lease.port);
+    let pids: Vec<String> = lease.pids.iter().map(u32::to_string).collect();
+    let (outcome, explain) = match released {
+        Released::Over => (LeaseOutcome::Released, format!("{what} is no longer leased")),
+        Released::None => (LeaseOutcome::NotLeased, format!("{what} is not leased")),
+        Released::Held => {
+            let holder = match pids.is_empty() {
+                true => "a process of another user".to_owned(),
+                false => format!("{} (pid {})", sanitize::shell(&lease.argv), pids.join(", ")),
+            };
+            let explain = format!(
+                "{what} is leased as long as {holder} runs; to end that: `proc stop pid:{}`",
+                pids.first().map_or("PID", String::as_str)
+            );
+            (LeaseOutcome::HasHolder, explain)
+        }
+        Released::Foreign => {
+            let explain =
+                format!("the lease of {what} is another user's; `sudo proc pick --release {what}`");
+            (LeaseOutcome::AnotherUsers, explain)
+        }
+    };
+    lease.released = Some(outcome);
+    lease.explain = Some(explain);
+    lease
+}
+
+fn failure(problem: &Problem) -> ErrorReport {
+    let kind = match problem {
+        Problem::TooMany { .. } => "usage",
+        denied if denied.is_denied() => "denied",
+        _ => "failed",
+    };
+    error(kind, problem.to_string())
+}
+
+fn error(kind: &str, explain: String) -> ErrorReport {
+    ErrorReport { kind: kind.to_owned(), explain, word: None, suggestion: None }
 }

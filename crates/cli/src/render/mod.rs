@@ -5,6 +5,7 @@ mod card;
 mod check;
 #[cfg(test)]
 pub mod fixture;
+mod leases;
 mod look;
 mod message;
 mod page;
@@ -52,6 +53,10 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return pids(held.map(|holder| holder.pid));
         }
         Answer::Listed { report, pids: false } => ports::put(&mut page, report, view),
+        Answer::Picked(report) => {
+            return report.ports.iter().map(|port| format!("{port}\n")).collect();
+        }
+        Answer::Leased(report) => leases::put(&mut page, report, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
@@ -66,6 +71,8 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
+        Answer::Picked(report) => document(report),
+        Answer::Leased(report) => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),
@@ -91,6 +98,13 @@ pub fn error(error: &ErrorReport, view: &View) -> String {
     }
     let mut page = Page::default();
     page.push(line);
+    page.render(view)
+}
+
+/// A sentence beside the answer.
+pub fn note(sentence: &str, view: &View) -> String {
+    let mut page = Page::default();
+    page.push(Line::new(0).with(Role::Lingering, "proc:").text(format!(" {sentence}")));
     page.render(view)
 }
 

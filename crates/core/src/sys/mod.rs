@@ -3,8 +3,9 @@
 //! [`crate::decode`].
 //!
 //! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
-//! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end) and
-//! `close_without_remains` (a connection that leaves no TIME-WAIT).
+//! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
+//! `close_without_remains` (a connection that leaves no TIME-WAIT) and `keep` (what keeps ports
+//! and leases: sockets, claims, files, becoming a command).
 //! Exactly one is compiled into the library.
 
 #[cfg(target_os = "linux")]

@@ -111,6 +111,147 @@ impl Host for LiveHost {
     }
 }
 
+/// Nothing keeps a port here yet: every call says so.
+pub(crate) mod keep {
+    use std::convert::Infallible;
+    use std::ffi::OsString;
+    use std::io::{self, ErrorKind};
+    use std::net::SocketAddr;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::NOT_ASKED;
+    use crate::addr::Transport;
+    use crate::bind::BindResult;
+    use crate::process::ProcessId;
+    use crate::snapshot::Policy;
+
+    pub(crate) type Kept = Infallible;
+
+    #[derive(Debug)]
+    pub(crate) struct Directory(Infallible);
+
+    #[derive(Debug)]
+    pub(crate) struct LeaseFile(pub(crate) Infallible);
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "nothing succeeds here")]
+    pub(crate) struct Succession {
+        pub(crate) argv: Vec<OsString>,
+        pub(crate) variables: Vec<(String, String)>,
+        pub(crate) sockets: Vec<Kept>,
+        pub(crate) kept: Vec<Kept>,
+    }
+
+    fn unsupported<T>() -> io::Result<T> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn policy() -> Policy {
+        Policy { ephemeral: 49152..=65535, ..Policy::default() }
+    }
+
+    pub(crate) fn since_boot() -> Duration {
+        Duration::ZERO
+    }
+
+    pub(crate) fn boot_id() -> String {
+        String::new()
+    }
+
+    pub(crate) fn network_namespace() -> u64 {
+        0
+    }
+
+    pub(crate) fn user() -> u32 {
+        u32::MAX
+    }
+
+    pub(crate) fn user_name(_: u32) -> Option<String> {
+        None
+    }
+
+    pub(crate) fn own_process() -> ProcessId {
+        ProcessId { pid: std::process::id(), start: 0 }
+    }
+
+    pub(crate) fn parent_process() -> (ProcessId, String) {
+        (ProcessId { pid: 0, start: 0 }, String::new())
+    }
+
+    pub(crate) fn hold(_: Transport, _: SocketAddr) -> Result<Kept, BindResult> {
+        Err(NOT_ASKED)
+    }
+
+    pub(crate) fn port_of(socket: &Kept) -> Option<u16> {
+        match *socket {}
+    }
+
+    pub(crate) fn serve(socket: &Kept) -> io::Result<()> {
+        match *socket {}
+    }
+
+    pub(crate) fn claim(_: &str) -> io::Result<Kept> {
+        unsupported()
+    }
+
+    pub(crate) fn succeed(_: Succession) -> io::Error {
+        ErrorKind::Unsupported.into()
+    }
+
+    impl Directory {
+        pub(crate) fn own(_: &Path) -> io::Result<Self> {
+            unsupported()
+        }
+
+        pub(crate) fn shared(_: &Path) -> io::Result<Self> {
+            unsupported()
+        }
+
+        pub(crate) fn make(&self, _: &str, _: u32) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(crate) fn inside(&self, _: &str, _: u32) -> io::Result<Self> {
+            match self.0 {}
+        }
+
+        pub(crate) fn is_same(&self, _: &Self) -> bool {
+            match self.0 {}
+        }
+
+        pub(crate) fn names(&self, _: usize) -> Vec<String> {
+            match self.0 {}
+        }
+
+        pub(crate) fn read(&self, _: &str) -> Option<Vec<u8>> {
+            match self.0 {}
+        }
+
+        pub(crate) fn is_locked(&self, _: &str) -> bool {
+            match self.0 {}
+        }
+
+        pub(crate) fn file(&self, _: &str, _: u32) -> io::Result<LeaseFile> {
+            match self.0 {}
+        }
+
+        pub(crate) fn lock(&self, _: &str, _: u32) -> io::Result<LeaseFile> {
+            match self.0 {}
+        }
+
+        pub(crate) fn remove(&self, _: &str) -> io::Result<()> {
+            match self.0 {}
+        }
+    }
+
+    impl LeaseFile {
+        pub(crate) fn write(&self, _: &[u8]) -> io::Result<()> {
+            match self.0 {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ mod addresses;
 mod cgroup;
 mod glance;
 mod holders;
+pub(crate) mod keep;
 mod namespaces;
 mod options;
 mod probe;
