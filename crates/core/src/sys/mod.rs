@@ -4,7 +4,10 @@
 //!
 //! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
 //! `with_interrupt`), `Handle` (a process for good) and `Events` (news of sockets that end).
-//! Exactly one is compiled into the library.
+//! Exactly one is compiled into the library. What every Unix does alike is in a file of its own.
+
+#[cfg(unix)]
+pub mod signals;
 
 #[cfg(target_os = "linux")]
 mod linux;
