@@ -10,6 +10,7 @@ pub mod explain;
 pub mod host;
 pub mod look;
 pub mod mask;
+pub mod message;
 pub mod names;
 pub mod plan;
 pub mod ports;

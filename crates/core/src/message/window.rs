@@ -1,0 +1,185 @@
+//! The lines around a place of a log, and the ways in which a terminal may have broken one line
+//! into several. What the lines say is not looked at here.
+
+use memchr::{memchr, memrchr};
+
+/// The most lines before and after that are looked at.
+const LINES: usize = 8;
+/// The most bytes of a line on each side of a place, and of the lines before and after.
+pub(super) const REACH: usize = 4096;
+/// The pieces that a longer line is taken in.
+const PIECE: u64 = 2048;
+/// The narrowest terminal whose lines are put together.
+const NARROWEST: usize = 40;
+/// The most lines one line is put together from, on each side.
+const WRAPS: usize = 6;
+
+/// The bytes of the line, or of the piece of an endless one, around a place.
+pub(super) fn line_around(text: &[u8], base: u64, at: usize) -> (usize, usize) {
+    let back = at.saturating_sub(REACH);
+    let grid = ((base + at as u64) / PIECE * PIECE).saturating_sub(base) as usize;
+    let start = match memrchr(b'\n', &text[back..at]) {
+        Some(end) => back + end + 1,
+        None if base == 0 && back == 0 => 0,
+        None => grid.saturating_sub(PIECE as usize).max(back),
+    };
+    let ahead = text.len().min(at + REACH);
+    let end = match memchr(b'\n', &text[at..ahead]) {
+        Some(end) => at + end,
+        None => ahead.min(grid + 2 * PIECE as usize),
+    };
+    (start.min(at), end.max(at))
+}
+
+/// A line and its neighbours, as text.
+#[derive(Debug)]
+pub(super) struct Window {
+    lines: Vec<String>,
+    /// Which of them is the line.
+    middle: usize,
+    widest: usize,
+}
+
+/// Lines put together, and where each but the first begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Joined {
+    /// The text.
+    pub text: String,
+    seams: Vec<usize>,
+}
+
+impl Joined {
+    /// Whether a stretch of it lies on two lines.
+    pub fn crosses(&self, start: usize, end: usize) -> bool {
+        self.seams.iter().any(|seam| start < *seam && *seam < end)
+    }
+
+    /// Where the second line begins.
+    pub fn first_seam(&self) -> usize {
+        self.seams.first().copied().unwrap_or(self.text.len())
+    }
+}
+
+impl Window {
+    /// The line between `start` and `end`, and what stands around it.
+    pub fn new(text: &[u8], start: usize, end: usize) -> Self {
+        let before = &text[start.saturating_sub(REACH)..start];
+        let before = before.strip_suffix(b"\n").unwrap_or(before);
+        let mut lines: Vec<String> = match start {
+            0 => Vec::new(),
+            _ => before.rsplit(|byte| *byte == b'\n').take(LINES).map(plain).collect(),
+        };
+        lines.reverse();
+        let middle = lines.len();
+        lines.push(plain(&text[start..end]));
+        let after = &text[end..text.len().min(end + REACH)];
+        if let Some(after) = after.strip_prefix(b"\n") {
+            lines.extend(after.split(|byte| *byte == b'\n').take(LINES).map(plain));
+        }
+        let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
+        Self { lines, middle, widest }
+    }
+
+    /// The line itself.
+    pub fn line(&self) -> &str {
+        &self.lines[self.middle]
+    }
+
+    /// The lines before it, nearest first.
+    pub fn before(&self) -> impl Iterator<Item = &str> {
+        self.lines[..self.middle].iter().rev().map(String::as_str)
+    }
+
+    /// The lines after it.
+    pub fn after(&self) -> impl Iterator<Item = &str> {
+        self.lines[self.middle + 1..].iter().map(String::as_str)
+    }
+
+    /// The line and those after it, as they stand.
+    pub fn onward(&self) -> String {
+        self.lines[self.middle..].join("\n")
+    }
+
+    /// The one line that a terminal may have broken into this one and its neighbours at its
+    /// edge, letters split and all; `None` where it was not broken.
+    pub fn unwrapped(&self) -> Option<Joined> {
+        self.join(|this, next| self.fills(this) && !next.starts_with(char::is_whitespace), "")
+    }
+
+    /// The same for a program that breaks lines between words.
+    pub fn rejoined(&self) -> Option<Joined> {
+        self.join(
+            |this, next| {
+                let word = next.trim_start().split(' ').next().unwrap_or_default();
+                width(this) >= NARROWEST && width(this) + 1 + width(word) > self.widest
+            },
+            " ",
+        )
+    }
+
+    /// The line with the one before, and with the one after.
+    pub fn pairs(&self) -> impl Iterator<Item = Joined> {
+        let here = self.middle;
+        let pair = |first: usize| match self.lines.get(first..first + 2) {
+            Some(lines) if lines.iter().all(|line| !line.trim().is_empty()) => {
+                Some(put_together(lines, " "))
+            }
+            _ => None,
+        };
+        [here.checked_sub(1).and_then(pair), pair(here)].into_iter().flatten()
+    }
+
+    fn join(&self, broken: impl Fn(&str, &str) -> bool, with: &str) -> Option<Joined> {
+        let continues = |line: usize| match (self.lines.get(line), self.lines.get(line + 1)) {
+            (Some(this), Some(next)) => !next.trim().is_empty() && broken(this, next),
+            _ => false,
+        };
+        let (mut first, mut last) = (self.middle, self.middle);
+        while first > 0 && self.middle - first < WRAPS && continues(first - 1) {
+            first -= 1;
+        }
+        while last - self.middle < WRAPS && continues(last) {
+            last += 1;
+        }
+        (first < last).then(|| put_together(&self.lines[first..=last], with))
+    }
+
+    /// Whether a line ends where the terminal does. Digits at its end that seem to go on in the
+    /// next line are one number only if that line has nothing else to say.
+    fn fills(&self, line: &str) -> bool {
+        let width = width(line);
+        width >= NARROWEST && width == self.widest
+    }
+}
+
+fn put_together(lines: &[String], with: &str) -> Joined {
+    let mut joined = Joined { text: String::new(), seams: Vec::new() };
+    for line in lines {
+        if !joined.text.is_empty() {
+            if !with.is_empty() {
+                let kept = joined.text.trim_end().len();
+                joined.text.truncate(kept);
+            }
+            joined.text.push_str(with);
+            joined.seams.push(joined.text.len());
+        }
+        joined.text.push_str(if with.is_empty() { line } else { line.trim_start() });
+    }
+    joined
+}
+
+/// Columns, near enough: characters.
+fn width(line: &str) -> usize {
+    line.chars().count()
+}
+
+/// Bytes of a line as text: without control characters, and without the backslashes of quotes in
+/// a JSON string.
+fn plain(line: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(line).into_owned();
+    text.retain(|c| c == '\t' || !c.is_control());
+    if text.contains("\\\"") {
+        text = text.replace("\\\"", "\"");
+    }
+    text
+}
