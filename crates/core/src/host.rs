@@ -4,11 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::addr::Transport;
+use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::process::ProcessId;
-use crate::snapshot::{Scope, Snapshot};
-use crate::socket::{Holder, Socket};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
+use crate::socket::{Holder, Protocol, Socket, TcpState};
 use crate::sys;
 
 pub use crate::sys::LiveHost;
@@ -76,12 +76,53 @@ pub struct Watch {
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
     pub(crate) cookies: Vec<u64>,
+    scripted: bool,
 }
+
+/// INET_DIAG_NOCOOKIE (`include/uapi/linux/inet_diag.h`): no socket has this cookie.
+const NO_COOKIE: u64 = u64::MAX;
 
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None, cookies: Vec::new() }
+        Self { events: None, cookies: Vec::new(), scripted: false }
+    }
+
+    /// One without events of a system, for hosts that are not a machine and tell their own news
+    /// by [`Host::wait`].
+    pub const fn scripted() -> Self {
+        Self { events: None, cookies: Vec::new(), scripted: true }
+    }
+
+    /// One that reports those events of the system, of these sockets or, if there are none, of
+    /// any.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has events yet")
+    )]
+    pub(crate) const fn new(events: Option<sys::Events>, cookies: Vec<u64>) -> Self {
+        Self { events, cookies, scripted: false }
+    }
+
+    /// Whether it ever reports anything. Where it does not, look again now and then.
+    pub const fn hears(&self) -> bool {
+        self.events.is_some() || self.scripted
+    }
+
+    /// From now on reports the end of these sockets alone, of none where there are none. Events
+    /// that have come in since it was made and were not waited for are kept: who makes it first
+    /// and then looks for the cookies loses nothing.
+    pub fn follow(&mut self, cookies: &[u64]) {
+        self.cookies.clear();
+        self.cookies.extend_from_slice(cookies);
+        if cookies.is_empty() {
+            self.cookies.push(NO_COOKIE);
+        }
+    }
+
+    /// The sockets it reports the end of, for hosts that are not a machine.
+    pub fn followed(&self) -> &[u64] {
+        &self.cookies
     }
 }
 
@@ -94,6 +135,21 @@ pub struct Ran {
     pub message: String,
 }
 
+/// How closely to look at known ports: see [`Host::servers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// Who answers at the addresses the endpoints mean (for a wildcard: at the loopbacks, where
+    /// whoever serves everything answers too). One socket an address: of several that share it,
+    /// any; none that is bound to a device. Microseconds.
+    Quick,
+    /// Every server of the ports, on whatever address and device. Tens of microseconds; more
+    /// where the machine has thousands of listeners.
+    Servers,
+    /// As [`Glance::Servers`], and sockets that are bound and do not listen where the kernel lists them (Linux 6.8) and there are few sockets in all
+    /// ([`States::BoundIfCheap`]). A fraction of a millisecond.
+    Thorough,
+}
+
 /// A machine, live or scripted. One that cannot act, such as a recording, leaves the acts as they
 /// are here: refused.
 pub trait Host {
@@ -102,6 +158,28 @@ pub trait Host {
 
     /// Everything in scope, at one moment. What could not be seen is in its gaps.
     fn snapshot(&self, scope: &Scope) -> Snapshot;
+
+    /// The servers on those ports in the asker's network namespace, each once, with cookie,
+    /// address, inode and user: TCP listeners and UDP sockets that are not connected, and with
+    /// [`Glance::Thorough`] bound sockets. Connections never count. Cheap enough to ask hundreds
+    /// of times a second. `None` where the kernel cannot be asked so cheaply: take a snapshot, and
+    /// less often.
+    fn servers(&self, endpoints: &[Endpoint], look: Glance) -> Option<Vec<Socket>> {
+        let scope = Scope {
+            sockets: SocketScope::Ports(endpoints.to_vec()),
+            states: match look {
+                Glance::Quick | Glance::Servers => States::Servers,
+                Glance::Thorough => States::BoundIfCheap,
+            },
+            ..Scope::default()
+        };
+        let mut snapshot = self.snapshot(&scope);
+        if snapshot.gaps.iter().any(|gap| matches!(gap, Gap::NoSockets { .. })) {
+            return None;
+        }
+        snapshot.sockets.retain(|socket| serves(socket, endpoints, look));
+        Some(snapshot.sockets)
+    }
 
     /// The kernel's answer to a bind, plain and with SO_REUSEADDR. Callers make one round an
     /// answer: each is a bind that others can collide with for some microseconds.
@@ -175,4 +253,15 @@ pub trait Host {
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
         Ran { success: false, message: ActError::Unsupported.to_string() }
     }
+}
+
+/// Whether a socket is one that [`Host::servers`] reports.
+pub(crate) fn serves(socket: &Socket, endpoints: &[Endpoint], look: Glance) -> bool {
+    let wanted = |endpoint: &Endpoint| {
+        let transports = endpoint.transports().iter();
+        socket.port() == Some(endpoint.port.get())
+            && transports.clone().any(|&transport| Protocol::from(transport) == socket.protocol)
+    };
+    let bound = look == Glance::Thorough && socket.state == Some(TcpState::Bound);
+    socket.netns.is_none() && (socket.is_server() || bound) && endpoints.iter().any(wanted)
 }

@@ -26,3 +26,4 @@ pub mod supervisor;
 pub mod sys;
 pub mod target;
 pub mod timestamp;
+pub mod wait;

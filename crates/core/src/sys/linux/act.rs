@@ -76,7 +76,7 @@ pub(crate) fn exited(pinned: &Pinned) -> bool {
 }
 
 pub(crate) fn watch(cookies: &[u64]) -> Watch {
-    Watch { events: DestroyEvents::open().ok().map(Events), cookies: cookies.to_vec() }
+    Watch::new(DestroyEvents::open().ok().map(Events), cookies.to_vec())
 }
 
 pub(crate) fn wait(

@@ -3,6 +3,7 @@
 mod act;
 mod addresses;
 mod cgroup;
+mod glance;
 mod holders;
 mod namespaces;
 mod options;
@@ -13,11 +14,12 @@ mod sock_diag;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::addr::Transport;
+use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -30,11 +32,18 @@ pub struct LiveHost {
     started: Instant,
     interrupt: Option<OwnedFd>,
     blind_to_bound: bool,
+    /// Kept open from one glance to the next.
+    diag: Mutex<Option<sock_diag::SockDiag>>,
 }
 
 impl Default for LiveHost {
     fn default() -> Self {
-        Self { started: Instant::now(), interrupt: None, blind_to_bound: false }
+        Self {
+            started: Instant::now(),
+            interrupt: None,
+            blind_to_bound: false,
+            diag: Mutex::default(),
+        }
     }
 }
 
@@ -65,6 +74,16 @@ impl Host for LiveHost {
 
     fn snapshot(&self, scope: &Scope) -> Snapshot {
         see::snapshot(scope, self.blind_to_bound)
+    }
+
+    fn servers(&self, endpoints: &[Endpoint], look: Glance) -> Option<Vec<Socket>> {
+        // A panic while it was held leaves at worst an answer unread, which the next use drops.
+        let mut diag = self.diag.lock().unwrap_or_else(|poisoned| {
+            let mut diag = poisoned.into_inner();
+            *diag = None;
+            diag
+        });
+        glance::servers(&mut diag, endpoints, look, self.blind_to_bound)
     }
 
     fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {

@@ -32,6 +32,13 @@ const CHEAP_NAMESPACES: usize = 4;
 /// Up to this many processes are asked for their namespace unasked: a microsecond each.
 const CHEAP_PROCESSES: u64 = 150;
 
+/// Whether asking for every state is cheap.
+pub(super) fn table_is_small() -> bool {
+    let counts = fs::read("/proc/net/sockstat").unwrap_or_default();
+    procfs::sockstat(&counts)
+        .is_some_and(|counts| counts.tcp_allocated + counts.tcp_time_wait <= CHEAP_SOCKETS)
+}
+
 /// One look, while it is being put together.
 pub(super) struct Look<'a> {
     scope: &'a Scope,
@@ -125,8 +132,8 @@ impl Look<'_> {
         }
         let mut wanted = match self.scope.states {
             States::All => states::NOT_LISTENING,
-            States::AllIfCheap if self.table_is_small() => states::NOT_LISTENING,
-            States::BoundIfCheap if self.table_is_small() => states::BOUND_INACTIVE,
+            States::AllIfCheap if table_is_small() => states::NOT_LISTENING,
+            States::BoundIfCheap if table_is_small() => states::BOUND_INACTIVE,
             States::Servers | States::AllIfCheap | States::BoundIfCheap => return,
         };
         self.snapshot.every_state = wanted == states::NOT_LISTENING;
@@ -166,12 +173,6 @@ impl Look<'_> {
             .filter(|socket| socket.state.is_some_and(TcpState::is_connection))
             .filter_map(|socket| Some(socket.remote?.port()))
             .collect()
-    }
-
-    fn table_is_small(&self) -> bool {
-        let counts = fs::read("/proc/net/sockstat").unwrap_or_default();
-        procfs::sockstat(&counts)
-            .is_some_and(|counts| counts.tcp_allocated + counts.tcp_time_wait <= CHEAP_SOCKETS)
     }
 
     fn add(&mut self, rows: Vec<Row>, unstable: bool) {
@@ -647,7 +648,7 @@ const ALL_TABLES: [Table; 7] = [
     Table::Raw6,
 ];
 
-fn tables_of(endpoints: &[Endpoint]) -> Vec<Table> {
+pub(super) fn tables_of(endpoints: &[Endpoint]) -> Vec<Table> {
     let asks = |transport| endpoints.iter().any(|e| e.transports().contains(&transport));
     let mut tables = Vec::new();
     if asks(Transport::Tcp) {

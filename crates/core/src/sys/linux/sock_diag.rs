@@ -1,6 +1,7 @@
 //! NETLINK_SOCK_DIAG calls: dumps, destruction and destroy events. The bytes are made and read in
 //! [`crate::decode::sock_diag`].
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
@@ -9,8 +10,10 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
 };
 
+use crate::addr::Transport;
 use crate::decode::sock_diag::{
-    Row, Table, decode, decode_destroyed, destroy_request, dump_request, unix_dump_request,
+    Row, Table, decode, decode_destroyed, destroy_request, dump_request, lookup_request,
+    unix_dump_request,
 };
 use crate::socket::{Protocol, Socket};
 
@@ -23,6 +26,7 @@ const BUFFER: usize = 32 * 1024;
 const MOST_ATTEMPTS: usize = 4;
 
 /// A netlink socket that stays in the network namespace it was opened in.
+#[derive(Debug)]
 pub(crate) struct SockDiag {
     fd: OwnedFd,
     buffer: Vec<u8>,
@@ -56,6 +60,31 @@ impl SockDiag {
     ) -> Result<Dump, Errno> {
         let keep = |row: &Row| row.socket.port().is_none_or(|port| ports.contains(port));
         self.ask(&dump_request(table, states, ports), table.protocol(), keep)
+    }
+
+    /// The one server that answers at that address, if any: see [`lookup_request`].
+    pub(crate) fn find(
+        &mut self,
+        transport: Transport,
+        local: SocketAddr,
+        device: Option<u32>,
+    ) -> Result<Option<Row>, Errno> {
+        let request = lookup_request(transport, local, device);
+        retry(|| send(&self.fd, &request, SendFlags::empty()))?;
+        let buffer = &mut self.buffer[..];
+        let (length, _) = retry(|| recv(&self.fd, &mut *buffer, RecvFlags::empty()))?;
+        let chunk = decode(&self.buffer[..length], transport.into());
+        match chunk.end.map(|end| end.map_err(Errno::from_raw_os_error)) {
+            Some(Err(Errno::NOENT)) => Ok(None),
+            // A kernel without IPv6.
+            Some(Err(Errno::INVAL | Errno::AFNOSUPPORT)) if local.is_ipv6() => Ok(None),
+            Some(Err(error)) => Err(error),
+            Some(Ok(())) => Ok(None),
+            None => match chunk.rows.into_iter().next() {
+                Some(row) => Ok(Some(row)),
+                None => Err(Errno::IO),
+            },
+        }
     }
 
     /// All unix sockets.

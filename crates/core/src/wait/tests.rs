@@ -1,0 +1,1 @@
+//! The waiting against a scripted machine.
