@@ -8,6 +8,7 @@ pub mod decode;
 pub mod diagnosis;
 pub mod explain;
 pub mod host;
+pub mod launch;
 pub mod look;
 pub mod mask;
 pub mod message;
