@@ -106,8 +106,10 @@ struct Copy {
 impl Copy {
     fn run(mut self) -> Option<Rest> {
         let open = self.copy();
-        self.scanner.finish();
-        self.tell();
+        let heard = self.scanner.finish();
+        if !heard.is_empty() {
+            self.shared.heard(heard);
+        }
         with(&self.terminal, Terminal::follow_modes);
         self.terminal.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.shared.wake();

@@ -12,7 +12,9 @@ use proc_core::sys::signals::{Origin, Signals};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid,
+};
 
 use super::copier::{Copier, Rest};
 use super::shared::Shared;
@@ -284,9 +286,9 @@ impl Job<'_> {
 
     /// Continues the child, if whoever continued us has not.
     fn resume(&self) {
-        let options = WaitOptions::NOHANG | WaitOptions::CONTINUED;
-        // waitpid(2) with both would report an end that `state` is to see.
-        if !matches!(waitpid(Some(self.pid), options), Ok(Some((_, status))) if status.continued()) {
+        // waitid(2) can ask for this alone; waitpid(2) would take an end away from `state`.
+        let options = WaitIdOptions::NOHANG | WaitIdOptions::CONTINUED;
+        if !matches!(waitid(WaitId::Pid(self.pid), options), Ok(Some(_))) {
             let _ = kill_process(self.pid, Signal::CONT);
         }
     }

@@ -8,6 +8,7 @@ pub mod fixture;
 mod look;
 mod page;
 mod ports;
+pub mod run;
 mod table;
 mod wait;
 mod why;

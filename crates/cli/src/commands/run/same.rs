@@ -12,6 +12,8 @@ pub struct Own<'a> {
     pub cwd: &'a str,
     /// Its user, where the system has numbers for them.
     pub uid: Option<u32>,
+    /// What started us, which is no second process of the command whatever it is called.
+    pub above: &'a [u32],
 }
 
 /// The process of that command among the holders of a port and what started them. Secrets must
@@ -21,8 +23,11 @@ pub fn running<'a>(own: Own<'_>, target: &'a TargetReport) -> Option<&'a Process
     let find = |pid: u32| {
         target.processes.iter().chain(&target.ancestors).find(|process| process.pid == pid)
     };
-    holders.iter().filter_map(|&pid| find(pid)).find_map(|holder| {
-        let family = [holder].into_iter().chain(holder.ancestors.iter().filter_map(|&p| find(p)));
+    let others = holders.iter().filter(|pid| !own.above.contains(pid));
+    others.filter_map(|&pid| find(pid)).find_map(|holder| {
+        let family = [holder].into_iter().chain(
+            holder.ancestors.iter().filter(|pid| !own.above.contains(pid)).filter_map(|&p| find(p)),
+        );
         family.into_iter().find(|process| is_same(own, process)).map(|_| holder)
     })
 }
