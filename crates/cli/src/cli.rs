@@ -252,10 +252,10 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
     options.skip(1).any(|word| names.iter().any(|name| word == *name))
 }
 
-/// Refuses words that are not UTF-8, except the names of files to read or write.
+/// Refuses words that are not UTF-8, except the names of files to read or write, and those of a
+/// command to run, which are nobody's business here.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
-    // A command to run is not this program's to understand.
     let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
     let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
     for (position, word) in args[..own].iter().enumerate().skip(1) {
@@ -373,6 +373,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
             format!("`{}` is not an option of `{of}`", shown(&option))
         }
+        ErrorKind::UnknownArgument if command == Some("run") => {
+            format!("`--` comes before the command: `{of} -- {}`", shown(&arg))
+        }
         ErrorKind::UnknownArgument if command == Some("pick") => {
             format!("`{of}` takes no `{}`; a command stands after `--`", shown(&arg))
         }
@@ -381,6 +384,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if shown(&arg).starts_with("--") => {
             format!("`{of}` needs `{}` for that", shown(&option))
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("run") => {
+            format!("`{of}` needs a command; for example `{of} -- npm start`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
@@ -527,6 +533,13 @@ mod tests {
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
             ("wait :1 --status 200", "`proc wait` needs `--http` for that"),
+            ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
+            ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
+            ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),
+            (
+                "run --port 0 -- vite",
+                "--port: `0` is not a port; a port is a number from 1 to 65535",
+            ),
             ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
         ] {
             assert_eq!(error(line), want, "{line}");

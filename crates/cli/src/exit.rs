@@ -10,17 +10,19 @@ use proc_core::report::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`, `wait`).
-    Yes = 0,
+    Yes,
     /// 1: nothing there, not bindable, still held, timed out, or the answer cannot be written.
-    No = 1,
+    No,
     /// 2: the command line is wrong.
-    Usage = 2,
+    Usage,
     /// 3: not permitted.
-    Denied = 3,
+    Denied,
     /// 4: a guard rail, no consent given, or answered "n".
-    Refused = 4,
+    Refused,
     /// 5: this system cannot do it.
-    Unsupported = 5,
+    Unsupported,
+    /// Another program's own, which `run` passes on.
+    Command(u8),
 }
 
 /// Which question was answered.
@@ -42,7 +44,15 @@ pub enum Question {
 impl Exit {
     /// The number for the system.
     pub const fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Yes => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::Denied => 3,
+            Self::Refused => 4,
+            Self::Unsupported => 5,
+            Self::Command(code) => code,
+        }
     }
 }
 

@@ -13,6 +13,8 @@ mod interrupt;
 mod output;
 mod progress;
 mod prompt;
+#[cfg(unix)]
+mod relay;
 mod render;
 mod sanitize;
 mod signal;

@@ -44,6 +44,18 @@ impl Prompt {
     }
 }
 
+/// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C
+/// and Ctrl-D are an empty line.
+pub fn line(question: &str) -> Option<String> {
+    terminal::answer(question)
+}
+
+/// Whether the terminal is there and is ours at the moment: a job in the background that asked
+/// would be stopped for it.
+pub fn is_in_foreground() -> bool {
+    terminal::is_in_foreground()
+}
+
 fn is_yes(word: &str) -> bool {
     matches!(word.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
@@ -79,7 +91,7 @@ mod terminal {
     use std::io::{Read, Write};
 
     use rustix::termios::{
-        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
     };
 
     use super::{Key, key};
@@ -97,6 +109,12 @@ mod terminal {
         };
         let _ = tty.write_all(b"\n");
         Some(line)
+    }
+
+    /// Whether our process group is the terminal's foreground (tcgetpgrp(3)).
+    pub fn is_in_foreground() -> bool {
+        let Ok(tty) = OpenOptions::new().read(true).open("/dev/tty") else { return false };
+        tcgetpgrp(&tty).is_ok_and(|group| group == rustix::process::getpgrp())
     }
 
     /// The terminal's modes are put back when this goes.
@@ -192,6 +210,11 @@ mod terminal {
     /// There is no way to ask yet.
     pub fn answer(_: &str) -> Option<String> {
         None
+    }
+
+    /// There is nobody to ask.
+    pub const fn is_in_foreground() -> bool {
+        false
     }
 }
 

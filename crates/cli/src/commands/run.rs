@@ -1,23 +1,126 @@
-//! `proc run`: runs a command, and deals with the port it cannot have.
+//! `proc run`: runs a command as if it had been started directly, and deals with the port it
+//! cannot have. Here are its arguments; the flow is in [`flow`], what is decided in [`decide`].
 
+pub mod decide;
+#[cfg(unix)]
+mod flow;
+#[cfg(unix)]
+mod launching;
+#[cfg(unix)]
+mod same;
+#[cfg(unix)]
+mod tree;
+#[cfg(unix)]
+mod watcher;
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use proc_core::addr::Port;
 use proc_core::report::ErrorReport;
 
 use super::Answer;
+use super::act::duration;
+use crate::core_api::connect;
 use crate::globals::Globals;
+use decide::OnConflict;
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Args {}
+#[command(after_help = "\
+Examples:
+  proc run -- npm run dev                          explains a failed bind, and asks what to do
+  proc run --on-conflict next -- vite              the next free port, set as vite takes it
+  proc run --free-first --port 3000 -- npm start   for package scripts
+  proc run --on-conflict wait --timeout 30s -- flask run")]
+pub struct Args {
+    /// The port that the command will want, where its own words do not tell
+    #[arg(long, short, value_name = "PORT", value_parser = port)]
+    port: Option<Port>,
+    /// What to do about a port in use: ask, free, next, wait, explain
+    #[arg(long, value_name = "WHAT", hide_possible_values = true)]
+    on_conflict: Option<OnConflict>,
+    /// Free the wanted port before the command starts
+    #[arg(long)]
+    free_first: bool,
+    /// How long to wait for the port at most
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+    /// Copy stdin to stdout: what is left behind for what a command left behind
+    #[arg(long, hide = true)]
+    pass_on: bool,
+    /// The command and its arguments
+    #[arg(value_name = "CMD", last = true, required_unless_present = "pass_on")]
+    command: Vec<OsString>,
+}
 
-/// Does it.
+fn port(word: &str) -> Result<Port, String> {
+    let number = word.strip_prefix(':').unwrap_or(word).parse().ok();
+    number
+        .and_then(Port::new)
+        .ok_or_else(|| format!("`{word}` is not a port; a port is a number from 1 to 65535"))
+}
+
+/// Runs the command. What it came to is the command's own exit code, or the signal that ended it.
 ///
 /// # Errors
-/// The command cannot be carried out.
-pub fn run(_args: &Args, _globals: &Globals) -> Result<Answer, ErrorReport> {
+/// A command line that cannot be meant, or a system that is not supported.
+pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
+    refuse(globals)?;
+    carry_out(args, globals)
+}
+
+/// The command's words go where they always go: there is no place for a document, and no
+/// recording to run anything on.
+fn refuse(globals: &Globals) -> Result<(), ErrorReport> {
+    let usage = |word: &str, explain: &str| {
+        Err(ErrorReport {
+            kind: "usage".to_owned(),
+            explain: explain.to_owned(),
+            word: Some(word.to_owned()),
+            suggestion: None,
+        })
+    };
+    if globals.json {
+        return usage("--json", "run has no document: stdout and the exit code are the command's");
+    }
+    if globals.replay.is_some() {
+        return usage("--replay", "a command cannot be run on a recording");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
+    if args.pass_on {
+        crate::relay::pass_on();
+        return Ok(Answer::Told(crate::exit::Exit::Yes));
+    }
+    flow::Flow::new(args, globals, connect(None)?)?.run()
+}
+
+#[cfg(not(unix))]
+fn carry_out(args: &Args, _: &Globals) -> Result<Answer, ErrorReport> {
+    let _ = (args.port, args.on_conflict, args.free_first, args.timeout, args.pass_on);
+    connect(None)?;
     Err(ErrorReport {
         kind: "unsupported".to_owned(),
-        explain: "run is not there yet".to_owned(),
-        word: None,
+        explain: "run needs a system with terminals and signals as Unix has them".to_owned(),
+        word: args.command.first().map(|word| word.to_string_lossy().into_owned()),
         suggestion: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_numbers() {
+        assert_eq!(port("3000").map(Port::get), Ok(3000));
+        assert_eq!(port(":3000").map(Port::get), Ok(3000));
+        for word in ["0", "65536", "x", "", "-1"] {
+            assert!(port(word).unwrap_err().contains("1 to 65535"), "{word}");
+        }
+    }
 }

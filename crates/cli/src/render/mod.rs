@@ -10,6 +10,7 @@ mod look;
 mod message;
 mod page;
 mod ports;
+pub mod run;
 mod table;
 mod wait;
 mod why;

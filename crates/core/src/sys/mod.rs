@@ -5,8 +5,11 @@
 //! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
 //! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
 //! `close_without_remains` (a connection that leaves no TIME-WAIT) and `keep` (what keeps ports
-//! and leases: sockets, claims, files, becoming a command).
-//! Exactly one is compiled into the library.
+//! and leases: sockets, claims, files, becoming a command). Exactly one is compiled into the
+//! library. What every Unix does alike is in a file of its own.
+
+#[cfg(unix)]
+pub mod signals;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -1,0 +1,618 @@
+//! The flow of `proc run`: start, watch, and after the end find out what was in the way, say it,
+//! do what was chosen, and start again.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proc_core::addr::{ORDINARY_ADDRESSES, Port, Transport};
+use proc_core::bind::BindResult;
+use proc_core::host::{Host, LiveHost};
+use proc_core::message::{Class, Failure};
+use proc_core::process::Process;
+use proc_core::report::{ErrorReport, Outcome, Report, TargetReport};
+use proc_core::snapshot::Scope;
+use proc_core::wait::WaitRequest;
+
+use super::Args;
+use super::decide::{
+    Choice, Ending, MOST_AGAIN, Obstacle, OnConflict, Step, answered, is_conflict, next_step,
+    question,
+};
+use super::launching::{Launching, Told};
+use super::same::{Own, running};
+use super::watcher::Watcher;
+use crate::commands::{Answer, document};
+use crate::core_api::{ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect};
+use crate::exit::{self, Exit, Question};
+use crate::globals::Globals;
+use crate::progress::Progress;
+use crate::relay::{End, Relay, Status, end_by};
+use crate::render;
+use crate::terminal::{Stream, View, view};
+use crate::{output, prompt};
+
+/// Exit codes of a command that could not be started, as shells, env(1) and nohup(1) have them:
+/// package scripts and CI know them.
+const NOT_FOUND: u8 = 127;
+const NOT_EXECUTABLE: u8 = 126;
+/// How long asked holders are given before they are forced.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long freeing may take; closed connections pass within a minute.
+const FREEING: Duration = Duration::from_secs(75);
+/// How many ports above the wanted one are tried.
+const MOST_TRIED: usize = 500;
+
+/// What is in the way of a command.
+struct Way {
+    /// The targets, as words.
+    targets: Vec<String>,
+    reports: Vec<TargetReport>,
+    obstacle: Obstacle,
+    /// The one port, where there is one.
+    port: Option<Port>,
+    sentences: Vec<String>,
+}
+
+/// Where to go from an ended command.
+enum Go {
+    Again,
+    Leave,
+}
+
+/// One `proc run`.
+pub struct Flow<'a> {
+    globals: &'a Globals,
+    core: Box<dyn Core>,
+    relay: Relay,
+    launching: Launching,
+    on_conflict: OnConflict,
+    timeout: Option<Duration>,
+    free_first: bool,
+    again: u32,
+    moved_from: Option<Port>,
+}
+
+impl<'a> Flow<'a> {
+    /// Takes over the signals; nothing is started yet.
+    ///
+    /// # Errors
+    /// The system has no descriptors left, or `--free-first` without a port.
+    pub fn new(
+        args: &Args,
+        globals: &'a Globals,
+        core: Box<dyn Core>,
+    ) -> Result<Self, ErrorReport> {
+        let launching = Launching::new(args.command.clone(), args.port);
+        if args.free_first && launching.wanted().is_none() {
+            return Err(ErrorReport {
+                kind: "usage".to_owned(),
+                explain: format!(
+                    "--free-first needs to know the port that `{}` wants: say it with --port",
+                    launching.name()
+                ),
+                word: Some("--free-first".to_owned()),
+                suggestion: None,
+            });
+        }
+        let failed = |error: io::Error| ErrorReport {
+            kind: "failed".to_owned(),
+            explain: format!("cannot take over the signals: {}", output::reason(&error)),
+            word: None,
+            suggestion: None,
+        };
+        Ok(Self {
+            globals,
+            core,
+            relay: Relay::new().map_err(failed)?,
+            launching,
+            on_conflict: on_conflict(args.on_conflict, globals),
+            timeout: args.timeout,
+            free_first: args.free_first,
+            again: 0,
+            moved_from: None,
+        })
+    }
+
+    /// Runs the command, as often as it takes.
+    ///
+    /// # Errors
+    /// A port that cannot be looked at.
+    pub fn run(mut self) -> Result<Answer, ErrorReport> {
+        if self.free_first
+            && let Some(port) = self.launching.wanted()
+        {
+            let reports = self.free(&[format!("tcp:{port}")])?;
+            let exit = exit::of_targets(Question::Freed, &reports, &[]);
+            if exit != Exit::Yes {
+                self.tell_act(reports, exit);
+                return Ok(Answer::Told(exit));
+            }
+        }
+        loop {
+            if let Some(signal) = self.relay.asked_to_end() {
+                end_by(signal);
+            }
+            let held_before = self.held_before();
+            let say = say_with(self.globals);
+            let mut watcher = Watcher::new(&mut *self.core, held_before, &say);
+            let quiet = self.globals.quiet;
+            let end = start(&self.relay, &self.launching, &mut |life| match quiet {
+                true => Default::default(),
+                false => watcher.look(life),
+            });
+            let mut end = match end {
+                Ok(end) => end,
+                Err(error) => return Ok(self.cannot_start(&error)),
+            };
+            let (failures, told) = watcher.fresh(std::mem::take(&mut end.heard));
+            match self.after(&end, &failures, &told)? {
+                Go::Again => {}
+                Go::Leave => return Ok(Answer::Told(code_of(end.status))),
+            }
+        }
+    }
+
+    /// The wanted port, where somebody has it before the command starts.
+    fn held_before(&mut self) -> Option<Port> {
+        let port = self.launching.wanted()?;
+        let target = format!("tcp:{port}");
+        let report = self.look(&[target], false).ok()?.pop()?;
+        (!report.causes.is_empty()).then_some(port)
+    }
+
+    fn look(
+        &mut self,
+        targets: &[String],
+        to_compare: bool,
+    ) -> Result<Vec<TargetReport>, ErrorReport> {
+        let options = LookOptions {
+            show_secrets: to_compare,
+            ancestors: to_compare,
+            ..LookOptions::default()
+        };
+        let Looked { targets, .. } = self.core.look(targets, options)?;
+        Ok(targets)
+    }
+
+    fn after(
+        &mut self,
+        end: &End,
+        failures: &[Failure],
+        told: &BTreeSet<String>,
+    ) -> Result<Go, ErrorReport> {
+        let ending = Ending { success: end.status.is_success(), asked: end.asked };
+        if ending.asked {
+            return Ok(Go::Leave);
+        }
+        let way = self.way(end, failures)?;
+        let on_conflict = match self.on_conflict {
+            // A person who does something else in this terminal meanwhile is not to be stopped.
+            OnConflict::Ask if !prompt::is_in_foreground() => OnConflict::Explain,
+            on_conflict => on_conflict,
+        };
+        match next_step(on_conflict, ending, way.obstacle, self.again) {
+            Step::Leave => Ok(Go::Leave),
+            Step::Explain => {
+                let is_told = !way.targets.is_empty()
+                    && way.targets.iter().all(|target| told.contains(target));
+                if !is_told {
+                    self.explain(&way);
+                }
+                Ok(Go::Leave)
+            }
+            Step::GiveUp => {
+                self.explain(&way);
+                let times = format!("{MOST_AGAIN} times");
+                self.say(&[format!("started it again {times}, and the port was taken each time")]);
+                Ok(Go::Leave)
+            }
+            Step::Again => {
+                self.again += 1;
+                self.say(&[format!("{} is free by now; starting again", way.targets.join(", "))]);
+                Ok(Go::Again)
+            }
+            step => self.carry_out(step, &way),
+        }
+    }
+
+    fn carry_out(&mut self, step: Step, way: &Way) -> Result<Go, ErrorReport> {
+        let mut step = step;
+        let mut next = None;
+        if step == Step::Ask {
+            match self.ask(way)? {
+                Choice::Leave => return Ok(Go::Leave),
+                Choice::Again => return Ok(Go::Again),
+                Choice::Free => step = Step::Free,
+                Choice::Wait => step = Step::Wait,
+                Choice::Next(port) => {
+                    step = Step::Next;
+                    next = Port::new(port);
+                }
+            }
+        } else {
+            self.again += 1;
+            self.say(&way.sentences);
+        }
+        match step {
+            Step::Free => {
+                let reports = self.free(&way.targets)?;
+                let exit = exit::of_targets(Question::Freed, &reports, &[]);
+                if exit != Exit::Yes {
+                    self.tell_act(reports, exit);
+                    return Ok(Go::Leave);
+                }
+                Ok(self.start_again())
+            }
+            Step::Wait => match self.wait(&way.targets)? {
+                true => Ok(self.start_again()),
+                false => Ok(Go::Leave),
+            },
+            Step::Next => Ok(self.go_next(way, next)),
+            _ => Ok(Go::Leave),
+        }
+    }
+
+    /// Starts again, unless the person wanted the whole to end meanwhile.
+    fn start_again(&self) -> Go {
+        if self.relay.asked_to_end().is_some() {
+            return Go::Leave;
+        }
+        self.say(&["starting again".to_owned()]);
+        Go::Again
+    }
+
+    fn go_next(&mut self, way: &Way, chosen: Option<Port>) -> Go {
+        let Some(port) = way.port else { return Go::Leave };
+        if self.moved_from == Some(port) {
+            self.say(&[format!(
+                "it wants :{port} again: it does not take its port in the way it was told one"
+            )]);
+            return Go::Leave;
+        }
+        let Some(next) = chosen.or_else(|| next_free(port)) else {
+            self.say(&[format!("no port above :{port} is free")]);
+            return Go::Leave;
+        };
+        let (launching, told) = self.launching.on_port(port, next);
+        self.launching = launching;
+        self.moved_from = Some(port);
+        let mut sentences = vec![format!("starting again on :{next}: {}", self.launching.line())];
+        if told == Told::Perhaps {
+            sentences.push("nothing is known of how it takes a port; most read PORT".to_owned());
+        }
+        self.say(&sentences);
+        Go::Again
+    }
+
+    /// What is in the way: what the command said, or else the fact that it failed and somebody
+    /// has the port that it wanted.
+    fn way(&mut self, end: &End, failures: &[Failure]) -> Result<Way, ErrorReport> {
+        let told: Vec<&Failure> = failures.iter().filter(|f| f.moved_to.is_none()).collect();
+        let mut way = self.way_by_words(&told)?;
+        // A code says that the command found something amiss; a signal says what somebody did.
+        let failed = matches!(end.status, Status::Code(code) if code != 0);
+        if way.obstacle == Obstacle::None && told.is_empty() && failed {
+            way = self.way_by_fact(end)?;
+        }
+        Ok(way)
+    }
+
+    fn way_by_words(&mut self, failures: &[&Failure]) -> Result<Way, ErrorReport> {
+        let mut targets: Vec<String> = Vec::new();
+        for target in failures.iter().filter_map(|failure| failure.target()) {
+            let target = target.to_string();
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        // No message names one: the port that it wanted, where that is known.
+        let is_any = |class| {
+            matches!(class, Class::InUse | Class::Allocated | Class::Denied | Class::Unsaid)
+        };
+        if targets.is_empty() && failures.iter().any(|failure| is_any(failure.class)) {
+            targets.extend(self.launching.wanted().map(|port| format!("tcp:{port}")));
+        }
+        let Some(first) = failures.first() else { return Ok(Way::none()) };
+        if targets.is_empty() {
+            let mut sentences =
+                vec!["a bind failed, and its message does not say which port".to_owned()];
+            sentences.push(match first.hint {
+                Some(hint) => hint.to_owned(),
+                None => "if you know it, say it: proc run --port PORT -- …".to_owned(),
+            });
+            return Ok(Way { sentences, obstacle: Obstacle::Other, ..Way::none() });
+        }
+        let reports = self.look(&targets, true)?;
+        let conflict = failures.iter().any(|failure| is_conflict(failure.class));
+        Ok(self.way_to(targets, reports, conflict))
+    }
+
+    fn way_by_fact(&mut self, end: &End) -> Result<Way, ErrorReport> {
+        let Some(port) = self.launching.wanted() else { return Ok(Way::none()) };
+        let targets = vec![format!("tcp:{port}")];
+        let mut reports = self.look(&targets, true)?;
+        // Remains without a holder were there all along and stop few servers; an own child that
+        // was left behind is no stranger.
+        let own = own_group();
+        let is_stranger = |report: &TargetReport| {
+            report.causes.iter().any(|cause| {
+                cause.kind.is_live() && cause.pids.iter().all(|&pid| !own.contains(&pid))
+            })
+        };
+        reports.retain(is_stranger);
+        if reports.is_empty() {
+            return Ok(Way::none());
+        }
+        let mut way = self.way_to(targets, reports, true);
+        if let Status::Code(code) = end.status
+            && let Some(first) = way.sentences.first_mut()
+        {
+            *first = format!("it ended with code {code}, and {first}");
+        }
+        Ok(way)
+    }
+
+    fn way_to(&self, targets: Vec<String>, reports: Vec<TargetReport>, conflict: bool) -> Way {
+        let held: Vec<&TargetReport> =
+            reports.iter().filter(|report| !report.causes.is_empty()).collect();
+        let one = match (held.as_slice(), targets.as_slice()) {
+            ([one], _) => Some(&one.target),
+            ([], [one]) => Some(one),
+            _ => None,
+        };
+        let number = one.and_then(|target| target.rsplit(':').next()?.parse().ok());
+        let port = number.and_then(Port::new);
+        let in_use = held.iter().flat_map(|report| &report.causes).any(|cause| {
+            use proc_core::diagnosis::CauseKind as Kind;
+            let rights = [Kind::Privileged, Kind::Reserved, Kind::NotLocal, Kind::NoPortsLeft];
+            !rights.contains(&cause.kind)
+        });
+        let mut sentences: Vec<String> =
+            held.iter().filter_map(|report| self.already_running(report, port)).collect();
+        for report in &held {
+            sentences.extend(report.causes.iter().map(|cause| cause.explain.clone()));
+        }
+        let obstacle = match (conflict, held.is_empty()) {
+            (true, true) => Obstacle::Gone,
+            (true, false) if in_use => Obstacle::Held { has_next: port.is_some() },
+            _ => Obstacle::Other,
+        };
+        if sentences.is_empty() {
+            sentences.push(match obstacle {
+                Obstacle::Gone => format!("{} was in use, and is free by now", targets.join(", ")),
+                _ => format!("the bind of {} failed, and would succeed now", targets.join(", ")),
+            });
+        }
+        Way { targets, reports, obstacle, port, sentences }
+    }
+
+    /// The sentence for a port that a second process of this very command has.
+    fn already_running(&self, report: &TargetReport, port: Option<Port>) -> Option<String> {
+        let words = self.launching.words()?;
+        let own = Own {
+            argv: &words,
+            cwd: self.launching.cwd(),
+            uid: Some(rustix::process::geteuid().as_raw()),
+            above: &above(),
+        };
+        let process = running(own, report)?;
+        let place = port.map_or(String::new(), |port| format!(", at http://localhost:{port}"));
+        Some(format!("already running: this very command, as pid {}{place}", process.pid))
+    }
+
+    /// The person's choice, once they have seen what a choice needs.
+    fn ask(&mut self, way: &Way) -> Result<Choice, ErrorReport> {
+        let mut choices = Vec::new();
+        let mut text = self.text(&way.sentences);
+        if way.obstacle == Obstacle::Gone {
+            choices.push(Choice::Again);
+        } else {
+            let planned = self.act(&way.targets, true)?;
+            if planned.iter().all(|report| report.outcome == Some(Outcome::Planned)) {
+                text.push_str(&render::plan(&planned, &self.view()));
+                choices.push(Choice::Free);
+            } else {
+                let why = planned.into_iter().filter_map(|report| report.explain);
+                text.push_str(&self.text(&why.collect::<Vec<_>>()));
+            }
+            if let Some(next) = way.port.and_then(next_free) {
+                choices.push(Choice::Next(next.get()));
+            }
+            choices.push(Choice::Wait);
+        }
+        choices.push(Choice::Leave);
+        self.relay.say(&text);
+        let answer = prompt::line(&question(&choices));
+        Ok(answer.map_or(Choice::Leave, |word| answered(&word, &choices)))
+    }
+
+    fn explain(&self, way: &Way) {
+        if !self.globals.quiet {
+            self.relay.say(&render::run::explained(&way.sentences, &way.reports, &self.view()));
+        }
+    }
+
+    fn say(&self, sentences: &[String]) {
+        if !self.globals.quiet {
+            self.relay.say(&self.text(sentences));
+        }
+    }
+
+    fn text(&self, sentences: &[String]) -> String {
+        render::run::said(sentences, &self.view())
+    }
+
+    fn view(&self) -> View {
+        view(self.globals, Stream::Stderr)
+    }
+
+    fn free(&mut self, targets: &[String]) -> Result<Vec<TargetReport>, ErrorReport> {
+        self.act(targets, false)
+    }
+
+    /// Frees them, or only plans to. A host of its own: it listens for Ctrl-C from now on.
+    fn act(&self, targets: &[String], dry_run: bool) -> Result<Vec<TargetReport>, ErrorReport> {
+        let request = ActRequest {
+            verb: Verb::Free,
+            targets: targets.to_vec(),
+            dry_run,
+            force: false,
+            now: false,
+            signal: None,
+            grace: GRACE,
+            timeout: self.timeout.unwrap_or(FREEING),
+            show_secrets: self.globals.show_secrets,
+        };
+        let mut progress = Progress::new(self.view(), targets.len() > 1);
+        let quiet = self.globals.quiet;
+        let mut tell = |target: &str, event: &_| {
+            if !quiet {
+                progress.tell(target, event);
+            }
+        };
+        let reports = connect(None)?.act(&request, &mut |_| Consent::Yes, &mut tell);
+        progress.finish();
+        reports
+    }
+
+    fn tell_act(&self, targets: Vec<TargetReport>, exit: Exit) {
+        if !self.globals.quiet {
+            let report: Report = document("run", targets, exit);
+            let answer = Answer::Acted { verb: Verb::Free, report };
+            self.relay.say(&render::human(&answer, &self.view()));
+        }
+    }
+
+    /// Whether they are all free within the time.
+    fn wait(&self, targets: &[String]) -> Result<bool, ErrorReport> {
+        let words = WaitTargets { words: targets.to_vec(), ..WaitTargets::default() };
+        let request = WaitRequest {
+            timeout: self.timeout,
+            tells: !self.globals.quiet,
+            ..WaitRequest::default()
+        };
+        let mut progress = Progress::new(self.view(), targets.len() > 1);
+        let quiet = self.globals.quiet;
+        let mut tell = |target: &str, event: &_| {
+            if !quiet {
+                progress.tell(target, event);
+            }
+        };
+        let reports = connect(None)?.wait(&words, &request, &mut tell);
+        progress.finish();
+        let reports = reports?;
+        let all = reports.iter().all(|report| report.met == Some(true));
+        if !all {
+            self.say(&reports.into_iter().filter_map(|report| report.explain).collect::<Vec<_>>());
+        }
+        Ok(all)
+    }
+
+    fn cannot_start(&self, error: &io::Error) -> Answer {
+        let name = self.launching.name();
+        let (code, why) = match error.kind() {
+            io::ErrorKind::NotFound => (NOT_FOUND, not_found(&name, self.launching.cwd())),
+            _ => (NOT_EXECUTABLE, format!("cannot start `{name}`: {}", output::reason(error))),
+        };
+        self.say(&[why]);
+        Answer::Told(Exit::Command(code))
+    }
+}
+
+impl Way {
+    const fn none() -> Self {
+        Self {
+            targets: Vec::new(),
+            reports: Vec::new(),
+            obstacle: Obstacle::None,
+            port: None,
+            sentences: Vec::new(),
+        }
+    }
+}
+
+/// What to do about a conflict where nothing was said: a person is asked, a script and a CI
+/// machine (whose logs are terminals at times) are told.
+fn on_conflict(said: Option<OnConflict>, globals: &Globals) -> OnConflict {
+    let attended = Stream::Stderr.is_terminal() && !globals.quiet;
+    match said {
+        Some(OnConflict::Ask) if !attended => OnConflict::Explain,
+        Some(on_conflict) => on_conflict,
+        None if attended && std::env::var_os("CI").is_none() => OnConflict::Ask,
+        None => OnConflict::Explain,
+    }
+}
+
+fn say_with(globals: &Globals) -> impl Fn(&[String]) -> String {
+    let view = view(globals, Stream::Stderr);
+    move |sentences| render::run::said(sentences, &view)
+}
+
+/// ENOEXEC: an executable text without `#!`.
+const NO_FORMAT: i32 = 8;
+
+fn start(
+    relay: &Relay,
+    launching: &Launching,
+    watch: &mut dyn FnMut(crate::relay::Life) -> crate::relay::Next,
+) -> io::Result<End> {
+    let command = launching.command().ok_or(io::ErrorKind::NotFound)?;
+    match relay.run(command, watch) {
+        Err(error) if error.raw_os_error() == Some(NO_FORMAT) => {
+            relay.run(launching.as_script().ok_or(error)?, watch)
+        }
+        end => end,
+    }
+}
+
+/// The exit code for that end. A signal that ended the command ends us, so that whoever started
+/// us sees the same; where that cannot be, it is 128 and its number, as shells have it.
+fn code_of(status: Status) -> Exit {
+    match status {
+        Status::Code(code) => Exit::Command(u8::try_from(code).unwrap_or(u8::MAX)),
+        Status::Signal(signal) => {
+            end_by(signal);
+            Exit::Command(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+        }
+    }
+}
+
+fn not_found(name: &str, cwd: &str) -> String {
+    let local = format!("{cwd}/node_modules/.bin/{name}");
+    match !name.contains('/') && std::path::Path::new(&local).exists() {
+        true => format!("cannot find `{name}`: it is this package's own; try `npx {name}`"),
+        false => format!("cannot find `{name}`: no such program"),
+    }
+}
+
+/// The next port above that one that a server can bind on every address.
+fn next_free(port: Port) -> Option<Port> {
+    let host = LiveHost::default();
+    let free = |port: &Port| {
+        let at = |address| SocketAddr::new(address, port.get());
+        match host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[2])) {
+            BindResult::Ok => true,
+            BindResult::InUse | BindResult::Denied => false,
+            // Without IPv6 there is only the other wildcard.
+            _ => host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[0])) == BindResult::Ok,
+        }
+    };
+    (port.get()..=u16::MAX).skip(1).take(MOST_TRIED).filter_map(Port::new).find(free)
+}
+
+/// The processes that started this one.
+fn above() -> Vec<u32> {
+    LiveHost::default().snapshot(&Scope::default()).asker.ancestors
+}
+
+/// The processes of our own group, which is the command's too, that started after us: what it
+/// left behind.
+fn own_group() -> Vec<u32> {
+    let all = LiveHost::default().snapshot(&Scope { all_processes: true, ..Scope::default() });
+    let Some(own) = all.processes.get(&all.asker.pid) else { return Vec::new() };
+    let is_ours =
+        |process: &&Process| process.group == own.group && process.id.start > own.id.start;
+    all.processes.values().filter(is_ours).map(|process| process.id.pid).collect()
+}

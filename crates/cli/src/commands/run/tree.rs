@@ -1,0 +1,72 @@
+//! What a command and everything it started listen on.
+
+use std::collections::BTreeMap;
+
+use proc_core::host::Host;
+use proc_core::snapshot::{Scope, Snapshot, SocketScope};
+
+/// The TCP ports that this process and its descendants listen on, in ascending order.
+pub fn listening_ports(host: &dyn Host, pid: u32) -> Vec<u16> {
+    let all = host.snapshot(&Scope { all_processes: true, ..Scope::default() });
+    let scope = Scope {
+        sockets: SocketScope::HeldBy(family(&all, pid)),
+        holders: true,
+        ..Scope::default()
+    };
+    let sockets = host.snapshot(&scope).sockets;
+    let listening = sockets.iter().filter(|socket| {
+        socket.state == Some(proc_core::socket::TcpState::Listen) && socket.netns.is_none()
+    });
+    let mut ports: Vec<u16> = listening.filter_map(|socket| socket.port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+fn family(all: &Snapshot, pid: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for process in all.processes.values() {
+        children.entry(process.ppid).or_default().push(process.id.pid);
+    }
+    let mut family = vec![pid];
+    let mut at = 0;
+    while at < family.len() {
+        let born = children.remove(&family[at]).unwrap_or_default();
+        family.extend(born);
+        at += 1;
+    }
+    family
+}
+
+/// The port that a server took in the place of the one it wanted: those that look for the next
+/// free one count upward from it. `None` where it listens on the wanted one too.
+pub fn taken_instead(listening: &[u16], wanted: u16) -> Option<u16> {
+    /// How far servers count: Next.js and Vite go on and on, and past fifty nobody has seen them.
+    const FARTHEST: u16 = 50;
+    if listening.contains(&wanted) {
+        return None;
+    }
+    let near = wanted.saturating_add(1)..=wanted.saturating_add(FARTHEST);
+    listening.iter().copied().find(|port| near.contains(port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_one_upward_was_taken_instead() {
+        for (listening, wanted, want) in [
+            (&[5174][..], 5173, Some(5174)),
+            (&[5173, 24678], 5173, None),
+            (&[5173, 5174], 5173, None),
+            (&[9229], 3000, None),
+            (&[2999], 3000, None),
+            (&[3002, 9229], 3000, Some(3002)),
+            (&[], 3000, None),
+            (&[65535], 65535, None),
+        ] {
+            assert_eq!(taken_instead(listening, wanted), want, "{listening:?} {wanted}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Copies what a command writes to where it would have gone, reading along: one thread for each
+//! way. It never decides that the command has ended; it is told to leave.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use proc_core::message::Scanner;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::shared::Shared;
+use super::streams::Channel;
+use super::terminal::Terminal;
+
+/// How much is copied at once at most, in bytes.
+const CHUNK: usize = 128 * 1024;
+/// After how many bytes without a pause what was heard is told all the same.
+const FLOOD: usize = 1024 * 1024;
+/// How long no byte may come before the rest is taken to be silent, once the command has ended:
+/// the kernel hands a pty's bytes on by a worker of its own.
+const SILENCE: Duration = Duration::from_millis(30);
+/// How long after the command's end its children's words are still waited for.
+const LONGEST_GOODBYE: Duration = Duration::from_millis(500);
+
+/// A copier at work.
+#[derive(Debug)]
+pub struct Copier {
+    thread: JoinHandle<Option<Rest>>,
+    waits: Arc<AtomicBool>,
+    terminal: Twins,
+}
+
+/// A pty and its terminal; gone when the copier has ended, so that nothing keeps the pty open.
+type Twins = Arc<Mutex<Option<Terminal>>>;
+
+/// A way that others still write to, when the command that it was made for has ended.
+#[derive(Debug)]
+pub struct Rest {
+    /// Where their bytes come out.
+    pub from: OwnedFd,
+    /// Where they are to go.
+    pub to: OwnedFd,
+}
+
+impl Copier {
+    /// Starts one. It leaves when the other end of `leave` is closed and nothing comes any more.
+    ///
+    /// # Errors
+    /// There is no thread or descriptor to be had.
+    pub fn start(channel: Channel, shared: &Arc<Shared>, leave: OwnedFd) -> io::Result<Self> {
+        let terminal = match channel.modes {
+            Some(modes) => Some(Terminal::new(&channel.from, &channel.to, modes)?),
+            None => None,
+        };
+        let is_terminal = terminal.is_some();
+        let terminal = Arc::new(Mutex::new(terminal));
+        let waits = Arc::new(AtomicBool::new(false));
+        let copy = Copy {
+            from: channel.from,
+            to: channel.to,
+            terminal: terminal.clone(),
+            is_terminal,
+            leave,
+            scanner: Scanner::default(),
+            shared: shared.clone(),
+            waits: waits.clone(),
+        };
+        let thread = std::thread::Builder::new().name("copier".to_owned());
+        Ok(Self { thread: thread.spawn(move || copy.run())?, waits, terminal })
+    }
+
+    /// Whether it has nothing to copy at the moment, or has ended.
+    pub fn is_idle(&self) -> bool {
+        self.waits.load(Ordering::Acquire) || self.is_done()
+    }
+
+    /// Gives the pty the size that the terminal has now.
+    pub fn follow_size(&self) {
+        with(&self.terminal, Terminal::follow_size);
+    }
+
+    /// Whether it has ended.
+    pub fn is_done(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// What is left of its way, where others still write to it. Waits for its end.
+    pub fn rest(self) -> Option<Rest> {
+        self.thread.join().ok().flatten()
+    }
+}
+
+struct Copy {
+    from: OwnedFd,
+    to: OwnedFd,
+    terminal: Twins,
+    is_terminal: bool,
+    leave: OwnedFd,
+    scanner: Scanner,
+    shared: Arc<Shared>,
+    waits: Arc<AtomicBool>,
+}
+
+impl Copy {
+    fn run(mut self) -> Option<Rest> {
+        let open = self.copy();
+        let heard = self.scanner.finish();
+        if !heard.is_empty() {
+            self.shared.heard(heard);
+        }
+        with(&self.terminal, Terminal::follow_modes);
+        self.terminal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.wake();
+        // Closed before the thread is seen to have ended: the command's next write fails at once.
+        open.then_some(Rest { from: self.from, to: self.to })
+    }
+
+    /// Copies until nobody can write any more, nobody reads any more (both false), or it is to
+    /// leave (true).
+    fn copy(&mut self) -> bool {
+        let mut chunk = vec![0; CHUNK];
+        let mut leaving: Option<Instant> = None;
+        let mut untold = 0;
+        loop {
+            match rustix::io::read(&self.from, &mut chunk[..]) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    with(&self.terminal, Terminal::follow);
+                    if write_all(&self.to, &chunk[..count]).is_err() {
+                        return false;
+                    }
+                    self.shared.wrote(&chunk[..count], self.is_terminal);
+                    self.scanner.feed(&chunk[..count]);
+                    untold += count;
+                    if untold >= FLOOD {
+                        untold = 0;
+                        self.tell();
+                    }
+                    if leaving.is_some_and(|since| since.elapsed() > LONGEST_GOODBYE) {
+                        return true;
+                    }
+                }
+                Err(Errno::AGAIN) if untold > 0 => {
+                    untold = 0;
+                    self.tell();
+                }
+                Err(Errno::AGAIN) => match leaving {
+                    None if self.wait() => leaving = Some(Instant::now()),
+                    None => {}
+                    Some(_) if !self.comes_within(SILENCE) => return true,
+                    Some(_) => {}
+                },
+                Err(Errno::INTR) => {}
+                // EIO: the last of those who had the pty open has closed it (pty(7)).
+                Err(_) => return false,
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        let heard = self.scanner.take();
+        if !heard.is_empty() {
+            self.shared.heard(heard);
+        }
+    }
+
+    /// Waits for bytes; true when it is to leave.
+    fn wait(&self) -> bool {
+        let mut fds =
+            [PollFd::new(&self.from, PollFlags::IN), PollFd::new(&self.leave, PollFlags::IN)];
+        self.waits.store(true, Ordering::Release);
+        let _ = poll(&mut fds, None);
+        self.waits.store(false, Ordering::Release);
+        !fds[1].revents().is_empty()
+    }
+
+    fn comes_within(&self, time: Duration) -> bool {
+        let mut fds = [PollFd::new(&self.from, PollFlags::IN)];
+        let time = Timespec { tv_sec: 0, tv_nsec: time.subsec_nanos().into() };
+        !matches!(poll(&mut fds, Some(&time)), Ok(0))
+    }
+}
+
+fn with(terminal: &Twins, act: impl FnOnce(&mut Terminal)) {
+    if let Some(terminal) = &mut *terminal.lock().unwrap_or_else(PoisonError::into_inner) {
+        act(terminal);
+    }
+}
+
+/// Writes it all, also where somebody has made the terminal or pipe non-blocking for everybody,
+/// as Node does.
+pub fn write_all(to: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(to, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => {
+                let _ = poll(&mut [PollFd::new(to, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
