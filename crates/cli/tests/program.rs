@@ -24,8 +24,8 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 9] =
-    ["on", "why", "check", "ports", "kill", "stop", "free", "record", "schema"];
+const COMMANDS: [&str; 10] =
+    ["on", "why", "check", "ports", "kill", "stop", "free", "pick", "record", "schema"];
 
 #[test]
 fn usage_errors_are_one_line_and_code_2() {

@@ -126,13 +126,14 @@ pub(crate) mod keep {
     use crate::process::ProcessId;
     use crate::snapshot::Policy;
 
-    pub(crate) type Kept = Infallible;
+    #[derive(Debug)]
+    pub(crate) struct Kept(Infallible);
 
     #[derive(Debug)]
     pub(crate) struct Directory(Infallible);
 
     #[derive(Debug)]
-    pub(crate) struct LeaseFile(pub(crate) Infallible);
+    pub(crate) struct LeaseFile(pub(crate) Kept);
 
     #[derive(Debug)]
     #[expect(dead_code, reason = "nothing succeeds here")]
@@ -184,11 +185,11 @@ pub(crate) mod keep {
     }
 
     pub(crate) fn port_of(socket: &Kept) -> Option<u16> {
-        match *socket {}
+        match socket.0 {}
     }
 
     pub(crate) fn serve(socket: &Kept) -> io::Result<()> {
-        match *socket {}
+        match socket.0 {}
     }
 
     pub(crate) fn claim(_: &str) -> io::Result<Kept> {
@@ -247,7 +248,7 @@ pub(crate) mod keep {
 
     impl LeaseFile {
         pub(crate) fn write(&self, _: &[u8]) -> io::Result<()> {
-            match self.0 {}
+            match self.0.0 {}
         }
     }
 }
