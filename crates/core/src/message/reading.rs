@@ -128,7 +128,7 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window<'_>) -> Opti
     if failure.port.is_some() || failure.path.is_some() {
         failure.hint = None;
     }
-    let captured: usize = own_names().filter_map(|name| get(name)).map(str::len).sum();
+    let captured: usize = own_names().filter_map(&get).map(str::len).sum();
     Some(Reading {
         failure,
         span: whole.range(),
