@@ -9,6 +9,7 @@ mod duration;
 mod exit;
 mod globals;
 mod interrupt;
+mod local_time;
 mod output;
 mod progress;
 mod prompt;

@@ -1,6 +1,7 @@
 //! The one seam for time and effects: looking, trying, stopping, waiting and the clock. What
 //! waits or acts takes a [`Host`]; everything else takes values.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -75,13 +76,44 @@ pub struct Watch {
         not(target_os = "linux"),
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
-    pub(crate) cookies: Vec<u64>,
+    pub(crate) cookies: BTreeSet<u64>,
+    /// What ended and was not taken yet, where somebody wants to know.
+    pub(crate) ended: Option<Ended>,
+    /// Whether a wait goes on to its end and gathers the news only then: on a machine where
+    /// thousands of connections end in a second, waking for each would cost more than it tells.
+    pub gathers: bool,
+}
+
+/// Sockets that ended, in the order of their ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// As the kernel told them at the end: cookie, protocol, addresses; no inode and no user. The
+    /// port is 0 where the kernel had chosen it, and no program asked for it.
+    pub sockets: Vec<Socket>,
+    /// Whether there were more, which the kernel could not deliver: nobody read in time.
+    pub lost: bool,
 }
 
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None, cookies: Vec::new() }
+        Self { events: None, cookies: BTreeSet::new(), ended: None, gathers: false }
+    }
+
+    /// Whether nothing will ever be reported: this system has no such news.
+    pub const fn is_silent(&self) -> bool {
+        self.events.is_none()
+    }
+
+    /// From now on waits are ended only by these sockets' ends, by cookie; by any if there are
+    /// none.
+    pub fn follow(&mut self, cookies: Vec<u64>) {
+        self.cookies = cookies.into_iter().collect();
+    }
+
+    /// What ended since this was asked last. The first time begins the record.
+    pub fn take_ended(&mut self) -> Ended {
+        self.ended.replace(Ended::default()).unwrap_or_default()
     }
 }
 

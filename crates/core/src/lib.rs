@@ -25,3 +25,4 @@ pub mod supervisor;
 pub mod sys;
 pub mod target;
 pub mod timestamp;
+pub mod watch;

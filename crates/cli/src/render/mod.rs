@@ -9,10 +9,12 @@ mod look;
 mod page;
 mod ports;
 mod table;
+mod watch;
 mod why;
 mod words;
 
 pub use act::{plan, progress};
+pub use watch::event;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
