@@ -4,18 +4,22 @@
 
 use std::path::Path;
 
-use proc_core::report::{PortsReport, Report};
+use proc_core::report::{PortsReport, Report, WatchEvent};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
-/// One document: a value is valid if it is either of the two, whose parts are in `$defs`.
+/// One document: a value is valid if it is one of them, whose parts are in `$defs`.
 fn generate() -> String {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let documents = [generator.subschema_for::<Report>(), generator.subschema_for::<PortsReport>()];
+    let documents = [
+        generator.subschema_for::<Report>(),
+        generator.subschema_for::<PortsReport>(),
+        generator.subschema_for::<WatchEvent>(),
+    ];
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report, or for `proc ports` a PortsReport.",
+        "description": "What `proc --json` prints: a Report, for `proc ports` a PortsReport, and for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -145,6 +145,12 @@ pub trait Host {
     /// Time since some fixed moment; never goes back.
     fn now(&self) -> Duration;
 
+    /// Processor time that the calling thread has used, to keep looking cheap. Where a system
+    /// cannot tell, [`Host::now`], which is never less.
+    fn spent(&self) -> Duration {
+        self.now()
+    }
+
     /// Everything in scope, at one moment. What could not be seen is in its gaps.
     fn snapshot(&self, scope: &Scope) -> Snapshot;
 

@@ -51,7 +51,8 @@ fn place(event: &WatchEvent) -> String {
 fn word(event: &WatchEvent) -> (Role, &'static str) {
     match event.kind {
         WatchKind::Listening if is_bound(event) => (Role::Plain, "bound"),
-        WatchKind::Listening if listens(event) => (Role::Plain, "listening"),
+        WatchKind::Listening if listens(event) && event.initial => (Role::Plain, "listening"),
+        WatchKind::Listening if listens(event) => (Role::Held, "listens"),
         WatchKind::Listening => (Role::Plain, "open"),
         WatchKind::Opened if is_bound(event) => (Role::Held, "bound"),
         WatchKind::Opened => (Role::Held, "opened"),

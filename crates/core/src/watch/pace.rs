@@ -24,13 +24,10 @@ pub const LIVELY: Duration = Duration::from_millis(300);
 /// How long after a change another is likely.
 pub const RECENT: Duration = Duration::from_secs(3);
 
-/// What waking up costs beside the look itself: a timer, two context switches.
-const WAKING: Duration = Duration::from_micros(8);
-
 /// How many measurements are remembered.
 const MEMORY: usize = 16;
 
-/// The pace of one kind of look, from what the last ones cost.
+/// The pace of one kind of look, from the processor time that the last ones took.
 #[derive(Clone, Debug)]
 pub struct Pace {
     tempo: Tempo,
@@ -43,7 +40,7 @@ impl Pace {
         Self { tempo, costs: VecDeque::new() }
     }
 
-    /// Notes what a look took.
+    /// Notes the processor time that a look took, with waking up for it.
     pub fn took(&mut self, cost: Duration) {
         if self.costs.len() == MEMORY {
             self.costs.pop_front();
@@ -62,13 +59,13 @@ impl Pace {
         }
     }
 
-    /// The cheapest of the last looks: the others were interrupted by somebody else's work.
     fn cost(&self) -> Duration {
-        self.costs.iter().min().copied().unwrap_or_default()
+        let count = u32::try_from(self.costs.len()).unwrap_or(u32::MAX);
+        self.costs.iter().sum::<Duration>().checked_div(count).unwrap_or_default()
     }
 
     fn idle(&self) -> Duration {
-        let cost = (self.cost() + WAKING).as_nanos();
+        let cost = self.cost().as_nanos();
         let interval = cost * 1_000_000 / u128::from(self.tempo.share.max(1));
         let interval = Duration::from_nanos(u64::try_from(interval).unwrap_or(u64::MAX));
         interval.clamp(self.tempo.least, self.tempo.most)
@@ -100,16 +97,16 @@ mod tests {
     fn the_pace_follows_cost_and_news() {
         for (costs, since, want) in [
             // 20 µs in 8 ms are 0.25 %.
-            (&[us(12)][..], None, ms(8)),
+            (&[us(20)][..], None, ms(8)),
             (&[us(1)], None, ms(4)),
-            (&[us(92)], None, ms(40)),
+            (&[us(100)], None, ms(40)),
             (&[ms(900)], None, ms(1000)),
             (&[us(12)], Some(ms(10)), us(250)),
             (&[us(12)], Some(ms(1000)), ms(2)),
-            (&[us(12)], Some(ms(5000)), ms(8)),
+            (&[us(20)], Some(ms(5000)), ms(8)),
             (&[ms(1)], Some(ms(10)), ms(3)),
-            // A look that was interrupted says nothing of what looks cost.
-            (&[us(12), ms(40)], None, ms(8)),
+            (&[us(10), us(30)], None, ms(8)),
+            (&[], None, ms(4)),
         ] {
             assert_eq!(after(costs, since), want, "{costs:?} {since:?}");
         }
@@ -118,7 +115,7 @@ mod tests {
     #[test]
     fn old_costs_are_forgotten() {
         let mut costs = vec![us(1)];
-        costs.extend([us(92); MEMORY]);
+        costs.extend([us(100); MEMORY]);
         assert_eq!(after(&costs, None), ms(40));
     }
 }
