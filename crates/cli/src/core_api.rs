@@ -137,11 +137,7 @@ pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
 ///
 /// # Errors
 /// A target that is none or is not there, or a system that is not supported.
-pub fn watch(
-    words: &[String],
-    wish: Wish,
-    audience: &mut dyn Audience,
-) -> Result<(), ErrorReport> {
+pub fn watch(words: &[String], wish: Wish, audience: &mut dyn Audience) -> Result<(), ErrorReport> {
     if !LiveHost::SEES {
         return Err(failed("unsupported", unsupported_system()));
     }

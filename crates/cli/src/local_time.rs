@@ -240,7 +240,8 @@ impl Turn {
                 let start = days(year, month, 1);
                 // 1970-01-01 was a Thursday.
                 let to_weekday = (weekday - (start + 4)).rem_euclid(7);
-                let next = if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
+                let next =
+                    if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
                 let day = start + to_weekday + (week - 1) * 7;
                 if day < next { day } else { day - 7 }
             }

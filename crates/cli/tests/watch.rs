@@ -133,10 +133,10 @@ fn watching(options: &str) -> (Watching, UdpSocket, u16) {
     let mut watch = Watching::start(&format!(":{port} {options}"));
     let first = watch.kind(WatchKind::Listening);
     assert!(first.initial);
-    assert_eq!((first.target.unwrap(), &*first.socket.unwrap().local), (
-        format!(":{port}"),
-        &*format!("127.0.0.1:{port}")
-    ));
+    assert_eq!(
+        (first.target.unwrap(), &*first.socket.unwrap().local),
+        (format!(":{port}"), &*format!("127.0.0.1:{port}"))
+    );
     (watch, anchor, port)
 }
 
@@ -153,7 +153,8 @@ fn no_change_is_missed_at_a_hundred_a_second() {
     }
     drop(anchor);
     watch.expect("end of the anchor", |event| {
-        event.kind == WatchKind::Closed && local(event).ends_with(&format!(":{port}"))
+        event.kind == WatchKind::Closed
+            && local(event).ends_with(&format!(":{port}"))
             && event.socket.as_ref().unwrap().state.is_none()
     });
     // A listener that was opened late, on a busy machine, may have been too brief to be looked at.
@@ -166,9 +167,11 @@ fn no_change_is_missed_at_a_hundred_a_second() {
     assert!(watch.count(WatchKind::Gap) == 0);
     // In turn: nothing closes before it opened.
     let mut open = false;
-    for event in watch.seen.iter().filter(|event| {
-        event.socket.as_ref().is_some_and(|socket| socket.state.is_some())
-    }) {
+    for event in watch
+        .seen
+        .iter()
+        .filter(|event| event.socket.as_ref().is_some_and(|socket| socket.state.is_some()))
+    {
         match event.kind {
             WatchKind::Opened => assert!(!std::mem::replace(&mut open, true)),
             WatchKind::Closed => assert!(std::mem::replace(&mut open, false)),
@@ -188,7 +191,8 @@ fn what_is_too_brief_to_be_seen_is_told_all_the_same() {
     }
     drop(anchor);
     watch.expect("end of the anchor", |event| {
-        event.kind == WatchKind::Closed && local(event) == format!("127.0.0.1:{port}")
+        event.kind == WatchKind::Closed
+            && local(event) == format!("127.0.0.1:{port}")
             && event.socket.as_ref().unwrap().state.is_none()
     });
     let brief = watch.count(WatchKind::Brief);
@@ -302,7 +306,9 @@ fn every_port_of_the_machine() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = listener.local_addr().unwrap().to_string();
         let end = Instant::now() + Duration::from_secs(2);
-        while let Ok(event) = watch.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        while let Ok(event) =
+            watch.events.recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
             if event.kind == WatchKind::Opened && event.socket.as_ref().unwrap().local == local {
                 opened = Some(event);
                 break;

@@ -80,9 +80,7 @@ fn rest(event: &WatchEvent, view: &View) -> String {
     match event.kind {
         WatchKind::Gap => event.explain.clone(),
         WatchKind::Brief => "opened and closed again, too quickly to see by whom".to_owned(),
-        WatchKind::Clients => {
-            words::count(event.clients.unwrap_or(0), "open connection")
-        }
+        WatchKind::Clients => words::count(event.clients.unwrap_or(0), "open connection"),
         WatchKind::ChangedHands => {
             let mut text = who(event, view);
             if let Some(from) = &event.from {
@@ -91,7 +89,8 @@ fn rest(event: &WatchEvent, view: &View) -> String {
             text + &after(event)
         }
         WatchKind::Restarted | WatchKind::ProcessStarted => {
-            let by = event.by.as_ref().map_or_else(String::new, |by| format!(" by {}", manager(by)));
+            let by =
+                event.by.as_ref().map_or_else(String::new, |by| format!(" by {}", manager(by)));
             who(event, view) + &by + &after(event)
         }
         WatchKind::Listening | WatchKind::Opened | WatchKind::Closed | WatchKind::ProcessEnded => {

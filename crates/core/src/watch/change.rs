@@ -269,7 +269,11 @@ mod tests {
     #[test]
     fn what_looks_tell() {
         for (name, looks, want) in [
-            ("it opens once", vec![(Whole, vec![]), (Partial, vec![1]), (Partial, vec![1])], "|+1|"),
+            (
+                "it opens once",
+                vec![(Whole, vec![]), (Partial, vec![1]), (Partial, vec![1])],
+                "|+1|",
+            ),
             ("absence in part is a doubt", vec![(Partial, vec![1]), (Partial, vec![])], "+1|?"),
             (
                 "absence in whole counts twice",

@@ -11,7 +11,7 @@ use super::judge::{Tenant, Verdict, WINDOW, judge};
 use super::lens::Lens;
 use super::population::Population;
 use super::sensor::{Missing, Moment, News};
-use super::{Audience, Wish, WatchError, words};
+use super::{Audience, WatchError, Wish, words};
 use crate::addr::{Endpoint, Port};
 use crate::diagnosis::topmost;
 use crate::host::{Host, Pinned};
@@ -376,8 +376,12 @@ impl<'a> Teller<'a> {
             }
         }
         let theirs = |held: &Held| held.tenant.as_ref().is_some_and(|tenant| tenant.id == id);
-        let left: Vec<Socket> =
-            self.held.values().filter(|held| theirs(held)).map(|held| held.socket.clone()).collect();
+        let left: Vec<Socket> = self
+            .held
+            .values()
+            .filter(|held| theirs(held))
+            .map(|held| held.socket.clone())
+            .collect();
         self.check_holders(left, moment.wall)
     }
 
