@@ -137,16 +137,22 @@ pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
 ///
 /// # Errors
 /// A target that is none or is not there, or a system that is not supported.
-pub fn watch(words: &[String], wish: Wish, audience: &mut dyn Audience) -> Result<(), ErrorReport> {
+pub fn watch(
+    words: &[String],
+    wish: &mut Wish,
+    audience: &mut dyn Audience,
+) -> Result<(), ErrorReport> {
     if !LiveHost::SEES {
         return Err(failed("unsupported", unsupported_system()));
     }
-    let targets = if words.is_empty() { Vec::new() } else { parse(words)? };
+    if !words.is_empty() {
+        wish.targets = parse(words)?;
+    }
     let mut host = LiveHost::default();
     if let Some(interrupt) = interrupt::descriptor() {
         host = host.with_interrupt(interrupt);
     }
-    proc_core::watch::watch(&host, &Wish { targets, ..wish }, audience)
+    proc_core::watch::watch(&host, wish, audience)
         .map_err(|error| failed("failed", error.to_string()))
 }
 

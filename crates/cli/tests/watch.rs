@@ -147,9 +147,9 @@ fn no_change_is_missed_at_a_hundred_a_second() {
     for _ in 0..ROUNDS {
         let round = Instant::now();
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-        thread::sleep(Duration::from_millis(5));
+        thread::park_timeout(Duration::from_millis(5));
         drop(listener);
-        thread::sleep(Duration::from_millis(10).saturating_sub(round.elapsed()));
+        thread::park_timeout(Duration::from_millis(10).saturating_sub(round.elapsed()));
     }
     drop(anchor);
     watch.expect("end of the anchor", |event| {
@@ -163,7 +163,7 @@ fn no_change_is_missed_at_a_hundred_a_second() {
     assert_eq!(watch.count(WatchKind::Closed) + brief, ROUNDS + 1, "{:#?}", watch.told());
     let opened = watch.seen.iter().filter(|event| event.kind == WatchKind::Opened);
     let named = opened.filter(|event| pid(event) == Some(std::process::id())).count();
-    println!("{ROUNDS} rounds: {brief} too brief, {named} named");
+    eprintln!("{ROUNDS} rounds: {brief} too brief, {named} named");
     assert!(watch.count(WatchKind::Gap) == 0);
     // In turn: nothing closes before it opened.
     let mut open = false;
@@ -466,7 +466,7 @@ fn a_person_reads_lines_and_secrets_stay_secret() {
     let words = format!("watch --for 300ms --utc tcp:{}", actor.port());
     let ran = run(&words);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{ran:?}");
-    assert!(ran.out.contains(&format!("listening  ")) && ran.out.contains("***"), "{ran:?}");
+    assert!(ran.out.contains("listening  ") && ran.out.contains("***"), "{ran:?}");
     assert!(!ran.out.contains('\x1b') && !ran.out.contains("s3kr3t"), "{ran:?}");
     let ran = run(&format!("{words} --show-secrets --changes-only"));
     assert_eq!((ran.code, &*ran.out), (0, ""));

@@ -71,7 +71,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         let explain = "a recording is one moment, so there is nothing to watch in it";
         return Err(usage(explain, "--replay"));
     }
-    let wish = Wish {
+    let mut wish = Wish {
         targets: Vec::new(),
         changes_only: args.changes_only,
         clients: args.clients,
@@ -85,7 +85,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         clock: if args.utc { Clock::utc() } else { Clock::local() },
         failed: None,
     };
-    core_api::watch(&args.targets, wish, &mut lines)?;
+    core_api::watch(&args.targets, &mut wish, &mut lines)?;
     match lines.failed {
         None => Ok(Answer::Told(Exit::Yes)),
         Some(error) => Err(ErrorReport {

@@ -1,7 +1,7 @@
 //! The processes that targets mean, as they come and go: names, units, containers, files. Found by
 //! reading all processes now and then, as no kernel tells an ordinary user of new ones.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::census::Census;
 use crate::host::Host;
@@ -22,8 +22,8 @@ pub(super) struct Population {
 pub(super) struct Counted {
     /// Those that were not there before.
     pub(super) came: Vec<ProcessId>,
-    /// Those that are not there any more.
-    pub(super) went: Vec<ProcessId>,
+    /// Those that are not there any more, each with the target it belonged to.
+    pub(super) went: Vec<(ProcessId, String)>,
     /// What was read.
     pub(super) census: Census,
 }
@@ -65,16 +65,8 @@ impl Population {
                 }
             }
         }
-        let ids = |members: &BTreeMap<u32, (ProcessId, String)>| -> HashSet<ProcessId> {
-            members.values().map(|(id, _)| *id).collect()
-        };
-        let (before, after) = (ids(&self.members), ids(&now));
-        let sorted = |ids: &HashSet<ProcessId>, other: &HashSet<ProcessId>| {
-            let mut ids: Vec<ProcessId> = ids.difference(other).copied().collect();
-            ids.sort_unstable_by_key(|id| (id.start, id.pid));
-            ids
-        };
-        let (came, went) = (sorted(&after, &before), sorted(&before, &after));
+        let came = differences(&now, &self.members).map(|(id, _)| *id).collect();
+        let went = differences(&self.members, &now).cloned().collect();
         self.members = now;
         Counted { came, went, census }
     }
@@ -94,6 +86,14 @@ impl Population {
     pub(super) fn target(&self, id: ProcessId) -> Option<&str> {
         self.members.get(&id.pid).filter(|(known, _)| *known == id).map(|(_, target)| &**target)
     }
+}
+
+/// Those of the first that are not in the second.
+fn differences<'a>(
+    these: &'a BTreeMap<u32, (ProcessId, String)>,
+    others: &'a BTreeMap<u32, (ProcessId, String)>,
+) -> impl Iterator<Item = &'a (ProcessId, String)> {
+    these.values().filter(|(id, _)| others.get(&id.pid).is_none_or(|(other, _)| other != id))
 }
 
 impl Counted {

@@ -382,11 +382,11 @@ impl<'a> Teller<'a> {
             .filter(|held| theirs(held))
             .map(|held| held.socket.clone())
             .collect();
-        self.check_holders(left, moment.wall)
+        self.check_holders(&left, moment.wall)
     }
 
     /// Looks who holds these sockets now, and tells where that is somebody else than before.
-    fn check_holders(&mut self, sockets: Vec<Socket>, wall: SystemTime) -> Goes {
+    fn check_holders(&mut self, sockets: &[Socket], wall: SystemTime) -> Goes {
         let mut names: Vec<(Name, Seen)> = self.look_for(sockets).into_iter().collect();
         names.sort_by_key(|(_, seen)| (seen.socket.port(), seen.socket.cookie));
         for (name, seen) in names {
@@ -434,7 +434,7 @@ impl<'a> Teller<'a> {
                 None => rest.push(socket),
             }
         }
-        names.extend(self.look_for(rest));
+        names.extend(self.look_for(&rest));
         names
     }
 
@@ -450,7 +450,7 @@ impl<'a> Teller<'a> {
         Some(Seen { socket: socket.clone(), tenant: Some(tenant.clone()), pids })
     }
 
-    fn look_for(&mut self, sockets: Vec<Socket>) -> Names {
+    fn look_for(&mut self, sockets: &[Socket]) -> Names {
         let mut names = Names::new();
         let wanted: HashSet<Name> = sockets.iter().map(Name::of).collect();
         let ports: BTreeSet<Port> =
@@ -558,7 +558,7 @@ impl<'a> Teller<'a> {
         let began = self.host.now();
         if began >= self.holders_again.next {
             let told: Vec<Socket> = self.held.values().map(|held| held.socket.clone()).collect();
-            if !self.check_holders(told, SystemTime::now()) {
+            if !self.check_holders(&told, SystemTime::now()) {
                 return false;
             }
             self.holders_again.done(began, self.host.now());
@@ -581,9 +581,9 @@ impl<'a> Teller<'a> {
         let began = self.host.now();
         let counted = self.population.count(self.host, first);
         let wall = SystemTime::now();
-        for id in &counted.went {
+        for (id, target) in &counted.went {
             let process = self.people.remove(id);
-            let target = None;
+            let target = Some(target.clone());
             let event = self.event(WatchKind::ProcessEnded, wall);
             if !self.emit(WatchEvent { target, process, ..event }) {
                 return false;
