@@ -11,9 +11,10 @@ use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
-use proc_core::target::{Target, parse_list_with};
+use proc_core::target::{PortRange, Target, parse_list_with};
+use proc_core::wait::{Answers, WaitRequest};
 use proc_core::watch::{Audience, Wish};
-use proc_core::{act, look, ports};
+use proc_core::{act, look, ports, wait};
 
 use crate::signal::Signal;
 use crate::{interrupt, output};
@@ -61,6 +62,17 @@ pub struct ActRequest {
     pub timeout: Duration,
     /// Leave secrets in arguments as they are.
     pub show_secrets: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaitTargets {
+    /// Target words as typed.
+    pub words: Vec<String>,
+    /// The one address that counts, in place of the ordinary four.
+    pub address: Option<String>,
+    /// The path to ask for by HTTP; of a URL its own where this is `None`.
+    pub path: Option<String>,
 }
 
 /// The answers to looking.
@@ -111,6 +123,17 @@ pub trait Core {
         &mut self,
         request: &ActRequest,
         consent: &mut Ask<'_>,
+        progress: &mut Tell<'_>,
+    ) -> Result<Vec<TargetReport>, ErrorReport>;
+
+    /// Waits. `http` is the path to ask for by HTTP, where that is what is waited for.
+    ///
+    /// # Errors
+    /// As [`Core::look`], and targets that cannot be waited for in that way.
+    fn wait(
+        &mut self,
+        targets: &WaitTargets,
+        request: &WaitRequest,
         progress: &mut Tell<'_>,
     ) -> Result<Vec<TargetReport>, ErrorReport>;
 
@@ -253,6 +276,25 @@ impl Core for Library {
         Ok(act::act(&*self.host, &targets, &request, consent, progress))
     }
 
+    fn wait(
+        &mut self,
+        targets: &WaitTargets,
+        request: &WaitRequest,
+        progress: &mut Tell<'_>,
+    ) -> Result<Vec<TargetReport>, ErrorReport> {
+        let mut parsed = parse(&targets.words)?;
+        if targets.address.is_some() {
+            for target in &mut parsed {
+                *target = at_address(target, targets.address.as_deref())?;
+            }
+        }
+        if let Some(interrupt) = interrupt::descriptor() {
+            self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
+        }
+        let answers: &mut Answers<'_> = &mut |_| Err("nobody asks by HTTP yet".to_owned());
+        wait::wait(&*self.host, &parsed, request, answers, progress)
+    }
+
     fn record(&mut self, targets: &[String]) -> Result<String, ErrorReport> {
         let targets = match targets.is_empty() {
             true => Vec::new(),
@@ -316,6 +358,24 @@ fn address(word: Option<&str>, own: AddressScope) -> Result<AddressScope, ErrorR
                 _ => Err(failed("usage", format!("`{word}` is not an address"))),
             }
         }
+    }
+}
+
+/// The same port at that address.
+fn at_address(target: &Target, word: Option<&str>) -> Result<Target, ErrorReport> {
+    match target.endpoints().as_slice() {
+        [endpoint] => {
+            Ok(Target::Port(Endpoint { address: address(word, endpoint.address)?, ..*endpoint }))
+        }
+        [first, .., last] => {
+            let address = address(word, first.address)?;
+            let range = PortRange::new(first.transport, address, first.port, last.port);
+            range.map(Target::Range).ok_or_else(|| failed("usage", format!("`{target}` is empty")))
+        }
+        [] => Err(ErrorReport {
+            word: Some(target.to_string()),
+            ..failed("usage", format!("--address is for ports, and `{target}` is none"))
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use proc_core::report::{ErrorReport, Outcome, PortsReport, TargetReport};
 /// number: a script that looks for "refused" or "not permitted" is not to be told "no" instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`).
+    /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`, `wait`).
     Yes = 0,
     /// 1: nothing there, not bindable, still held, timed out, or the answer cannot be written.
     No = 1,
@@ -80,6 +80,23 @@ pub fn of_targets(question: Question, reports: &[TargetReport], counts: &[usize]
         })
         .max()
         .unwrap_or(Exit::No)
+}
+
+/// The code of `wait`: whether all is so, or with `any` whether one is.
+pub fn of_wait(reports: &[TargetReport], any: bool) -> Exit {
+    let codes = reports.iter().map(waited);
+    if any && codes.clone().any(|code| code == Exit::Yes) {
+        return Exit::Yes;
+    }
+    codes.max().unwrap_or(Exit::No)
+}
+
+fn waited(report: &TargetReport) -> Exit {
+    match (report.met, report.outcome) {
+        (Some(true), _) => Exit::Yes,
+        (_, Some(Outcome::Denied)) => Exit::Denied,
+        _ => Exit::No,
+    }
 }
 
 /// The reports, one slice for each typed target.
@@ -226,6 +243,24 @@ mod tests {
             with(None, Some(Outcome::Freed)),
         ];
         assert_eq!(of_targets(Question::Freed, &acts, &[3]), Exit::Refused);
+    }
+
+    #[test]
+    fn waiting_for_all_and_for_any() {
+        let met = TargetReport { met: Some(true), ..fixture::empty(":1") };
+        let late = TargetReport { met: Some(false), ..fixture::empty(":1") };
+        let denied = TargetReport { outcome: Some(Outcome::Denied), ..late.clone() };
+        for (reports, all, any) in [
+            (vec![met.clone()], 0, 0),
+            (vec![met.clone(), late.clone()], 1, 0),
+            (vec![late.clone(), late.clone()], 1, 1),
+            (vec![late, denied.clone()], 3, 3),
+            (vec![met, denied], 3, 0),
+            (vec![], 1, 1),
+        ] {
+            let codes = (of_wait(&reports, false).code(), of_wait(&reports, true).code());
+            assert_eq!(codes, (all, any), "{reports:?}");
+        }
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn manner(command: &Command) -> Manner {
         Command::Kill(args) => args.manner(),
         Command::Stop(args) => args.manner(),
         Command::Free(args) => args.manner(),
+        Command::Wait(args) => args.manner(),
         _ => Manner::default(),
     }
 }

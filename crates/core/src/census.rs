@@ -36,6 +36,16 @@ impl Census {
         &self.0
     }
 
+    /// Those processes as they can be told from any other that gets their number.
+    pub(crate) fn processes(&self, pids: &[u32]) -> Vec<&Process> {
+        pids.iter().filter_map(|pid| self.0.processes.get(pid)).collect()
+    }
+
+    /// The asker's own ancestors.
+    pub(crate) fn above_asker(&self) -> &[u32] {
+        &self.0.asker.ancestors
+    }
+
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
         let process = self.0.processes.get(&pid);
         let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);

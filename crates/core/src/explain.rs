@@ -239,11 +239,17 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
 }
 
 fn not_local(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
-    let address = match endpoint.address {
-        AddressScope::One(address, _) => address.to_string(),
-        AddressScope::Every | AddressScope::Localhost => "the address".to_owned(),
-    };
-    let have: Vec<String> = snapshot.local_addresses.iter().map(ToString::to_string).collect();
+    match endpoint.address {
+        AddressScope::One(address, _) => not_this_machine(address, &snapshot.local_addresses),
+        AddressScope::Every | AddressScope::Localhost => {
+            "the address is not an address of this machine".to_owned()
+        }
+    }
+}
+
+/// That an address is not one of `own`, this machine's.
+pub fn not_this_machine(address: IpAddr, own: &[IpAddr]) -> String {
+    let have: Vec<String> = own.iter().map(ToString::to_string).collect();
     match have.is_empty() {
         true => format!("{address} is not an address of this machine"),
         false => {
@@ -436,6 +442,14 @@ pub fn span(time: Duration) -> String {
         (0, _, _) => format!("{hours} h"),
         (1..=9, _, _) if hours % 24 != 0 => format!("{days} d {} h", hours % 24),
         _ => format!("{days} d"),
+    }
+}
+
+/// A duration as a person reads a stopwatch: `12 ms`, `1.2 s`, `75.0 s`.
+pub fn stopwatch(time: Duration) -> String {
+    match time.as_millis() {
+        ms @ 0..=999 => format!("{ms} ms"),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
     }
 }
 

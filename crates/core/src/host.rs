@@ -1,7 +1,6 @@
 //! The one seam for time and effects: looking, trying, stopping, waiting and the clock. What
 //! waits or acts takes a [`Host`]; everything else takes values.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -71,12 +70,13 @@ pub struct Watch {
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
     pub(crate) events: Option<sys::Events>,
-    /// Only these sockets' ends are news; empty for any.
+    /// Only these sockets' ends are news, ascending; empty for any.
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
-    pub(crate) cookies: BTreeSet<u64>,
+    pub(crate) cookies: Vec<u64>,
+    scripted: bool,
     /// What ended and was not taken yet, where somebody wants to know.
     pub(crate) ended: Option<Ended>,
     /// Whether a wait goes on to its end and gathers the news only then: on a machine where
@@ -94,21 +94,51 @@ pub struct Ended {
     pub lost: bool,
 }
 
+/// INET_DIAG_NOCOOKIE (`include/uapi/linux/inet_diag.h`): no socket has this cookie.
+const NO_COOKIE: u64 = u64::MAX;
+
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None, cookies: BTreeSet::new(), ended: None, gathers: false }
+        Self { events: None, cookies: Vec::new(), scripted: false, ended: None, gathers: false }
     }
 
-    /// Whether nothing will ever be reported: this system has no such news.
-    pub const fn is_silent(&self) -> bool {
-        self.events.is_none()
+    /// One without events of a system, for hosts that are not a machine and tell their own news
+    /// by [`Host::wait`].
+    pub const fn scripted() -> Self {
+        Self { events: None, cookies: Vec::new(), scripted: true, ended: None, gathers: false }
     }
 
-    /// From now on waits are ended only by these sockets' ends, by cookie; by any if there are
-    /// none.
-    pub fn follow(&mut self, cookies: Vec<u64>) {
-        self.cookies = cookies.into_iter().collect();
+    /// One that reports those events of the system, of these sockets or, if there are none, of
+    /// any.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "no system but Linux has events yet")
+    )]
+    pub(crate) const fn new(events: Option<sys::Events>, cookies: Vec<u64>) -> Self {
+        Self { events, cookies, scripted: false, ended: None, gathers: false }
+    }
+
+    /// Whether it ever reports anything. Where it does not, look again now and then.
+    pub const fn hears(&self) -> bool {
+        self.events.is_some() || self.scripted
+    }
+
+    /// From now on reports the end of these sockets alone, of none where there are none. Events
+    /// that have come in since it was made and were not waited for are kept: who makes it first
+    /// and then looks for the cookies loses nothing.
+    pub fn follow(&mut self, cookies: &[u64]) {
+        self.cookies.clear();
+        self.cookies.extend_from_slice(cookies);
+        if cookies.is_empty() {
+            self.cookies.push(NO_COOKIE);
+        }
+        self.cookies.sort_unstable();
+    }
+
+    /// The sockets it reports the end of, for hosts that are not a machine.
+    pub fn followed(&self) -> &[u64] {
+        &self.cookies
     }
 
     /// What ended since this was asked last. The first time begins the record.
@@ -133,8 +163,10 @@ pub enum Glance {
     /// whoever serves everything answers too). One socket an address: of several that share it,
     /// any; none that is bound to a device. Microseconds.
     Quick,
-    /// Every server of the ports, on whatever address and device, and sockets that are bound and
-    /// do not listen where the kernel lists them (Linux 6.8) and there are few sockets in all
+    /// Every server of the ports, on whatever address and device. Tens of microseconds; more
+    /// where the machine has thousands of listeners.
+    Servers,
+    /// As [`Glance::Servers`], and sockets that are bound and do not listen where the kernel lists them (Linux 6.8) and there are few sockets in all
     /// ([`States::BoundIfCheap`]). A fraction of a millisecond.
     Thorough,
 }
@@ -163,7 +195,7 @@ pub trait Host {
         let scope = Scope {
             sockets: SocketScope::Ports(endpoints.to_vec()),
             states: match look {
-                Glance::Quick => States::Servers,
+                Glance::Quick | Glance::Servers => States::Servers,
                 Glance::Thorough => States::BoundIfCheap,
             },
             ..Scope::default()

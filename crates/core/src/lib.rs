@@ -25,4 +25,5 @@ pub mod supervisor;
 pub mod sys;
 pub mod target;
 pub mod timestamp;
+pub mod wait;
 pub mod watch;

@@ -90,6 +90,9 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         other_ports: Vec::new(),
         outcome: None,
         explain: None,
+        met: None,
+        waited_ms: None,
+        status: None,
         plan: Vec::new(),
         events: Vec::new(),
     }

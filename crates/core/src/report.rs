@@ -85,6 +85,15 @@ pub struct TargetReport {
     /// One sentence on the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<String>,
+    /// Of `wait`: whether what was waited for is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+    /// Of `wait`: for how long it was waited, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_ms: Option<u64>,
+    /// Of `wait --http`: the status of the last answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
     /// What an action would do (`--dry-run`) or was asked to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<StepReport>,

@@ -114,6 +114,11 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
         .collect()
 }
 
+/// The kernel's answers to the ordinary binds of each endpoint: one round of probes.
+pub(crate) fn probe(host: &dyn Host, endpoints: &[Endpoint]) -> Vec<Vec<Attempt>> {
+    Prober::new(host).probe_all(endpoints)
+}
+
 /// Probes endpoints with as few binds as prove the whole table. A plain bind of the dual-stack
 /// wildcard meets every socket that any ordinary bind would meet, so where it succeeds the rest
 /// is known (a test holds the measured matrix to that).

@@ -60,7 +60,7 @@ fn a_listener_is_found_wherever_it_answers() {
     for (address, v6only) in v4.into_iter().chain(v6.into_iter().filter(|_| has_ipv6())) {
         let (fd, port) = listener(address, v6only);
         let wanted = vec![socket_cookie(&fd).unwrap()];
-        for glance in [Glance::Quick, Glance::Thorough] {
+        for glance in [Glance::Quick, Glance::Servers, Glance::Thorough] {
             let found = look(every(TCP, port), glance);
             assert_eq!(cookies(&found), wanted, "{address} {v6only} {glance:?}: {found:?}");
             assert_eq!(found[0].ip(), Some(address.parse().unwrap()));
@@ -86,6 +86,7 @@ fn another_concrete_address_takes_a_thorough_look_or_its_name() {
     let (fd, port) = listener("127.0.0.2", false);
     assert!(look(every(TCP, port), Glance::Quick).is_empty());
     let wanted = vec![socket_cookie(&fd).unwrap()];
+    assert_eq!(cookies(&look(every(TCP, port), Glance::Servers)), wanted);
     assert_eq!(cookies(&look(every(TCP, port), Glance::Thorough)), wanted);
     assert_eq!(cookies(&look(at("127.0.0.2", port), Glance::Quick)), wanted);
     assert_eq!(cookies(&look(at("::ffff:127.0.0.2", port), Glance::Quick)), wanted);
@@ -116,6 +117,7 @@ fn a_bound_socket_is_seen_when_looked_for() {
     let port = free_port();
     bind(&fd, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
     assert!(look(every(TCP, port), Glance::Quick).is_empty());
+    assert!(look(every(TCP, port), Glance::Servers).is_empty());
     let lists_bound = LiveHost::default()
         .servers(&[every(TCP, port)], Glance::Thorough)
         .is_some_and(|found| !found.is_empty());
@@ -185,7 +187,7 @@ fn one_host_looks_again_and_again() {
         assert_eq!(host.servers(&[endpoint], Glance::Quick), Some(Vec::new()));
     }
     let idle = [every(TCP, free_port())];
-    for glance in [Glance::Quick, Glance::Thorough] {
+    for glance in [Glance::Quick, Glance::Servers, Glance::Thorough] {
         let start = Instant::now();
         for _ in 0..1000 {
             assert_eq!(host.servers(&idle, glance), Some(Vec::new()));

@@ -29,7 +29,7 @@ pub struct Args {
     udp: bool,
 }
 
-fn address(word: &str) -> Result<String, String> {
+pub(super) fn address(word: &str) -> Result<String, String> {
     let bare = word.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(word);
     let number = bare.split('%').next().unwrap_or(bare);
     if bare == "localhost" || bare == "*" || number.parse::<std::net::IpAddr>().is_ok() {

@@ -42,6 +42,13 @@ pub enum Answer {
         /// The document.
         report: Report,
     },
+    /// What was waited for.
+    Waited {
+        /// Whether one target was enough.
+        any: bool,
+        /// The document.
+        report: Report,
+    },
     /// A list of sockets.
     Listed {
         /// The document.
@@ -95,6 +102,7 @@ impl Answer {
                 exit::of_targets(telling.question(), &report.targets, counts)
             }
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
+            Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,
@@ -111,6 +119,11 @@ impl Answer {
     fn acted(verb: Verb, targets: Vec<TargetReport>) -> Self {
         let exit = exit::of_targets(question(verb), &targets, &[]);
         Self::Acted { verb, report: document(verb.name(), targets, exit) }
+    }
+
+    fn waited(any: bool, targets: Vec<TargetReport>) -> Self {
+        let exit = exit::of_wait(&targets, any);
+        Self::Waited { any, report: document("wait", targets, exit) }
     }
 }
 
@@ -169,7 +182,7 @@ fn carry_out(
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
-        Command::Wait(args) => wait::run(args, globals),
+        Command::Wait(args) => wait::run(args, globals, core, progress),
         Command::Watch(args) => watch::run(args, globals),
         Command::Pick(args) => pick::run(args, globals),
         Command::Run(args) => run::run(args, globals),

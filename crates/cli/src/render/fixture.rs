@@ -29,6 +29,9 @@ pub fn empty(target: &str) -> TargetReport {
         other_ports: Vec::new(),
         outcome: None,
         explain: None,
+        met: None,
+        waited_ms: None,
+        status: None,
         plan: Vec::new(),
         events: Vec::new(),
     }

@@ -9,6 +9,7 @@ mod look;
 mod page;
 mod ports;
 mod table;
+mod wait;
 mod watch;
 mod why;
 mod words;
@@ -43,6 +44,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return pids(report.targets.iter().flat_map(holders));
         }
         Answer::Acted { report, .. } => act::put(&mut page, &report.targets, view),
+        Answer::Waited { report, .. } => wait::put(&mut page, &report.targets, view),
         Answer::Listed { report, pids: true } => {
             let held = report.sockets.iter().flat_map(|socket| &socket.holders);
             return pids(held.map(|holder| holder.pid));
@@ -58,7 +60,9 @@ pub fn human(answer: &Answer, view: &View) -> String {
 /// The answer as one JSON document on one line.
 pub fn json(answer: &Answer) -> String {
     match answer {
-        Answer::Looked { report, .. } | Answer::Acted { report, .. } => document(report),
+        Answer::Looked { report, .. }
+        | Answer::Acted { report, .. }
+        | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),

@@ -521,7 +521,7 @@ impl Run<'_> {
         let diagnosis = &sight.diagnosis;
         let endpoint = diagnosis.endpoint;
         let elapsed = self.host.now().saturating_sub(self.started);
-        let in_time = format!("in {}", milliseconds(elapsed));
+        let in_time = format!("in {}", explain::stopwatch(elapsed));
         let server = diagnosis.causes.iter().any(|cause| {
             cause.sockets.iter().any(|&index| {
                 sight
@@ -738,13 +738,5 @@ fn connection_name(socket: &Socket) -> String {
     match socket.remote {
         Some(remote) => format!("{} to {remote}", socket.local),
         None => socket.local.to_string(),
-    }
-}
-
-/// A duration as a person reads a stopwatch.
-fn milliseconds(time: Duration) -> String {
-    match time.as_millis() {
-        ms @ 0..=999 => format!("{ms} ms"),
-        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
     }
 }

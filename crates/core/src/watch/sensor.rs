@@ -184,9 +184,9 @@ impl<'a> Sensor<'a> {
 
     fn sleep(&mut self, time: Duration) -> Woken {
         if std::mem::take(&mut self.stale) {
-            // No socket has this cookie (they count from 1), and an empty list means any.
-            let cookies = self.state.sockets().filter_map(|socket| socket.cookie).chain([0]);
-            self.events.follow(cookies.collect());
+            let cookies: Vec<u64> =
+                self.state.sockets().filter_map(|socket| socket.cookie).collect();
+            self.events.follow(&cookies);
         }
         while self.pins.len() < MOST_PINS
             && let Ok(pin) = self.wiring.pins.try_recv()
@@ -254,7 +254,7 @@ impl<'a> Sensor<'a> {
     fn note_lateness(&mut self, now: Duration, interval: Duration) {
         let last = if self.known.is_empty() { self.last_whole } else { self.last_partial };
         let unwatched = now.saturating_sub(last);
-        if self.events.is_silent() && unwatched > interval + LATE {
+        if !self.events.hears() && unwatched > interval + LATE {
             self.send(News::Gap(self.moment(), Missing::Unwatched(unwatched)));
         }
     }
@@ -267,7 +267,7 @@ impl<'a> Sensor<'a> {
         let Some(mut sockets) = seen else { return self.look_whole() };
         sockets.retain(|socket| self.wiring.lens.may_matter(socket));
         let moment = self.moment();
-        let observed = self.state.observe(sockets, Sweep::Partial, !self.events.is_silent());
+        let observed = self.state.observe(sockets, Sweep::Partial, self.events.hears());
         self.tell(observed.changes, moment);
         if observed.unsure {
             self.look_whole();
@@ -281,7 +281,7 @@ impl<'a> Sensor<'a> {
             self.last_whole = self.host.now();
             let cost = self.lap();
             self.whole.took(cost);
-            let observed = self.state.observe(sockets, Sweep::Whole, !self.events.is_silent());
+            let observed = self.state.observe(sockets, Sweep::Whole, self.events.hears());
             self.tell(observed.changes, moment);
             if !observed.unsure {
                 return;

@@ -76,8 +76,9 @@ pub(crate) fn exited(pinned: &Pinned) -> bool {
 }
 
 pub(crate) fn watch(cookies: &[u64]) -> Watch {
-    let events = DestroyEvents::open().ok().map(Events);
-    Watch { events, cookies: cookies.iter().copied().collect(), ..Watch::silent() }
+    let mut cookies = cookies.to_vec();
+    cookies.sort_unstable();
+    Watch::new(DestroyEvents::open().ok().map(Events), cookies)
 }
 
 pub(crate) fn wait(
@@ -136,7 +137,8 @@ fn read_news(watch: &mut Watch) -> bool {
     }
     let mine = |socket: &Socket| {
         let cookie = socket.cookie.as_ref();
-        watch.cookies.is_empty() || cookie.is_some_and(|cookie| watch.cookies.contains(cookie))
+        watch.cookies.is_empty()
+            || cookie.is_some_and(|cookie| watch.cookies.binary_search(cookie).is_ok())
     };
     // Where some were lost, any of them may have been it.
     ended.is_none_or(|ended| ended.iter().any(mine))

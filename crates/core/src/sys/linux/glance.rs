@@ -31,11 +31,11 @@ pub(super) fn servers(
     };
     let lookups = match look {
         Glance::Quick => lookups(endpoints),
-        Glance::Thorough => Vec::new(),
+        Glance::Servers | Glance::Thorough => Vec::new(),
     };
     let rows = match look {
         Glance::Quick if lookups.len() <= FEW_LOOKUPS => find(&mut diag, &lookups),
-        Glance::Quick => dump(&mut diag, endpoints, false),
+        Glance::Quick | Glance::Servers => dump(&mut diag, endpoints, false),
         Glance::Thorough => dump(&mut diag, endpoints, !blind_to_bound && table_is_small()),
     };
     let rows = rows.ok()?;
