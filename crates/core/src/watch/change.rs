@@ -31,6 +31,21 @@ impl Change {
     }
 }
 
+/// The changes of looks that followed each other at once, in the order of what happened: what is
+/// missing closed before something opened in its place, though it takes a second look to be sure.
+pub fn in_order(changes: Vec<Change>) -> Vec<Change> {
+    let opened: HashSet<Name> = changes
+        .iter()
+        .filter(|change| matches!(change, Change::Opened(_)))
+        .map(|change| Name::of(change.socket()))
+        .collect();
+    let (mut first, rest): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(
+        |change| matches!(change, Change::Closed(socket) if !opened.contains(&Name::of(socket))),
+    );
+    first.extend(rest);
+    first
+}
+
 /// How much a look can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sweep {
@@ -338,6 +353,18 @@ mod tests {
         let udp = socket(7, 3000, None);
         let seen = ended(&mut state, &[listener(3), elsewhere, connection, chosen, udp]);
         assert_eq!(seen, "~3 ~7");
+    }
+
+    #[test]
+    fn a_successor_opens_after_the_closing() {
+        let told = vec![
+            Change::Opened(listener(2)),
+            Change::Opened(listener(3)),
+            Change::Closed(listener(1)),
+            Change::Closed(listener(2)),
+        ];
+        let order: Vec<String> = in_order(told).iter().map(word).collect();
+        assert_eq!(order.join(" "), "-1 +2 +3 -2");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError};
 use std::time::{Duration, SystemTime};
 
-use super::change::{Change, State, Sweep};
+use super::change::{Change, State, Sweep, in_order};
 use super::lens::Lens;
 use super::pace::{Pace, Tempo};
 use crate::addr::Endpoint;
@@ -268,25 +268,36 @@ impl<'a> Sensor<'a> {
         sockets.retain(|socket| self.wiring.lens.may_matter(socket));
         let moment = self.moment();
         let observed = self.state.observe(sockets, Sweep::Partial, self.events.hears());
-        self.tell(observed.changes, moment);
-        if observed.unsure {
-            self.look_whole();
+        if !observed.unsure {
+            return self.tell(observed.changes, moment);
         }
+        let (rest, moment) = self.compare_whole();
+        let all = observed.changes.into_iter().chain(rest).collect();
+        self.tell(in_order(all), moment);
     }
 
     fn look_whole(&mut self) {
+        let (changes, moment) = self.compare_whole();
+        self.tell(in_order(changes), moment);
+    }
+
+    fn compare_whole(&mut self) -> (Vec<Change>, Moment) {
+        let mut changes = Vec::new();
+        let mut last = self.moment();
         // Twice at once where something is absent, so that its end is not told late.
         for _ in 0..2 {
             let (sockets, moment) = self.see_whole();
+            last = moment;
             self.last_whole = self.host.now();
             let cost = self.lap();
             self.whole.took(cost);
             let observed = self.state.observe(sockets, Sweep::Whole, self.events.hears());
-            self.tell(observed.changes, moment);
+            changes.extend(observed.changes);
             if !observed.unsure {
-                return;
+                break;
             }
         }
+        (changes, last)
     }
 
     /// Processor time since the last look: what this one took, and what led to it.
