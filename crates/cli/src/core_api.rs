@@ -14,6 +14,7 @@ use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::wait::{Answers, Heard, WaitRequest};
+use proc_core::watch::{Audience, Wish};
 use proc_core::{act, look, ports, wait};
 
 use crate::signal::Signal;
@@ -169,6 +170,29 @@ pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
         None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
         None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
     }
+}
+
+/// Watches this machine until the audience has enough, or the person: see [`proc_core::watch`].
+///
+/// # Errors
+/// A target that is none or is not there, or a system that is not supported.
+pub fn watch(
+    words: &[String],
+    wish: &mut Wish,
+    audience: &mut dyn Audience,
+) -> Result<(), ErrorReport> {
+    if !LiveHost::SEES {
+        return Err(failed("unsupported", unsupported_system()));
+    }
+    if !words.is_empty() {
+        wish.targets = parse(words)?;
+    }
+    let mut host = LiveHost::default();
+    if let Some(interrupt) = interrupt::descriptor() {
+        host = host.with_interrupt(interrupt);
+    }
+    proc_core::watch::watch(&host, wish, audience)
+        .map_err(|error| failed("failed", error.to_string()))
 }
 
 fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {

@@ -10,6 +10,7 @@ mod exit;
 mod globals;
 mod intake;
 mod interrupt;
+mod local_time;
 mod output;
 mod progress;
 mod prompt;

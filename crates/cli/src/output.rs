@@ -46,6 +46,11 @@ impl Output {
         let _ = stderr.flush();
     }
 
+    /// Whether stdout still has a reader, as far as it can be told without writing.
+    pub fn has_reader() -> bool {
+        reads_on()
+    }
+
     /// Writes the answer. The exit code is the answer's own; if the answer cannot be written for
     /// another reason than a closed pipe, that is said and an exit code of 0 becomes 1, since
     /// nobody got the "yes".
@@ -58,6 +63,22 @@ impl Output {
             }
         }
     }
+}
+
+/// A pipe whose reader is gone reports an error to whoever asks (poll(2), POLLERR).
+#[cfg(unix)]
+fn reads_on() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let polled = poll(&mut fds, Some(&at_once));
+    polled.is_err() || !fds[0].revents().contains(PollFlags::ERR)
+}
+
+#[cfg(not(unix))]
+fn reads_on() -> bool {
+    true
 }
 
 fn write_all(out: &mut impl Write, text: &str) -> io::Result<()> {

@@ -9,6 +9,7 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
+#[derive(Debug)]
 pub(crate) struct Census(Snapshot);
 
 impl Census {
@@ -28,6 +29,11 @@ impl Census {
             true => Snapshot::empty(SystemTime::UNIX_EPOCH),
             false => host.snapshot(&scope),
         })
+    }
+
+    /// What was read.
+    pub(crate) const fn snapshot(&self) -> &Snapshot {
+        &self.0
     }
 
     /// Those processes as they can be told from any other that gets their number.

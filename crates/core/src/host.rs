@@ -70,13 +70,28 @@ pub struct Watch {
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
     pub(crate) events: Option<sys::Events>,
-    /// Only these sockets' ends are news; empty for any.
+    /// Only these sockets' ends are news, ascending; empty for any.
     #[cfg_attr(
         not(target_os = "linux"),
         allow(dead_code, reason = "no system but Linux has one yet")
     )]
     pub(crate) cookies: Vec<u64>,
     scripted: bool,
+    /// What ended and was not taken yet, where somebody wants to know.
+    pub(crate) ended: Option<Ended>,
+    /// Whether a wait goes on to its end and gathers the news only then: on a machine where
+    /// thousands of connections end in a second, waking for each would cost more than it tells.
+    pub gathers: bool,
+}
+
+/// Sockets that ended, in the order of their ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// As the kernel told them at the end: cookie, protocol, addresses; no inode and no user. The
+    /// port is 0 where the kernel had chosen it, and no program asked for it.
+    pub sockets: Vec<Socket>,
+    /// Whether there were more, which the kernel could not deliver: nobody read in time.
+    pub lost: bool,
 }
 
 /// INET_DIAG_NOCOOKIE (`include/uapi/linux/inet_diag.h`): no socket has this cookie.
@@ -85,13 +100,13 @@ const NO_COOKIE: u64 = u64::MAX;
 impl Watch {
     /// One that never reports anything.
     pub const fn silent() -> Self {
-        Self { events: None, cookies: Vec::new(), scripted: false }
+        Self { events: None, cookies: Vec::new(), scripted: false, ended: None, gathers: false }
     }
 
     /// One without events of a system, for hosts that are not a machine and tell their own news
     /// by [`Host::wait`].
     pub const fn scripted() -> Self {
-        Self { events: None, cookies: Vec::new(), scripted: true }
+        Self { events: None, cookies: Vec::new(), scripted: true, ended: None, gathers: false }
     }
 
     /// One that reports those events of the system, of these sockets or, if there are none, of
@@ -101,7 +116,7 @@ impl Watch {
         allow(dead_code, reason = "no system but Linux has events yet")
     )]
     pub(crate) const fn new(events: Option<sys::Events>, cookies: Vec<u64>) -> Self {
-        Self { events, cookies, scripted: false }
+        Self { events, cookies, scripted: false, ended: None, gathers: false }
     }
 
     /// Whether it ever reports anything. Where it does not, look again now and then.
@@ -118,11 +133,17 @@ impl Watch {
         if cookies.is_empty() {
             self.cookies.push(NO_COOKIE);
         }
+        self.cookies.sort_unstable();
     }
 
     /// The sockets it reports the end of, for hosts that are not a machine.
     pub fn followed(&self) -> &[u64] {
         &self.cookies
+    }
+
+    /// What ended since this was asked last. The first time begins the record.
+    pub fn take_ended(&mut self) -> Ended {
+        self.ended.replace(Ended::default()).unwrap_or_default()
     }
 }
 
@@ -155,6 +176,12 @@ pub enum Glance {
 pub trait Host {
     /// Time since some fixed moment; never goes back.
     fn now(&self) -> Duration;
+
+    /// Processor time that the calling thread has used, to keep looking cheap. Where a system
+    /// cannot tell, [`Host::now`], which is never less.
+    fn spent(&self) -> Duration {
+        self.now()
+    }
 
     /// Everything in scope, at one moment. What could not be seen is in its gaps.
     fn snapshot(&self, scope: &Scope) -> Snapshot;

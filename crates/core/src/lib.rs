@@ -31,3 +31,4 @@ pub mod sys;
 pub mod target;
 pub mod timestamp;
 pub mod wait;
+pub mod watch;

@@ -563,3 +563,71 @@ pub enum LeaseOutcome {
     /// It is another user's.
     AnotherUsers,
 }
+
+/// What happened, of one line of `proc watch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchKind {
+    /// A socket is there when the watch begins, or one that was only bound listens now.
+    Listening,
+    /// A socket took the port.
+    Opened,
+    /// A socket let go of the port.
+    Closed,
+    /// Another program has the port: it took it soon after it was let go, or a socket is held by
+    /// another process than before.
+    ChangedHands,
+    /// The same program has the port again, in a new process.
+    Restarted,
+    /// A socket had the port for so short a time that only its end was heard of.
+    Brief,
+    /// The number of open connections changed.
+    Clients,
+    /// A process that is watched is there, or came.
+    ProcessStarted,
+    /// A process that is watched ended.
+    ProcessEnded,
+    /// Something may have been missed.
+    Gap,
+}
+
+/// One line of `proc watch --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WatchEvent {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// When it was seen, RFC 3339, UTC, by the wall clock: lines are in the order of what
+    /// happened also where that clock was set back.
+    pub at: String,
+    /// What happened.
+    pub kind: WatchKind,
+    /// Whether it is no change: so it was when the watch began.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub initial: bool,
+    /// The target it is about, in its canonical form; absent where all ports are watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<SocketReport>,
+    /// The process: who has the socket or had it, topmost of several; or who started or ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessReport>,
+    /// Who had it before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ProcessReport>,
+    /// Who brought it back, or started the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<SupervisorReport>,
+    /// Milliseconds since the port was let go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
+    /// How many open connections there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<usize>,
+    /// One sentence.
+    pub explain: String,
+}

@@ -1,4 +1,4 @@
-//! RFC 3339 timestamps in UTC, to the second: all the calendar that the documents need.
+//! RFC 3339 timestamps in UTC: all the calendar that the documents need.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,6 +8,13 @@ pub fn rfc3339(time: SystemTime) -> String {
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The same to the millisecond: `2026-01-01T10:00:00.123Z`.
+pub fn rfc3339_ms(time: SystemTime) -> String {
+    let ms = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_millis());
+    let whole = rfc3339(time);
+    format!("{}.{ms:03}Z", whole.trim_end_matches('Z'))
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are
@@ -41,5 +48,8 @@ mod tests {
         ] {
             assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), want);
         }
+        let late = UNIX_EPOCH + Duration::from_micros(951_782_400_007_999);
+        assert_eq!(rfc3339_ms(late), "2000-02-29T00:00:00.007Z");
+        assert_eq!(rfc3339_ms(UNIX_EPOCH - Duration::from_secs(1)), "1970-01-01T00:00:00.000Z");
     }
 }

@@ -13,10 +13,12 @@ mod ports;
 pub mod run;
 mod table;
 mod wait;
+mod watch;
 mod why;
 mod words;
 
 pub use act::{plan, progress};
+pub use watch::event;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;

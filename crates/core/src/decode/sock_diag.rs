@@ -35,6 +35,7 @@ const IPPROTO_RAW: u8 = 255;
 const EXT_INFO: u8 = 1 << 1;
 
 const ATTR_REQ_BYTECODE: u16 = 1;
+const ATTR_PROTOCOL: u16 = 10;
 const ATTR_SKV6ONLY: u16 = 11;
 const ATTR_ULP_INFO: u16 = 19;
 const ATTR_CGROUP_ID: u16 = 21;
@@ -301,10 +302,29 @@ pub fn decode(buffer: &[u8], protocol: Protocol) -> Chunk {
     chunk
 }
 
-/// The cookies of destroyed sockets named by one buffer of the destroy groups (linux.md 7.3 in
-/// short: SKNLGRP_INET_TCP_DESTROY and kin). Their ports may already read 0.
-pub fn decode_destroyed(buffer: &[u8]) -> Vec<u64> {
-    decode(buffer, Protocol::Tcp).rows.into_iter().filter_map(|row| row.socket.cookie).collect()
+/// The sockets that one buffer of the destroy groups names (SKNLGRP_INET_TCP_DESTROY and kin).
+/// Their ports read 0 where the kernel had chosen them, and no inode or user is left.
+pub fn decode_destroyed(buffer: &[u8]) -> Vec<Socket> {
+    let mut ended = Vec::new();
+    let mut rest = buffer;
+    while let Some((length, _, _)) = split_header(rest) {
+        ended.extend(destroyed_row(&rest[HEADER..length]));
+        rest = rest.get(align(length)..).unwrap_or_default();
+    }
+    ended
+}
+
+/// TCP and UDP come in the same rows, which name their protocol in an attribute.
+fn destroyed_row(payload: &[u8]) -> Option<Socket> {
+    let named = attributes(payload.get(INET_MSG..)?).find(|(kind, _)| *kind == ATTR_PROTOCOL);
+    let protocol = match named.and_then(|(_, value)| value.first().copied()) {
+        Some(IPPROTO_UDP) => Protocol::Udp,
+        Some(IPPROTO_UDPLITE) => Protocol::UdpLite,
+        _ => Protocol::Tcp,
+    };
+    let mut socket = inet_row(payload, protocol)?.socket;
+    socket.state = socket.state.map(|_| TcpState::Closed);
+    Some(socket)
 }
 
 fn inet_row(payload: &[u8], protocol: Protocol) -> Option<Row> {

@@ -76,7 +76,9 @@ pub(crate) fn exited(pinned: &Pinned) -> bool {
 }
 
 pub(crate) fn watch(cookies: &[u64]) -> Watch {
-    Watch::new(DestroyEvents::open().ok().map(Events), cookies.to_vec())
+    let mut cookies = cookies.to_vec();
+    cookies.sort_unstable();
+    Watch::new(DestroyEvents::open().ok().map(Events), cookies)
 }
 
 pub(crate) fn wait(
@@ -94,7 +96,7 @@ pub(crate) fn wait(
         let ended = processes.iter().filter_map(|pinned| pinned.handle.as_ref());
         fds.extend(ended.map(|handle| PollFd::new(handle, PollFlags::IN)));
         let before_events = fds.len();
-        if let Some(Events(events)) = &watch.events {
+        if let Some(Events(events)) = watch.events.as_ref().filter(|_| !watch.gathers) {
             fds.push(PollFd::from_borrowed_fd(events.as_fd(), PollFlags::IN));
         }
         let before_interrupt = fds.len();
@@ -107,27 +109,39 @@ pub(crate) fn wait(
         };
         match poll(&mut fds, Some(&time)) {
             Err(Errno::INTR) => continue,
-            Ok(0) | Err(_) => return Woken::Timeout,
+            Ok(0) | Err(_) => {
+                if watch.gathers {
+                    read_news(watch);
+                }
+                return Woken::Timeout;
+            }
             Ok(_) => {}
         }
         if fds[before_interrupt..].iter().any(|fd| !fd.revents().is_empty()) {
             return Woken::Interrupted;
         }
         let process_ended = fds[..before_events].iter().any(|fd| !fd.revents().is_empty());
-        let news = match &mut watch.events {
-            Some(Events(events)) => match events.drain() {
-                Some(ended) => {
-                    let mine = |cookie| watch.cookies.is_empty() || watch.cookies.contains(cookie);
-                    ended.iter().any(mine)
-                }
-                None => true, // some were lost: any of them may have been it
-            },
-            None => false,
-        };
-        if process_ended || news {
+        if read_news(watch) || process_ended {
             return Woken::Event;
         }
     }
+}
+
+/// Reads what the kernel has told by now; whether any of it was waited for.
+fn read_news(watch: &mut Watch) -> bool {
+    let Some(Events(events)) = &mut watch.events else { return false };
+    let ended = events.drain();
+    if let Some(kept) = &mut watch.ended {
+        kept.lost |= ended.is_none();
+        kept.sockets.extend(ended.iter().flatten().cloned());
+    }
+    let mine = |socket: &Socket| {
+        let cookie = socket.cookie.as_ref();
+        watch.cookies.is_empty()
+            || cookie.is_some_and(|cookie| watch.cookies.binary_search(cookie).is_ok())
+    };
+    // Where some were lost, any of them may have been it.
+    ended.is_none_or(|ended| ended.iter().any(mine))
 }
 
 pub(crate) fn destroy(socket: &Socket) -> Result<(), ActError> {

@@ -80,6 +80,11 @@ impl Host for LiveHost {
         self.started.elapsed()
     }
 
+    fn spent(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+
     fn snapshot(&self, scope: &Scope) -> Snapshot {
         see::snapshot(scope, self.blind_to_bound)
     }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, send, socket_with,
 };
@@ -21,6 +22,9 @@ pub(crate) use crate::decode::sock_diag::PortSet;
 
 /// The kernel fills at most 32 KiB a message; a larger buffer gains nothing.
 const BUFFER: usize = 32 * 1024;
+
+/// Bytes of queue for destroy events, which take about a kilobyte each there.
+const EVENT_ROOM: usize = 4 << 20;
 
 /// How often a dump is taken again when the table changed under it.
 const MOST_ATTEMPTS: usize = 4;
@@ -157,19 +161,24 @@ impl DestroyEvents {
             SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
             Some(SOCK_DIAG),
         )?;
+        // Room for thousands of events: as much as root may have, else as much as anybody may. That
+        // it was granted is not needed, as an overflow is told.
+        if set_socket_recv_buffer_size_force(&fd, EVENT_ROOM).is_err() {
+            let _ = set_socket_recv_buffer_size(&fd, EVENT_ROOM);
+        }
         bind(&fd, &SocketAddrNetlink::new(0, ALL_FOUR))?;
         Ok(Self { fd, buffer: vec![0; BUFFER] })
     }
 
-    /// The cookies of sockets destroyed since the last call, without waiting; `None` where events
-    /// were lost (the queue overflowed), so that the table must be read again.
-    pub(crate) fn drain(&mut self) -> Option<Vec<u64>> {
-        let mut cookies = Vec::new();
+    /// The sockets destroyed since the last call, without waiting; `None` where events were lost
+    /// (the queue overflowed), so that the table must be read again.
+    pub(crate) fn drain(&mut self) -> Option<Vec<Socket>> {
+        let mut ended = Vec::new();
         loop {
             match recv(&self.fd, &mut self.buffer[..], RecvFlags::empty()) {
-                Ok((length, _)) => cookies.extend(decode_destroyed(&self.buffer[..length])),
+                Ok((length, _)) => ended.extend(decode_destroyed(&self.buffer[..length])),
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return Some(cookies),
+                Err(Errno::AGAIN) => return Some(ended),
                 Err(_) => return None,
             }
         }
