@@ -56,9 +56,9 @@ pub struct Args {
 
 fn port(word: &str) -> Result<Port, String> {
     let number = word.strip_prefix(':').unwrap_or(word).parse().ok();
-    number.and_then(Port::new).ok_or_else(|| {
-        format!("`{word}` is not a port; a port is a number from 1 to 65535")
-    })
+    number
+        .and_then(Port::new)
+        .ok_or_else(|| format!("`{word}` is not a port; a port is a number from 1 to 65535"))
 }
 
 /// Runs the command. What it came to is the command's own exit code, or the signal that ended it.

@@ -273,8 +273,11 @@ impl Job<'_> {
             return match waitpid(Some(self.pid), options) {
                 Ok(None) => Ok(State::Runs),
                 Ok(Some((_, status))) => Ok(
-                    match (status.stopping_signal(), status.exit_status(), status.terminating_signal())
-                    {
+                    match (
+                        status.stopping_signal(),
+                        status.exit_status(),
+                        status.terminating_signal(),
+                    ) {
                         (Some(signal), ..) => State::Stopped(signal),
                         (_, Some(code), _) => State::Ended(Status::Code(code)),
                         (.., Some(signal)) => State::Ended(Status::Signal(signal)),
