@@ -8,6 +8,7 @@ mod rows;
 mod scanner;
 mod sieve;
 mod window;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -161,4 +162,10 @@ pub fn read(text: &str) -> Vec<Failure> {
     let mut scanner = Scanner::new();
     scanner.feed(text.as_bytes());
     scanner.finish()
+}
+
+/// The messages that are understood: the program and the expression of each, in the order of
+/// `data/error-strings.csv`, those of one expression once.
+pub fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows::ROWS.iter().filter(|row| !row.ours).map(|row| (row.source, row.pattern))
 }
