@@ -83,9 +83,7 @@ impl Launching {
                 let told = if launch.certain { Told::Surely } else { Told::Perhaps };
                 (launch.argv.into_iter().map(OsString::from).collect(), launch.env, told)
             }
-            None => {
-                (self.argv.clone(), vec![("PORT".to_owned(), port.to_string())], Told::Perhaps)
-            }
+            None => (self.argv.clone(), vec![("PORT".to_owned(), port.to_string())], Told::Perhaps),
         };
         let kept = self.env.iter().filter(|(name, _)| env.iter().all(|(other, _)| other != name));
         let env = kept.cloned().chain(env.clone()).collect();
@@ -143,6 +141,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        assert_eq!(launching("serve --password hunter2").line(), "serve --password '***'".replace('\'', ""));
+        assert_eq!(
+            launching("serve --password hunter2").line(),
+            "serve --password '***'".replace('\'', "")
+        );
     }
 }
