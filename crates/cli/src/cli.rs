@@ -252,10 +252,15 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
     options.skip(1).any(|word| names.iter().any(|name| word == *name))
 }
 
-/// Refuses words that are not UTF-8, except the names of files to read or write.
+/// Refuses words that are not UTF-8, except the names of files to read or write, and those of a
+/// command to run, which are nobody's business here.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
+    let runs = typed_command(args) == Some("run");
     for (position, word) in args.iter().enumerate().skip(1) {
+        if runs && word == "--" {
+            break;
+        }
         let names_file = std::mem::replace(&mut is_file, is_file_option(word));
         let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
             || word.as_encoded_bytes().starts_with(b"--output=");
@@ -370,8 +375,14 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
             format!("`{}` is not an option of `{of}`", shown(&option))
         }
+        ErrorKind::UnknownArgument if typed_command(args) == Some("run") => {
+            format!("`--` comes before the command: `{of} -- {}`", shown(&arg))
+        }
         ErrorKind::UnknownArgument => {
             format!("`{of}` takes no `{}`", shown(&arg))
+        }
+        ErrorKind::MissingRequiredArgument if typed_command(args) == Some("run") => {
+            format!("`{of}` needs a command; for example `{of} -- npm start`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
@@ -517,6 +528,10 @@ mod tests {
             ("on --json --quiet :1", "`--json` and `--quiet` exclude each other"),
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
+            ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
+            ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
+            ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),
+            ("run --port 0 -- vite", "--port: `0` is not a port; a port is a number from 1 to 65535"),
             ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
         ] {
             assert_eq!(error(line), want, "{line}");

@@ -10,6 +10,7 @@ use proc_core::addr::{ORDINARY_ADDRESSES, Port, Transport};
 use proc_core::bind::BindResult;
 use proc_core::host::{Host, LiveHost};
 use proc_core::message::{Class, Failure};
+use proc_core::process::Process;
 use proc_core::report::{ErrorReport, Outcome, Report, TargetReport};
 use proc_core::snapshot::Scope;
 use proc_core::wait::WaitRequest;
@@ -298,20 +299,18 @@ impl<'a> Flow<'a> {
 
     fn way_by_words(&mut self, failures: &[&Failure]) -> Result<Way, ErrorReport> {
         let mut targets: Vec<String> = Vec::new();
-        for failure in failures {
-            // A message without a port: the one that it wanted, where that is known.
-            let wanted = || match failure.class {
-                Class::InUse | Class::Allocated | Class::Denied | Class::Unsaid => {
-                    self.launching.wanted().map(|port| format!("tcp:{port}"))
-                }
-                _ => None,
-            };
-            let named = failure.target().map(|target| target.to_string());
-            if let Some(target) = named.or_else(wanted)
-                && !targets.contains(&target)
-            {
+        for target in failures.iter().filter_map(|failure| failure.target()) {
+            let target = target.to_string();
+            if !targets.contains(&target) {
                 targets.push(target);
             }
+        }
+        // No message names one: the port that it wanted, where that is known.
+        let is_any = |class| {
+            matches!(class, Class::InUse | Class::Allocated | Class::Denied | Class::Unsaid)
+        };
+        if targets.is_empty() && failures.iter().any(|failure| is_any(failure.class)) {
+            targets.extend(self.launching.wanted().map(|port| format!("tcp:{port}")));
         }
         let Some(first) = failures.first() else { return Ok(Way::none()) };
         if targets.is_empty() {
@@ -356,10 +355,13 @@ impl<'a> Flow<'a> {
     fn way_to(&self, targets: Vec<String>, reports: Vec<TargetReport>, conflict: bool) -> Way {
         let held: Vec<&TargetReport> =
             reports.iter().filter(|report| !report.causes.is_empty()).collect();
-        let port = match targets.as_slice() {
-            [one] => one.rsplit(':').next().and_then(|port| port.parse().ok()).and_then(Port::new),
+        let one = match (held.as_slice(), targets.as_slice()) {
+            ([one], _) => Some(&one.target),
+            ([], [one]) => Some(one),
             _ => None,
         };
+        let number = one.and_then(|target| target.rsplit(':').next()?.parse().ok());
+        let port = number.and_then(Port::new);
         let in_use = held.iter().flat_map(|report| &report.causes).any(|cause| {
             use proc_core::diagnosis::CauseKind as Kind;
             let rights = [Kind::Privileged, Kind::Reserved, Kind::NotLocal, Kind::NoPortsLeft];
@@ -603,15 +605,12 @@ fn above() -> Vec<u32> {
     LiveHost::default().snapshot(&Scope::default()).asker.ancestors
 }
 
-/// The processes of our own group, which is the command's too: what it left behind.
+/// The processes of our own group, which is the command's too, that started after us: what it
+/// left behind.
 fn own_group() -> Vec<u32> {
     let all = LiveHost::default().snapshot(&Scope { all_processes: true, ..Scope::default() });
-    let own = all.processes.get(&all.asker.pid).and_then(|process| process.group);
-    let above = all.asker.ancestors;
-    all.processes
-        .values()
-        .filter(|process| own.is_some() && process.group == own)
-        .map(|process| process.id.pid)
-        .filter(|pid| !above.contains(pid))
-        .collect()
+    let Some(own) = all.processes.get(&all.asker.pid) else { return Vec::new() };
+    let is_ours =
+        |process: &&Process| process.group == own.group && process.id.start > own.id.start;
+    all.processes.values().filter(is_ours).map(|process| process.id.pid).collect()
 }
