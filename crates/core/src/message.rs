@@ -134,7 +134,7 @@ impl Failure {
     /// The program's name alone, without versions and relatives.
     pub fn program(&self) -> &'static str {
         let source = self.source;
-        let end = [" (", ",", " >=", " <", " /", "/"]
+        let end = [" (", ",", ":", " >=", " <", " /", "/"]
             .iter()
             .filter_map(|mark| source.find(mark))
             .min()

@@ -1,11 +1,14 @@
 //! The table of messages, row by row: each example is recognised as its row with exactly what it
 //! says, whatever stands around it; and what is no failure stays none.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proc_core::addr::AddressScope;
-use proc_core::message::{Class, Failure, read};
+use proc_core::message::{Class, Failure, Scanner, read};
+use proptest::prelude::*;
 
 const TABLE: &str = include_str!("../data/error-strings.csv");
 
@@ -465,4 +468,140 @@ fn the_compiled_table_is_the_table() {
     let rows: Vec<(&str, &str)> = rows.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_eq!(compiled, rows);
     assert_eq!(table().len(), 210);
+}
+
+/// The part of docs/messages.md that lists the table.
+fn listed() -> String {
+    let mut text = "| program | systems | what it prints |\n| --- | --- | --- |\n".to_owned();
+    for fields in records(TABLE).into_iter().skip(1) {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let example = fields[2].replace('|', "\\|");
+        let mark = if example.contains('`') { "``" } else { "`" };
+        let space = if mark == "``" { " " } else { "" };
+        text += &format!(
+            "| {} | {} | {mark}{space}{}{space}{mark} |\n",
+            cell(&fields[0]),
+            fields[1].replace(',', ", "),
+            example.trim()
+        );
+    }
+    text
+}
+
+#[test]
+fn the_document_lists_every_message() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/messages.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (before, list) = text.split_once("## What is understood\n\n").expect("its heading");
+    if std::env::var_os("UPDATE").is_some() {
+        let new = format!("{before}## What is understood\n\n{}", listed());
+        std::fs::write(path, new).unwrap();
+        return;
+    }
+    assert!(list == listed(), "docs/messages.md is out of date: UPDATE=1 writes it anew");
+}
+
+/// A log made of rows and ordinary lines, with bytes that are no text.
+fn any_log() -> impl Strategy<Value = Vec<u8>> {
+    let examples: Vec<String> = table().into_iter().map(|row| row.example).collect();
+    let line = prop_oneof![
+        proptest::sample::select(examples).prop_map(String::into_bytes),
+        "[ -~]{0,120}".prop_map(String::into_bytes),
+        "\\x1b\\[[0-9;]{0,6}m?|\r|\u{1b}\\]0;x".prop_map(String::into_bytes),
+        proptest::collection::vec(any::<u8>(), 0..20),
+    ];
+    let end = proptest::sample::select(vec!["\n", "\r\n", "", " "]);
+    proptest::collection::vec((line, end), 0..12).prop_map(|lines| {
+        lines.into_iter().flat_map(|(line, end)| [line, end.into()].concat()).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn chunks_do_not_matter(log in any_log(), cuts in proptest::collection::vec(0usize..200, 0..20)) {
+        let mut scanner = Scanner::new();
+        let mut rest = log.as_slice();
+        for cut in cuts {
+            let (part, after) = rest.split_at(cut.min(rest.len()));
+            scanner.feed(part);
+            rest = after;
+        }
+        scanner.feed(rest);
+        let whole = read(&String::from_utf8_lossy(&log));
+        let parts = scanner.finish();
+        let short = |found: &[Failure]| -> Vec<_> {
+            found.iter().map(|one| (one.class, one.port, one.source)).collect()
+        };
+        prop_assert_eq!(short(&parts), short(&whole));
+    }
+}
+
+#[test]
+fn a_large_log_is_read_across_its_blocks() {
+    // Messages at places that move over every boundary of the blocks that are read at once.
+    let filler = "x".repeat(997) + "\n";
+    let mut log = Vec::new();
+    for number in 0..40u32 {
+        for _ in 0..(number * 7 % 60 + 5) {
+            log.extend_from_slice(filler.as_bytes());
+        }
+        log.extend(std::iter::repeat_n(b'y', number as usize * 13 % 509));
+        let text =
+            format!(" Error: listen EADDRINUSE: address already in use :::{}\n", 4000 + number);
+        log.extend_from_slice(text.as_bytes());
+    }
+    assert!(log.len() > 1_000_000);
+    for size in [1_000, 65_536, 1 << 20] {
+        let mut scanner = Scanner::new();
+        log.chunks(size).for_each(|part| scanner.feed(part));
+        let ports: Vec<u16> =
+            scanner.finish().iter().map(|failure| failure.port.unwrap().get()).collect();
+        assert_eq!(ports, (4000..4040).collect::<Vec<u16>>(), "in parts of {size}");
+        assert_eq!(scanner.lines(), log.iter().filter(|byte| **byte == b'\n').count() as u64);
+    }
+}
+
+#[test]
+fn an_endless_line_is_read() {
+    let mut scanner = Scanner::new();
+    let filler = vec![b'z'; 1 << 16];
+    for number in 0..20u32 {
+        scanner.feed(&filler);
+        scanner.feed(
+            format!(" address already in use :::{} Port {} is already in use ", 1, 5000 + number)
+                .as_bytes(),
+        );
+    }
+    let ports: Vec<u16> =
+        scanner.finish().iter().filter_map(|failure| Some(failure.port?.get())).collect();
+    assert_eq!(ports, (5000..5020).collect::<Vec<u16>>());
+}
+
+#[test]
+fn what_is_taken_is_not_told_again() {
+    let mut scanner = Scanner::new();
+    scanner.feed(b"Port 5173 is in use, trying another one...\n");
+    assert_eq!(scanner.take().len(), 1);
+    scanner.feed(b"Error: listen EADDRINUSE: address already in use :::80");
+    assert_eq!(scanner.take(), [], "the line is not complete");
+    scanner.feed(b"80\n");
+    assert_eq!(scanner.take()[0].port.unwrap().get(), 8080);
+    scanner.feed(b"Port 5173 is in use, trying another one...\n");
+    scanner.feed(b"OSError: [Errno 98] Address already in use\n");
+    assert_eq!(scanner.take(), []);
+    assert_eq!(scanner.finish(), []);
+}
+
+#[test]
+fn text_in_utf_16_is_read() {
+    let text =
+        "\u{feff}first\r\nError: listen EADDRINUSE: address already in use 127.0.0.1:3000\r\n";
+    let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut scanner = Scanner::new();
+    scanner.feed(&bytes);
+    let found = scanner.finish();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].target().unwrap().to_string(), "tcp:127.0.0.1:3000");
 }

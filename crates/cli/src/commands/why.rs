@@ -259,7 +259,7 @@ fn running(failure: &Failure, looked: &[TargetReport]) -> Option<String> {
             process.name
         ),
         (None, Some(path)) => {
-            format!("no process {pid} is there: the file is stale; remove it: rm {path}")
+            format!("no process {pid} is there: the file {path} is stale and can be removed")
         }
         (None, None) => format!("no process {pid} is there"),
     })

@@ -42,7 +42,10 @@ fn bind(failure: &Failure) -> String {
     let address = failure.address.unwrap_or(AddressScope::Every);
     match failure.port {
         Some(port) => {
-            let place = Endpoint { transport: None, address, port };
+            let place = match address {
+                AddressScope::Every => format!("port {port}"),
+                address => Endpoint { transport: None, address, port }.to_string(),
+            };
             let last = failure.last_port.filter(|last| *last > port);
             let last = last.map(|last| format!("-{last}")).unwrap_or_default();
             format!("{transport}{place}{last}")
