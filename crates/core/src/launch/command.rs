@@ -104,7 +104,7 @@ impl Line {
         let name = command_name(&words.first()?.text);
         let rest = &words[1..];
         if let Some(skipped) = wrapper(name, rest) {
-            if matches!(name, "sudo" | "doas") {
+            if matches!(name, "sudo" | "doas" | "runuser") {
                 self.env_gap = before(&rest[skipped]);
             }
             return self.read(&rest[skipped..], around);
@@ -390,6 +390,26 @@ fn wrapper(name: &str, rest: &[Word]) -> Option<usize> {
         "dotenv" => (&["-e", "-f", "-v", "-p"], 0),
         "dotenvx" => (&["-e", "-f", "--env-file"], 0),
         "exec" => (&["-a"], 0),
+        "setpriv" => (
+            &[
+                "--reuid",
+                "--regid",
+                "--groups",
+                "--inh-caps",
+                "--ambient-caps",
+                "--bounding-set",
+                "--securebits",
+                "--pdeathsig",
+                "--selinux-label",
+                "--apparmor-profile",
+            ],
+            0,
+        ),
+        "runuser" => (&["-u", "-g", "-G", "--user", "--group"], 0),
+        "gosu" | "su-exec" => (&[], 1),
+        "chrt" => (&["-T", "-P", "-D", "-p"], 1),
+        "strace" => (&["-o", "-e", "-s", "-p", "-u", "-E", "-a", "-P"], 0),
+        "caffeinate" => (&["-t", "-w"], 0),
         "nohup" | "setsid" | "command" | "cross-env" | "unbuffer" | "catchsegv" | "winpty" => {
             (&[], 0)
         }

@@ -284,6 +284,12 @@ const ROWS: &[(&str, &str, u16, &str)] = &[
     ("npm -w web run dev", "", 0, "? PORT=4242 npm -w web run dev"),
     ("pnpm --filter web dev", "", 0, "? PORT=4242 pnpm --filter web dev"),
     ("yarn workspace web dev", "", 0, "? PORT=4242 yarn workspace web dev"),
+    ("setpriv --reuid 65534 --regid 65534 --clear-groups postgres -D d -p 1", "postgres", 1,
+     "setpriv --reuid 65534 --regid 65534 --clear-groups postgres -D d -p 4242"),
+    ("runuser -u web -- react-scripts start", "react-scripts", 3000,
+     "runuser -u web -- env PORT=4242 react-scripts start"),
+    ("su-exec web vite", "vite", 5173, "su-exec web vite --port 4242"),
+    ("strace -f -e bind vite", "vite", 5173, "strace -f -e bind vite --port 4242"),
     ("next -p", "next", 3000, "no way"),
     ("foreman start", "foreman start", 5000, "foreman start -p 4242"),
     // Unknown programs.
