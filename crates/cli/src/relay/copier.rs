@@ -16,8 +16,10 @@ use super::shared::Shared;
 use super::streams::Channel;
 use super::terminal::Terminal;
 
-/// How much is copied at once, in bytes: what a pipe holds (pipe(7)).
-const CHUNK: usize = 64 * 1024;
+/// How much is copied at once at most, in bytes.
+const CHUNK: usize = 128 * 1024;
+/// After how many bytes without a pause what was heard is told all the same.
+const FLOOD: usize = 1024 * 1024;
 /// How long no byte may come before the rest is taken to be silent, once the command has ended:
 /// the kernel hands a pty's bytes on by a worker of its own.
 const SILENCE: Duration = Duration::from_millis(30);
@@ -122,6 +124,7 @@ impl Copy {
     fn copy(&mut self) -> bool {
         let mut chunk = vec![0; CHUNK];
         let mut leaving: Option<Instant> = None;
+        let mut untold = 0;
         loop {
             match rustix::io::read(&self.from, &mut chunk[..]) {
                 Ok(0) => return false,
@@ -132,10 +135,18 @@ impl Copy {
                     }
                     self.shared.wrote(&chunk[..count], self.is_terminal);
                     self.scanner.feed(&chunk[..count]);
-                    self.tell();
+                    untold += count;
+                    if untold >= FLOOD {
+                        untold = 0;
+                        self.tell();
+                    }
                     if leaving.is_some_and(|since| since.elapsed() > LONGEST_GOODBYE) {
                         return true;
                     }
+                }
+                Err(Errno::AGAIN) if untold > 0 => {
+                    untold = 0;
+                    self.tell();
                 }
                 Err(Errno::AGAIN) => match leaving {
                     None if self.wait() => leaving = Some(Instant::now()),

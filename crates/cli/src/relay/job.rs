@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proc_core::message::Failure;
-use proc_core::sys::signals::{Origin, Signals};
+use proc_core::sys::signals::{Origin, Signals, without_vfork};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -120,6 +120,7 @@ impl Relay {
         watch: &mut dyn FnMut(Life) -> Next,
     ) -> io::Result<End> {
         let channels = redirect(&mut command);
+        without_vfork(&mut command);
         let child = command.spawn()?;
         // It holds the command's ends of the ways: they would never be closed.
         drop(command);
@@ -136,6 +137,7 @@ impl Relay {
             copiers,
             asked: false,
         };
+        job.pass_early_signals();
         let status = job.live(watch)?;
         Ok(job.leave(status, stay))
     }
@@ -226,6 +228,26 @@ impl Job<'_> {
         }
     }
 
+    /// What came before the child was itself, keys included, it has not got: our handlers had it.
+    fn pass_early_signals(&mut self) {
+        let mut early = Vec::new();
+        while let Some(caught) = self.relay.signals.next() {
+            let harmless = [Signal::CHILD, Signal::WINCH, Signal::CONT].map(Signal::as_raw);
+            if !harmless.contains(&caught.signal) && !early.contains(&caught.signal) {
+                early.push(caught.signal);
+            }
+        }
+        for signal in early.into_iter().filter_map(Signal::from_named_raw) {
+            self.pass(signal);
+        }
+    }
+
+    fn pass(&mut self, signal: Signal) {
+        let ends = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
+        self.asked |= ends.contains(&signal);
+        let _ = kill_process(self.pid, signal);
+    }
+
     /// All that has come, to the child where it has not got it already.
     fn pass_signals(&mut self) {
         while let Some(caught) = self.relay.signals.next() {
@@ -240,11 +262,7 @@ impl Job<'_> {
                 }
                 // Also a hang-up by the kernel: it comes to the session's leader alone, and that
                 // may be us.
-                _ => {
-                    let ends = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP];
-                    self.asked |= ends.contains(&signal);
-                    let _ = kill_process(self.pid, signal);
-                }
+                _ => self.pass(signal),
             }
         }
     }

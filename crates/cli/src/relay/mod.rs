@@ -4,6 +4,7 @@
 
 mod copier;
 mod job;
+mod keyboard;
 mod shared;
 mod streams;
 mod terminal;

@@ -56,8 +56,19 @@ fn channel(real: BorrowedFd<'_>, terminal: bool) -> io::Result<(Channel, OwnedFd
     }
     let (from, entry) = pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&from, true)?;
+    widen(&entry);
     Ok((Channel { from, to, modes: None }, entry))
 }
+
+/// A command that writes much waits less for us. The system may refuse (pipe-user-pages-soft,
+/// pipe(7)); the usual 64 KB do too.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &OwnedFd) {
+    let _ = rustix::pipe::fcntl_setpipe_size(pipe, 256 * 1024);
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn widen(_: &OwnedFd) {}
 
 /// A pty that looks like the real terminal and changes nothing on the way. It is nobody's
 /// controlling terminal.
@@ -71,6 +82,9 @@ fn pty(real: BorrowedFd<'_>) -> io::Result<(OwnedFd, OwnedFd, Termios)> {
     let mut modes = tcgetattr(real)?;
     modes.output_modes &= !OutputModes::OPOST;
     tcsetattr(&entry, OptionalActions::Now, &modes)?;
+    // Nobody is to read from it by its path, as less(1) would: its keys are at /dev/tty, which it
+    // then takes. Opening it to write (`echo >/dev/stderr`) goes on. Root is not kept from either.
+    let _ = rustix::fs::fchmod(&entry, rustix::fs::Mode::WUSR);
     if let Ok(size) = rustix::termios::tcgetwinsize(real) {
         let _ = rustix::termios::tcsetwinsize(&from, size);
     }

@@ -6,9 +6,11 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Signal, getpgrp, kill_process_group};
 use rustix::termios::{
-    OptionalActions, SpecialCodeIndex, Termios, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize,
+    LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize,
     tcsetattr, tcsetwinsize,
 };
+
+use super::keyboard::{Keyboard, is_opened};
 
 /// A pty and the terminal it stands for.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct Terminal {
     real: OwnedFd,
     modes: Termios,
     size: Option<Winsize>,
+    keyboard: Option<Keyboard>,
 }
 
 impl Terminal {
@@ -27,7 +30,7 @@ impl Terminal {
     pub fn new(pty: &OwnedFd, real: &OwnedFd, modes: Termios) -> io::Result<Self> {
         let (pty, real) = (pty.try_clone()?, real.try_clone()?);
         let size = tcgetwinsize(&real).ok();
-        Ok(Self { pty, real, modes, size })
+        Ok(Self { pty, real, modes, size, keyboard: None })
     }
 
     /// Makes them alike again.
@@ -55,7 +58,12 @@ impl Terminal {
     /// without this its keys would still wait for Enter. Only from the foreground: elsewhere the
     /// kernel would stop us for it (SIGTTOU).
     pub fn follow_modes(&mut self) {
-        let Ok(modes) = tcgetattr(&self.pty) else { return };
+        let Ok(mut modes) = tcgetattr(&self.pty) else { return };
+        if modes.output_modes.contains(OutputModes::OPOST) {
+            // Line feeds are the real terminal's to treat, and once is enough.
+            modes.output_modes &= !OutputModes::OPOST;
+            let _ = tcsetattr(&self.pty, OptionalActions::Now, &modes);
+        }
         if is_alike(&modes, &self.modes) {
             return;
         }
@@ -68,6 +76,11 @@ impl Terminal {
         real.local_modes = self.modes.local_modes;
         real.special_codes = self.modes.special_codes.clone();
         let _ = tcsetattr(&self.real, OptionalActions::Now, &real);
+        let single_keys = !self.modes.local_modes.contains(LocalModes::ICANON);
+        self.keyboard = match single_keys && is_opened(&self.pty) {
+            true => Keyboard::start(&self.real, &self.pty).ok(),
+            false => None,
+        };
     }
 }
 

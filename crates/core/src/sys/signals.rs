@@ -3,6 +3,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Arc;
 
 use rustix::io::Errno;
@@ -77,6 +79,17 @@ impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.arrivals.as_fd()
     }
+}
+
+/// Has the command started by fork(2) and not by vfork(2) or its like. There a Ctrl-Z that comes
+/// before the exec stops the child with its default action, and the parent hangs in the kernel,
+/// deaf to everything, until somebody continues the child. A forked child has our handlers until
+/// its exec, so nothing stops or ends it before.
+pub fn without_vfork(command: &mut Command) {
+    let nothing = || Ok(());
+    // SAFETY: it does nothing in the child; that it is there is what makes the standard library
+    // fork.
+    unsafe { command.pre_exec(nothing) };
 }
 
 const KERNEL: u8 = 1;
