@@ -8,6 +8,7 @@ mod core_api;
 mod duration;
 mod exit;
 mod globals;
+mod intake;
 mod interrupt;
 mod output;
 mod progress;

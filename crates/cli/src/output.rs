@@ -38,6 +38,14 @@ impl Output {
         }
     }
 
+    /// Lets through what another program wrote, as it is, to stderr. That nobody reads it there is
+    /// no reason to stop.
+    pub fn pass(bytes: &[u8]) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(bytes);
+        let _ = stderr.flush();
+    }
+
     /// Writes the answer. The exit code is the answer's own; if the answer cannot be written for
     /// another reason than a closed pipe, that is said and an exit code of 0 becomes 1, since
     /// nobody got the "yes".

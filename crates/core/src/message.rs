@@ -8,6 +8,7 @@ mod rows;
 mod scanner;
 mod sieve;
 mod window;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -133,7 +134,7 @@ impl Failure {
     /// The program's name alone, without versions and relatives.
     pub fn program(&self) -> &'static str {
         let source = self.source;
-        let end = [" (", ",", " >=", " <", " /", "/"]
+        let end = [" (", ",", ":", " >=", " <", " /", "/"]
             .iter()
             .filter_map(|mark| source.find(mark))
             .min()
@@ -161,4 +162,10 @@ pub fn read(text: &str) -> Vec<Failure> {
     let mut scanner = Scanner::new();
     scanner.feed(text.as_bytes());
     scanner.finish()
+}
+
+/// The messages that are understood: the program and the expression of each, in the order of
+/// `data/error-strings.csv`, those of one expression once.
+pub fn table() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows::ROWS.iter().filter(|row| !row.ours).map(|row| (row.source, row.pattern))
 }

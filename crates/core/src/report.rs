@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
+use crate::message::{Class, Failure, Origin, words};
 use crate::process::{Container, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
@@ -25,8 +27,87 @@ pub struct Report {
     pub ok: bool,
     /// The answers, in the order asked.
     pub targets: Vec<TargetReport>,
+    /// The failures that were read out of a message or log (`why`), in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<MessageReport>,
     /// What stopped the command as a whole.
     pub error: Option<ErrorReport>,
+}
+
+/// A failed bind, as a program's message tells it. What the message does not say is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MessageReport {
+    /// What kind of failure.
+    pub class: Class,
+    /// The program, by the table of messages.
+    pub source: String,
+    /// The words that were recognised.
+    pub line: String,
+    /// The system it ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// `tcp` or `udp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The address: an IP address, `localhost`, or `*` for any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The port; of a range, the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The last port, where a range was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_port: Option<u16>,
+    /// A unix socket, a named pipe, a lock or a PID file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The process that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The port that the program took instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<u16>,
+    /// What was looked at for it; its answer is in `targets`, in the order of the messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// One sentence.
+    pub explain: String,
+    /// What else is to be known and done, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl MessageReport {
+    /// The report of a failure, without notes; `target` where one is looked at.
+    pub fn new(failure: &Failure, target: Option<String>) -> Self {
+        Self {
+            class: failure.class,
+            source: failure.source.to_owned(),
+            line: failure.line.clone(),
+            origin: failure.origin,
+            protocol: failure.transport.map(|transport| transport.name().to_owned()),
+            address: failure.address.map(|address| match address {
+                AddressScope::Every => "*".to_owned(),
+                AddressScope::Localhost => "localhost".to_owned(),
+                AddressScope::One(ip, _) => ip.to_string(),
+            }),
+            port: failure.port.map(Port::get),
+            last_port: failure.last_port.map(Port::get),
+            path: failure.path.clone(),
+            pid: failure.pid,
+            moved_to: failure.moved_to.map(Port::get),
+            target,
+            explain: format!(
+                "{} ({}): {}",
+                failure.line,
+                failure.program(),
+                words::meaning(failure)
+            ),
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// Why a command could not be carried out at all.

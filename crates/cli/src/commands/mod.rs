@@ -141,6 +141,7 @@ pub fn document(command: &str, targets: Vec<TargetReport>, exit: Exit) -> Report
         command: command.to_owned(),
         ok: exit == Exit::Yes,
         targets,
+        messages: Vec::new(),
         error: None,
     }
 }
@@ -152,6 +153,7 @@ pub fn failure(command: &str, error: ErrorReport) -> Report {
         command: command.to_owned(),
         ok: false,
         targets: Vec::new(),
+        messages: Vec::new(),
         error: Some(error),
     }
 }
@@ -176,7 +178,7 @@ fn carry_out(
     let core = || connect(globals.replay.as_deref());
     match command {
         Command::On(args) => on::run(args, globals, &mut *core()?),
-        Command::Why(args) => why::run(args, globals, &mut *core()?),
+        Command::Why(args) => why::run(args, globals, &core),
         Command::Check(args) => check::run(args, &mut *core()?),
         Command::Ports(args) => ports::run(args, globals, &mut *core()?),
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),

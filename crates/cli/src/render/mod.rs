@@ -6,6 +6,7 @@ mod check;
 #[cfg(test)]
 pub mod fixture;
 mod look;
+mod message;
 mod page;
 mod ports;
 pub mod run;
@@ -30,6 +31,9 @@ pub fn human(answer: &Answer, view: &View) -> String {
     match answer {
         Answer::Looked { telling: Telling::On, report, counts } => {
             look::put(&mut page, &report.targets, counts, view);
+        }
+        Answer::Looked { telling: Telling::Why, report, counts } if !report.messages.is_empty() => {
+            message::put(&mut page, report, counts, view);
         }
         Answer::Looked { telling: Telling::Why, report, counts } => {
             why::put(&mut page, &report.targets, counts, view);

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use regex_lite::{Captures, Regex};
 
 use super::rows::{Needs, ROWS, Row};
-use super::window::Window;
+use super::window::{Joined, Window};
 use super::{Class, Failure, Origin};
 use crate::addr::{AddressScope, Port, Transport};
 
@@ -17,10 +17,12 @@ use crate::addr::{AddressScope, Port, Transport};
 pub(super) struct Reading {
     pub failure: Failure,
     pub span: Range<usize>,
+    /// The same without a message of the system at its end, which goes on to the end of any line.
+    pub core: Range<usize>,
     /// Whether the address is none but a name.
     by_name: bool,
-    /// Where the text's port ends.
-    port_end: Option<usize>,
+    /// Where the ports stand.
+    numbers: Vec<Range<usize>>,
     /// Whether it is a system's sentence or number alone, which many programs print.
     general: bool,
     /// How much of the text is the row's own: the most particular row wins.
@@ -40,17 +42,24 @@ pub(super) fn read(row: usize, text: &str, window: &Window) -> Vec<Reading> {
 }
 
 impl Reading {
-    /// Whether the reading counts in lines that were put together: a time or a number that begins
-    /// the next line must not become an address or a port.
-    pub fn is_whole(&self, text: &str) -> bool {
-        let rest = &text[self.span.end..];
-        let digits = text[self.span.clone()].ends_with(|c: char| c.is_ascii_digit());
-        !(self.by_name || digits && rest.starts_with([':', '.', '-', '/']))
+    /// Whether the reading counts in lines that were put together there: a time or a number that
+    /// begins the next line must not become an address or a port.
+    pub fn is_whole(&self, joined: &Joined) -> bool {
+        if !joined.crosses(&self.span) {
+            return true;
+        }
+        let goes_on = |number: &Range<usize>| {
+            let mut rest = joined.text[number.end..].chars();
+            let mark = rest.next().is_some_and(|c| ":.-/".contains(c));
+            let digit = rest.next().is_some_and(|c| c.is_ascii_digit());
+            mark && digit && joined.crosses(&(number.start.saturating_sub(2)..number.end))
+        };
+        !self.by_name && !self.numbers.iter().any(goes_on)
     }
 
     /// Whether its port stands before that place of the text, or it has none.
     pub fn port_before(&self, place: usize) -> bool {
-        self.port_end.is_none_or(|end| end <= place)
+        self.numbers.iter().all(|number| number.end <= place)
     }
 }
 
@@ -88,7 +97,7 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window) -> Option<R
     let get = |name: &str| found.name(name).map(|part| part.as_str());
     let text = whole.as_str();
     let mut failure = Failure {
-        class: class(row, &get),
+        class: class(row, &get, window),
         transport: transport(row, &get, window),
         address: address(row, &get),
         port: get("port").and_then(port),
@@ -113,12 +122,20 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window) -> Option<R
     Some(Reading {
         failure,
         span: whole.range(),
+        core: whole.start()..core_end(found, whole.end()),
         by_name: get("addr").is_some_and(is_name),
-        port_end: found.name("port").map(|port| port.end()),
+        numbers: ["port", "newport", "port_to"]
+            .into_iter()
+            .filter_map(|name| Some(found.name(name)?.range()))
+            .collect(),
         general: is_general(row),
         own: text.len().saturating_sub(captured),
         pattern: row.pattern.len(),
     })
+}
+
+fn core_end(found: &Captures<'_>, end: usize) -> usize {
+    found.name("msg").filter(|msg| msg.end() == end).map_or(end, |msg| msg.start())
 }
 
 fn is_general(row: &Row) -> bool {
@@ -207,19 +224,20 @@ fn object(failure: &mut Failure, text: &str) -> Option<()> {
     Some(())
 }
 
-/// A constant alone is also what a refused file says (`EACCES: permission denied, open …`).
+/// A refusal alone is also what a refused file says (`EACCES: permission denied, open …`).
 fn bind_word(failure: &mut Failure, text: &str, line: &str) -> Option<()> {
-    if failure.class == Class::InUse && !text.contains("10048") {
+    let number = text.contains("100");
+    if failure.class == Class::InUse && !number {
         return Some(());
     }
     let line = line.to_ascii_lowercase();
-    let about = ["listen", "bind", "socket", "port "].iter().any(|word| line.contains(word));
-    let file = [", open", ", mkdir", ", unlink", ", rename", ", scandir", "spawn ", ", copyfile"];
-    (about && !file.iter().any(|word| line.contains(word))).then_some(())?;
     if line.contains("connect ") && failure.class == Class::NotLocal {
         failure.class = Class::Exhausted;
+        return Some(());
     }
-    Some(())
+    let about = ["listen", "bind", "socket", "port "].iter().any(|word| line.contains(word));
+    let file = [", open", ", mkdir", ", unlink", ", rename", ", scandir", "spawn ", ", copyfile"];
+    (about && !file.iter().any(|word| line.contains(word))).then_some(())
 }
 
 fn number_after(line: &str, mark: &str) -> Option<Port> {
@@ -233,7 +251,7 @@ fn port(digits: &str) -> Option<Port> {
 }
 
 /// Numbers before words, words before the row's own meaning.
-fn class<'a>(row: &Row, get: &impl Fn(&str) -> Option<&'a str>) -> Class {
+fn class<'a>(row: &Row, get: &impl Fn(&str) -> Option<&'a str>, window: &Window) -> Class {
     let fixed = [
         Class::Exhausted,
         Class::Elsewhere,
@@ -246,7 +264,12 @@ fn class<'a>(row: &Row, get: &impl Fn(&str) -> Option<&'a str>) -> Class {
     }
     let number = ["errno", "winerr"].into_iter().find_map(|name| class_of_number(get(name)?));
     let code = ["code", "kind", "uverr"].into_iter().find_map(|name| class_of_code(get(name)?));
-    let words = ["msg", "reason"].into_iter().find_map(|name| class_of_words(get(name)?));
+    // The system's sentence may go on where a terminal broke the line.
+    let sentence = |words: &str| {
+        let whole = || class_of_words(&window.unwrapped()?.joined.text);
+        class_of_words(words).or_else(whole)
+    };
+    let words = ["msg", "reason"].into_iter().find_map(|name| sentence(get(name)?));
     let class = number.or(code).or(words).unwrap_or(row.class);
     match class {
         Class::InUse | Class::Unsaid if row.class == Class::SocketFile => Class::SocketFile,

@@ -23,6 +23,8 @@ pub(super) struct Row {
     pub hint: Option<&'static str>,
     /// What must stand around it.
     pub needs: Needs,
+    /// Whether it was seen here and is not in the table.
+    pub ours: bool,
 }
 
 /// What a row needs besides its own text.
@@ -63,6 +65,7 @@ const ROW: Row = Row {
     transport: None,
     hint: None,
     needs: Needs::Nothing,
+    ours: false,
 };
 
 /// Every row. Those of one expression in the table are one row here, named after the first.
@@ -199,7 +202,7 @@ pub(super) const ROWS: &[Row] = &[
         pattern: r"AddrInUse: .*?\(os error (?P<errno>98|48|10048)\)",
         keys: &["addrinuse:"],
         class: Class::InUse,
-        transport: None,
+        transport: TCP,
         hint: Some(
             "the quoted source line below the message has the port, as in `Deno.serve({ port: 8000 })`; the default is 8000",
         ),
@@ -771,6 +774,7 @@ pub(super) const ROWS: &[Row] = &[
         keys: &["addrinuse", "addrnotavailable", "permissiondenied"],
         class: Class::InUse,
         transport: None,
+        needs: Needs::BindWord,
         ..ROW
     },
     Row {
@@ -1693,6 +1697,50 @@ pub(super) const ROWS: &[Row] = &[
         class: Class::InUse,
         transport: None,
         needs: Needs::BindWord,
+        ..ROW
+    },
+    // Seen while trying real programs.
+    Row {
+        source: "memcached, with port",
+        pattern: r"failed to listen on (?P<proto>TCP|UDP) port (?P<port>\d{1,5}): (?P<msg>.+)",
+        keys: &["failedtolistenontcpport", "failedtolistenonudpport"],
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "Ruby TCPServer, no host",
+        pattern: r"Address already in use - bind\(2\) for nil port (?P<port>\d{1,5})",
+        keys: &["-bind(2)fornilport"],
+        transport: TCP,
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "Node.js dgram (UDP), denied",
+        pattern: r"bind (?:EACCES|EPERM):? (?:permission denied )?(?P<addr>[\w.:\[\]-]+):(?P<port>\d{1,5})\b",
+        keys: &["bindeacces", "bindeperm"],
+        class: Class::Denied,
+        transport: UDP,
+        needs: Needs::NotNull,
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "Node.js net <12, denied",
+        pattern: r"listen EACCES:? (?P<addr>[\w.:%*\[\]-]*):(?P<port>\d{1,5})\b",
+        keys: &["listeneacces"],
+        class: Class::Denied,
+        transport: TCP,
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "Node.js connect() exhaustion, no address",
+        pattern: r"connect EADDRNOTAVAIL (?P<addr>[\w.:\[\]-]+):(?P<port>\d{1,5})\b",
+        keys: &["connecteaddrnotavail"],
+        class: Class::Exhausted,
+        transport: TCP,
+        ours: true,
         ..ROW
     },
 ];

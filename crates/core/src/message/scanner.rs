@@ -9,7 +9,7 @@ use super::clean::Cleaner;
 use super::reading::{self, Reading};
 use super::rows::{Needs, ROWS};
 use super::sieve::{Hit, Keys, Sieve};
-use super::window::{Joined, Window, line_around};
+use super::window::{Unwrapped, Window, line_around};
 use super::{Class, Failure};
 
 /// How much is looked through at once.
@@ -99,7 +99,7 @@ impl Scanner {
         self.lines
     }
 
-    /// How many candidates were not read, because the log is made of nothing else.
+    /// How many readings were not made, because the log is made of nothing else.
     pub const fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -130,84 +130,92 @@ impl Scanner {
         let ripe = (self.base + self.text.len() as u64).saturating_sub(after as u64);
         let waiting = std::mem::take(&mut self.waiting);
         let mut rest = waiting.as_slice();
-        while let Some(((at, _), _)) = rest.split_first().filter(|((at, _), _)| *at < ripe) {
+        while let Some(&(at, _)) = rest.first().filter(|(at, _)| *at < ripe) {
             let place = (at - self.base) as usize;
-            let line = line_around(&self.text, self.base, place);
-            let until = self.base + line.1 as u64;
-            let same = rest.iter().take_while(|(at, _)| *at <= until && *at < ripe).count().max(1);
-            self.read_line(line, &rest[..same]);
-            rest = &rest[same..];
+            let (start, end) = line_around(&self.text, self.base, place);
+            let window = Window::new(&self.text, start, end);
+            let at = self.base + start as u64;
+            let read = match window.unwrapped() {
+                Some(whole) => self.read_unwrapped(&window, &whole, at, rest),
+                None => 0,
+            };
+            let read = match read {
+                0 => self.read_line(&window, at, hits_until(rest, self.base + end as u64)),
+                read => read,
+            };
+            rest = &rest[read..];
         }
         self.waiting = rest.to_vec();
     }
 
-    fn read_line(&mut self, (start, end): (usize, usize), hits: &[(u64, usize)]) {
-        if self.found.len() >= MOST {
-            return;
-        }
-        let window = Window::new(&self.text, start, end);
+    /// Reads what seems to be one line that a terminal broke; the number of candidates that were
+    /// in it, or 0 where nothing lies across the breaks: then they are lines of their own.
+    fn read_unwrapped(
+        &mut self,
+        window: &Window,
+        whole: &Unwrapped,
+        at: u64,
+        hits: &[(u64, usize)],
+    ) -> usize {
+        let hits = hits_until(hits, self.base + whole.end as u64);
         let rows = rows_of(hits);
-        let unwrapped = window.unwrapped();
-        let alone = rows.iter().all(|row| ROWS[*row].needs == Needs::Nothing);
-        let whole = unwrapped.as_ref().map_or(window.line(), |joined| &joined.text);
-        if alone && !self.is_new(whole, &rows) {
-            return;
+        if !self.is_new(&whole.joined.text, &rows) || self.found.len() >= MOST {
+            return 0;
         }
-        let most = FREE + (self.base + end as u64);
         let mut readings = Vec::new();
-        for &row in &rows {
-            if self.spent > most {
-                self.skipped += 1;
-                break;
-            }
-            readings.extend(self.read_row(row, &window, unwrapped.as_ref()));
+        for row in rows {
+            readings.extend(self.try_text(row, &whole.joined.text, window, at));
         }
+        readings.retain(|reading| reading.is_whole(&whole.joined));
+        if !readings.iter().any(|reading| whole.joined.crosses(&reading.core)) {
+            return 0;
+        }
+        self.keep(reading::best(readings), window, at);
+        hits.len()
+    }
+
+    fn read_line(&mut self, window: &Window, at: u64, hits: &[(u64, usize)]) -> usize {
+        let rows = rows_of(hits);
+        let alone = rows.iter().all(|row| ROWS[*row].needs == Needs::Nothing);
+        if self.found.len() >= MOST || alone && !self.is_new(window.line(), &rows) {
+            return hits.len();
+        }
+        let mut readings = Vec::new();
+        for row in rows {
+            readings.extend(self.read_row(row, window, at));
+        }
+        self.keep(reading::best(readings), window, at);
+        hits.len()
+    }
+
+    fn keep(&mut self, readings: Vec<Reading>, window: &Window, at: u64) {
         let service = service(window.line());
-        for reading in reading::best(readings) {
-            self.add(reading.failure, self.base + start as u64, service.clone());
+        for reading in readings {
+            self.add(reading.failure, at, service.clone());
         }
     }
 
-    /// What one row reads in the line: as it stands, or as it was before a terminal broke it.
-    fn read_row(
-        &mut self,
-        row: usize,
-        window: &Window,
-        unwrapped: Option<&Joined>,
-    ) -> Vec<Reading> {
+    /// What one row reads in the line: as it stands, or as its program broke it.
+    fn read_row(&mut self, row: usize, window: &Window, at: u64) -> Vec<Reading> {
         if ROWS[row].needs == Needs::Object {
-            return self.try_text(row, &window.onward(), window);
+            return self.try_text(row, &window.onward(), window, at);
         }
-        if let Some(joined) = unwrapped {
-            let mut across = self.try_text(row, &joined.text, window);
-            across.retain(|reading| {
-                joined.crosses(reading.span.start, reading.span.end)
-                    && reading.is_whole(&joined.text)
-            });
-            if !across.is_empty() {
-                return across;
-            }
-        }
-        let plain = self.try_text(row, window.line(), window);
+        let plain = self.try_text(row, window.line(), window, at);
         if !plain.is_empty() {
             return plain;
         }
         if let Some(joined) = window.rejoined() {
-            let mut across = self.try_text(row, &joined.text, window);
-            across.retain(|reading| {
-                joined.crosses(reading.span.start, reading.span.end)
-                    && reading.is_whole(&joined.text)
-            });
+            let mut across = self.try_text(row, &joined.text, window, at);
+            across.retain(|reading| joined.crosses(&reading.span) && reading.is_whole(&joined));
             if !across.is_empty() {
                 return across;
             }
         }
         // Broken wherever the program liked: only its own words may be on the other line.
         for joined in window.pairs() {
-            let mut across = self.try_text(row, &joined.text, window);
+            let mut across = self.try_text(row, &joined.text, window, at);
             across.retain(|reading| {
-                joined.crosses(reading.span.start, reading.span.end)
-                    && reading.port_before(joined.first_seam())
+                joined.crosses(&reading.span) && reading.port_before(joined.first_seam())
             });
             if !across.is_empty() {
                 return across;
@@ -216,7 +224,12 @@ impl Scanner {
         Vec::new()
     }
 
-    fn try_text(&mut self, row: usize, text: &str, window: &Window) -> Vec<Reading> {
+    /// What a row reads in a text, unless expressions have had more than their share of the log.
+    fn try_text(&mut self, row: usize, text: &str, window: &Window, at: u64) -> Vec<Reading> {
+        if self.spent > FREE + at {
+            self.skipped += 1;
+            return Vec::new();
+        }
         self.spent += text.len() as u64;
         reading::read(row, text, window)
     }
@@ -312,6 +325,12 @@ const fn is_bind(class: Class) -> bool {
             | Class::Exhausted
             | Class::Elsewhere
     )
+}
+
+/// Those of the candidates, in order, that lie before a place; the first always does.
+fn hits_until(hits: &[(u64, usize)], end: u64) -> &[(u64, usize)] {
+    let count = hits.iter().take_while(|(at, _)| *at <= end).count();
+    &hits[..count.max(1).min(hits.len())]
 }
 
 fn rows_of(hits: &[(u64, usize)]) -> Vec<usize> {

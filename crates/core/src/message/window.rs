@@ -1,6 +1,8 @@
 //! The lines around a place of a log, and the ways in which a terminal may have broken one line
 //! into several. What the lines say is not looked at here.
 
+use std::ops::{Range, RangeInclusive};
+
 use memchr::{memchr, memrchr};
 
 /// The most lines before and after that are looked at.
@@ -35,6 +37,8 @@ pub(super) fn line_around(text: &[u8], base: u64, at: usize) -> (usize, usize) {
 #[derive(Debug)]
 pub(super) struct Window {
     lines: Vec<String>,
+    /// Where the last byte of each from the middle on is followed by the next line.
+    ends: Vec<usize>,
     /// Which of them is the line.
     middle: usize,
     widest: usize,
@@ -48,10 +52,19 @@ pub(super) struct Joined {
     seams: Vec<usize>,
 }
 
+/// A line that a terminal had broken into several.
+#[derive(Debug)]
+pub(super) struct Unwrapped {
+    /// The line.
+    pub joined: Joined,
+    /// Where it ends, in the text that the window was cut from.
+    pub end: usize,
+}
+
 impl Joined {
     /// Whether a stretch of it lies on two lines.
-    pub fn crosses(&self, start: usize, end: usize) -> bool {
-        self.seams.iter().any(|seam| start < *seam && *seam < end)
+    pub fn crosses(&self, stretch: &Range<usize>) -> bool {
+        self.seams.iter().any(|seam| stretch.start < *seam && *seam < stretch.end)
     }
 
     /// Where the second line begins.
@@ -72,12 +85,16 @@ impl Window {
         lines.reverse();
         let middle = lines.len();
         lines.push(plain(&text[start..end]));
+        let mut ends = vec![end];
         let after = &text[end..text.len().min(end + REACH)];
         if let Some(after) = after.strip_prefix(b"\n") {
-            lines.extend(after.split(|byte| *byte == b'\n').take(LINES).map(plain));
+            for line in after.split(|byte| *byte == b'\n').take(LINES) {
+                ends.push(ends[ends.len() - 1] + 1 + line.len());
+                lines.push(plain(line));
+            }
         }
         let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
-        Self { lines, middle, widest }
+        Self { lines, ends, middle, widest }
     }
 
     /// The line itself.
@@ -102,19 +119,22 @@ impl Window {
 
     /// The one line that a terminal may have broken into this one and its neighbours at its
     /// edge, letters split and all; `None` where it was not broken.
-    pub fn unwrapped(&self) -> Option<Joined> {
-        self.join(|this, next| self.fills(this) && !next.starts_with(char::is_whitespace), "")
+    pub fn unwrapped(&self) -> Option<Unwrapped> {
+        // One space may be where the edge was; more are an indented line of its own.
+        let indented = |line: &str| line.starts_with("  ") || line.starts_with('\t');
+        let run = self.run(|this, next| self.fills(this) && !indented(next));
+        let end = self.ends[run.end() - self.middle];
+        (run.start() < run.end())
+            .then(|| Unwrapped { joined: put_together(&self.lines[run], ""), end })
     }
 
     /// The same for a program that breaks lines between words.
     pub fn rejoined(&self) -> Option<Joined> {
-        self.join(
-            |this, next| {
-                let word = next.trim_start().split(' ').next().unwrap_or_default();
-                width(this) >= NARROWEST && width(this) + 1 + width(word) > self.widest
-            },
-            " ",
-        )
+        let run = self.run(|this, next| {
+            let word = next.trim_start().split(' ').next().unwrap_or_default();
+            width(this) >= NARROWEST && width(this) + 1 + width(word) > self.widest
+        });
+        (run.start() < run.end()).then(|| put_together(&self.lines[run], " "))
     }
 
     /// The line with the one before, and with the one after.
@@ -129,7 +149,8 @@ impl Window {
         [here.checked_sub(1).and_then(pair), pair(here)].into_iter().flatten()
     }
 
-    fn join(&self, broken: impl Fn(&str, &str) -> bool, with: &str) -> Option<Joined> {
+    /// The lines around the middle that go on in each other.
+    fn run(&self, broken: impl Fn(&str, &str) -> bool) -> RangeInclusive<usize> {
         let continues = |line: usize| match (self.lines.get(line), self.lines.get(line + 1)) {
             (Some(this), Some(next)) => !next.trim().is_empty() && broken(this, next),
             _ => false,
@@ -141,11 +162,10 @@ impl Window {
         while last - self.middle < WRAPS && continues(last) {
             last += 1;
         }
-        (first < last).then(|| put_together(&self.lines[first..=last], with))
+        first..=last
     }
 
-    /// Whether a line ends where the terminal does. Digits at its end that seem to go on in the
-    /// next line are one number only if that line has nothing else to say.
+    /// Whether a line ends where the terminal does.
     fn fills(&self, line: &str) -> bool {
         let width = width(line);
         width >= NARROWEST && width == self.widest
