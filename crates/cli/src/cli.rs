@@ -252,10 +252,10 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
     options.skip(1).any(|word| names.iter().any(|name| word == *name))
 }
 
-/// Refuses words that are not UTF-8, except the names of files to read or write, and those of a
-/// command to run, which are nobody's business here.
+/// Refuses words that are not UTF-8, except the names of files to read or write.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
+    // A command to run is not this program's to understand.
     let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
     let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
     for (position, word) in args[..own].iter().enumerate().skip(1) {

@@ -282,6 +282,25 @@ fn modes_set_through_the_output_reach_the_terminal() {
 }
 
 #[test]
+fn keys_reach_a_program_that_reads_its_outputs_terminal() {
+    // As less does: the terminal that stderr is, by its path, else the controlling one.
+    let script = "import os,tty,termios\ntry: f=os.open(os.ttyname(2),os.O_RDWR)\n\
+                  except PermissionError: f=os.open('/dev/tty',os.O_RDWR)\n\
+                  old=termios.tcgetattr(f)\ntty.setcbreak(f)\nos.write(2,b'key? ')\n\
+                  k=os.read(f,1)\ntermios.tcsetattr(f,termios.TCSADRAIN,old)\n\
+                  os.write(2,b'<'+k+b'>\\n')\nprint(input('line? '))";
+    let mut terminal = Terminal::run(&["--", "/usr/bin/python3", "-c", script]);
+    terminal.until("key? ");
+    terminal.key(b"k");
+    terminal.until("<k>\r\n");
+    // The next ones are the real terminal's again.
+    terminal.until("line? ");
+    terminal.key(b"abc\r");
+    terminal.until("abc\r\nabc\r\n");
+    assert!(terminal.end().0.success());
+}
+
+#[test]
 fn ctrl_c_comes_once_and_ends_what_it_ends() {
     let mut terminal = Terminal::run(&["--", "sh", "-c", "echo ready; exec sleep 60"]);
     terminal.until("ready");
@@ -368,9 +387,9 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
     shell.until("code=4");
     // A program that tidies up before it stops all (as vim does): its last words come first.
     let room = Room::new("tidy");
-    let script = "import os,signal,time\ndef stop(*_):\n  print('tidy',flush=True)\n  \
+    let script = "import os,signal,time\ndef stop(*_):\n  os.write(1,b'tidy')\n  \
                   signal.signal(signal.SIGTSTP,signal.SIG_DFL)\n  os.kill(0,signal.SIGTSTP)\n\
-                  signal.signal(signal.SIGTSTP,stop)\nprint('waiting',flush=True)\n\
+                  signal.signal(signal.SIGTSTP,stop)\nos.write(1,b'waiting')\n\
                   while True: time.sleep(0.02)";
     fs::write(room.file("s.py"), script).unwrap();
     shell.key(format!("$PROC run -- /usr/bin/python3 {}\r", room.file("s.py")).as_bytes());

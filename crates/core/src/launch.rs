@@ -101,10 +101,12 @@ pub fn wanted(argv: &[String], around: &Around<'_>) -> Vec<Wanted> {
 pub fn with_port(argv: &[String], around: &Around<'_>, port: Port) -> Option<Launch> {
     let command = command_of(argv, around)?;
     let said = decisive(&command, around);
-    change(argv, &command, said.first(), port)
+    let launch = change(argv, &command, said.first(), port)?;
+    reads_back(&launch, around, port).then_some(launch)
 }
 
-/// The same for one port of several: `from` becomes `port`, the others stay.
+/// The same for one port of several: `from` becomes `port`, the others stay. `None` too where
+/// the command line names other ports only: what wants `from` was not told so there.
 pub fn with_port_instead(
     argv: &[String],
     around: &Around<'_>,
@@ -114,7 +116,16 @@ pub fn with_port_instead(
     let command = command_of(argv, around)?;
     let said = decisive(&command, around);
     let is_from = |said: &&Said| matches!(said.read, Read::Port(port, _) if port == from);
-    change(argv, &command, said.iter().find(is_from).or(said.first()), port)
+    let others = |said: &Said| {
+        matches!(said.read, Read::Port(..)) && !matches!(said.place, Place::Environment { .. })
+    };
+    match said.iter().find(is_from) {
+        None if said.iter().any(others) => None,
+        found => {
+            let launch = change(argv, &command, found.or(said.first()), port)?;
+            reads_back(&launch, around, port).then_some(launch)
+        }
+    }
 }
 
 /// A place that says which port, and what it says.
@@ -275,6 +286,17 @@ fn free_words(command: &Command) -> Vec<usize> {
         index += 1;
     }
     found
+}
+
+/// Whether the changed command line says the port where this reads it: an option that was added
+/// behind another one which lacks its value does not.
+fn reads_back(launch: &Launch, around: &Around<'_>, port: Port) -> bool {
+    let env = |name: &str| {
+        let added = launch.env.iter().find(|(own, _)| own == name);
+        added.map(|(_, value)| value.clone()).or_else(|| (around.env)(name))
+    };
+    let around = Around { env: &env, ..*around };
+    wanted(&launch.argv, &around).iter().any(|wanted| wanted.port == port)
 }
 
 /// Makes the change: at the place that says the port now, else by the first way that can be

@@ -1,6 +1,7 @@
 //! `proc run`: runs a command as if it had been started directly, and deals with the port it
 //! cannot have. Here are its arguments; the flow is in [`flow`], what is decided in [`decide`].
 
+#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod decide;
 #[cfg(unix)]
 mod flow;

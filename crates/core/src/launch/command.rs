@@ -50,8 +50,7 @@ pub(super) struct Command {
     /// Its arguments, without the words it was recognised by.
     pub arguments: Vec<Word>,
     pub assignments: Vec<Assignment>,
-    /// Before the program's name, where `env` can be put: set where a wrapper on the way drops
-    /// the environment.
+    /// Before a command that does not get the environment, where `env` can be put.
     pub env_gap: Option<Gap>,
     /// Before its first argument.
     pub first: Option<Gap>,
@@ -86,7 +85,7 @@ pub(super) fn command_of(argv: &[String], around: &Around<'_>) -> Option<Command
 #[derive(Clone, Debug, Default)]
 struct Line {
     assignments: Vec<Assignment>,
-    drops_environment: bool,
+    env_gap: Option<Gap>,
     dashes: usize,
     end: Option<Gap>,
     directory: PathBuf,
@@ -105,7 +104,9 @@ impl Line {
         let name = command_name(&words.first()?.text);
         let rest = &words[1..];
         if let Some(skipped) = wrapper(name, rest) {
-            self.drops_environment |= matches!(name, "sudo" | "doas" | "su");
+            if matches!(name, "sudo" | "doas" | "runuser") {
+                self.env_gap = before(&rest[skipped]);
+            }
             return self.read(&rest[skipped..], around);
         }
         if SHELLS.contains(&name)
@@ -155,12 +156,6 @@ impl Line {
         told: Told,
     ) -> Command {
         let skipped = named + told.past;
-        let before = |word: &Word| {
-            word.slot.clone().map(|slot| Gap {
-                argument: slot.argument,
-                byte: slot.range.map(|range| range.start),
-            })
-        };
         let mut arguments = told.options;
         arguments.extend_from_slice(words.get(skipped..).unwrap_or_default());
         let after = |word: &Word| {
@@ -172,7 +167,7 @@ impl Line {
         };
         Command {
             program,
-            env_gap: words.first().and_then(before).filter(|_| self.drops_environment),
+            env_gap: self.env_gap,
             first: words[..skipped.min(words.len())].last().and_then(after),
             last: self.end,
             dashes: self.dashes,
@@ -343,6 +338,12 @@ fn command_name(path: &str) -> &str {
     stem.filter(|stem| !stem.is_empty()).unwrap_or(file)
 }
 
+/// The place before a word.
+fn before(word: &Word) -> Option<Gap> {
+    let slot = word.slot.clone()?;
+    Some(Gap { argument: slot.argument, byte: slot.range.map(|range| range.start) })
+}
+
 fn assignment(word: &Word) -> Option<Assignment> {
     let (name, value) = word.text.split_once('=')?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -389,6 +390,26 @@ fn wrapper(name: &str, rest: &[Word]) -> Option<usize> {
         "dotenv" => (&["-e", "-f", "-v", "-p"], 0),
         "dotenvx" => (&["-e", "-f", "--env-file"], 0),
         "exec" => (&["-a"], 0),
+        "setpriv" => (
+            &[
+                "--reuid",
+                "--regid",
+                "--groups",
+                "--inh-caps",
+                "--ambient-caps",
+                "--bounding-set",
+                "--securebits",
+                "--pdeathsig",
+                "--selinux-label",
+                "--apparmor-profile",
+            ],
+            0,
+        ),
+        "runuser" => (&["-u", "-g", "-G", "--user", "--group"], 0),
+        "gosu" | "su-exec" => (&[], 1),
+        "chrt" => (&["-T", "-P", "-D", "-p"], 1),
+        "strace" => (&["-o", "-e", "-s", "-p", "-u", "-E", "-a", "-P"], 0),
+        "caffeinate" => (&["-t", "-w"], 0),
         "nohup" | "setsid" | "command" | "cross-env" | "unbuffer" | "catchsegv" | "winpty" => {
             (&[], 0)
         }
@@ -446,7 +467,12 @@ fn runner(name: &str, rest: &[Word]) -> Option<Run> {
         "pnpm" | "yarn" | "yarnpkg" => node_manager(name, rest),
         "bun" => match word(0)? {
             "x" => Some(Run::Command(1 + past_options(&rest[1..], &["-p", "--package"]))),
-            "run" => node_script(rest, 1 + past_options(&rest[1..], &["--cwd"]), None, false),
+            "run" => {
+                let at = 1 + past_options(&rest[1..], &["--cwd"]);
+                // A file, not a script's name.
+                let is_file = word(at)?.contains(['.', '/']);
+                if is_file { None } else { node_script(rest, at, None, false) }
+            }
             "dev" | "start" | "serve" | "preview" => node_script(rest, 0, None, false),
             _ => None,
         },
@@ -461,7 +487,10 @@ fn runner(name: &str, rest: &[Word]) -> Option<Run> {
                 needs_dashes: false,
             }))
         }
+        "node" if word(0) == Some("--run") => node_script(rest, 1, None, true),
         "corepack" => Some(Run::Command(0)),
+        "cmd" if matches!(word(0), Some("/c" | "/C")) => Some(Run::Command(1)),
+        "uvx" => Some(Run::Command(past_options(rest, &["--from", "--with", "-p", "--python"]))),
         "bundle" | "bundler" if word(0) == Some("exec") => Some(Run::Command(1)),
         "uv" | "poetry" | "pipenv" | "pdm" | "rye" | "hatch" | "conda" | "mamba" | "pixi"
             if word(0) == Some("run") =>
@@ -484,6 +513,10 @@ fn npm(rest: &[Word]) -> Option<Run> {
     let valued = ["--prefix", "-C", "-w", "--workspace", "--loglevel", "-p", "--package"];
     let at = past_options(rest, &valued);
     let directory = value_of(rest, &["--prefix", "-C"]);
+    // Which directory a workspace's name stands for is not looked up.
+    if value_of(rest, &["-w", "--workspace"]).is_some() {
+        return None;
+    }
     match rest.get(at)?.text.as_str() {
         "run" | "run-script" | "rum" | "urn" => {
             let script = at + 1 + past_options(&rest[at + 1..], &valued);
@@ -501,13 +534,16 @@ fn node_manager(name: &str, rest: &[Word]) -> Option<Run> {
         if name == "pnpm" { &["-C", "--dir", "-F", "--filter", "--prefix"] } else { &["--cwd"] };
     let at = past_options(rest, valued);
     let directory = value_of(&rest[..at], &["-C", "--dir", "--prefix", "--cwd"]);
+    if value_of(&rest[..at], &["-F", "--filter"]).is_some() {
+        return None;
+    }
     match rest.get(at)?.text.as_str() {
         "exec" | "dlx" => Some(Run::Command(at + 1 + past_options(&rest[at + 1..], valued))),
         "run" => {
             node_script(rest, at + 1 + past_options(&rest[at + 1..], valued), directory, false)
         }
-        "install" | "add" | "remove" | "i" | "up" | "upgrade" | "why" | "list" | "test" => None,
-        "workspace" => node_script(rest, at + 2, Some(rest.get(at + 1)?.text.clone()), false),
+        "install" | "add" | "remove" | "i" | "up" | "upgrade" | "why" | "list" | "test"
+        | "workspace" | "workspaces" => None,
         _ => node_script(rest, at, directory, false),
     }
 }

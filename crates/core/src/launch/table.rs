@@ -407,7 +407,6 @@ pub(super) static PROGRAMS: &[Program] = &[
             variable("PORT"),
         ],
         takes_listen_fds: true,
-        descriptor_arguments: &["--bind", "fd://3"],
         ..PROGRAM
     },
     Program {
@@ -522,7 +521,8 @@ pub(super) static PROGRAMS: &[Program] = &[
             option_as(&["-b", "--bind"], TCP_URL, Add::No),
             variable("PORT"),
         ],
-        takes_listen_fds: true,
+        // Alone it closes a descriptor whose address it was not told to bind.
+        descriptor_arguments: &["--bind-to-activated-sockets", "only"],
         ..PROGRAM
     },
     Program {
