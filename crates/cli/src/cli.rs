@@ -252,15 +252,13 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
     options.skip(1).any(|word| names.iter().any(|name| word == *name))
 }
 
-/// Refuses words that are not UTF-8, except the names of files to read or write, and those of a
-/// command to run, which are nobody's business here.
+/// Refuses words that are not UTF-8, except the names of files to read or write.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
-    let runs = typed_command(args) == Some("run");
-    for (position, word) in args.iter().enumerate().skip(1) {
-        if runs && word == "--" {
-            break;
-        }
+    // A command to run is not this program's to understand.
+    let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
+    let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
+    for (position, word) in args[..own].iter().enumerate().skip(1) {
         let names_file = std::mem::replace(&mut is_file, is_file_option(word));
         let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
             || word.as_encoded_bytes().starts_with(b"--output=");
@@ -531,7 +529,10 @@ mod tests {
             ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
             ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
             ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),
-            ("run --port 0 -- vite", "--port: `0` is not a port; a port is a number from 1 to 65535"),
+            (
+                "run --port 0 -- vite",
+                "--port: `0` is not a port; a port is a number from 1 to 65535",
+            ),
             ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
         ] {
             assert_eq!(error(line), want, "{line}");

@@ -267,7 +267,7 @@ impl Core for Library {
         if let Some(interrupt) = interrupt::descriptor() {
             self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
         }
-        let answers: &mut Answers<'_> = &mut |_, _| Err("nobody asks by HTTP yet".to_owned());
+        let answers: &mut Answers<'_> = &mut |_| Err("nobody asks by HTTP yet".to_owned());
         wait::wait(&*self.host, &parsed, request, answers, progress)
     }
 

@@ -20,6 +20,7 @@ pub enum Exit {
     /// 5: this system cannot do it.
     Unsupported,
     /// Another program's own, which `run` passes on.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
     Command(u8),
 }
 

@@ -46,12 +46,14 @@ impl Prompt {
 
 /// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C
 /// and Ctrl-D are an empty line.
+#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub fn line(question: &str) -> Option<String> {
     terminal::answer(question)
 }
 
 /// Whether the terminal is there and is ours at the moment: a job in the background that asked
 /// would be stopped for it.
+#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub fn is_in_foreground() -> bool {
     terminal::is_in_foreground()
 }

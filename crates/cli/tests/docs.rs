@@ -36,9 +36,12 @@ fn read(path: &str) -> String {
 }
 
 fn proc_help(words: &[&str]) -> (Option<i32>, String, String) {
+    // After `--` stands a command, which is not to be run for this.
+    let own = words.iter().position(|word| *word == "--").unwrap_or(words.len());
     let output = Command::new(env!("CARGO_BIN_EXE_proc"))
-        .args(words)
+        .args(&words[..own])
         .arg("--help")
+        .args(&words[own..])
         .stdin(Stdio::null())
         .output()
         .unwrap();

@@ -266,7 +266,8 @@ fn the_size_follows() {
 
 #[test]
 fn modes_set_through_the_output_reach_the_terminal() {
-    let script = "stty -icanon -echo <&1; echo set; read n; stty icanon echo <&1; echo back; read n";
+    let script =
+        "stty -icanon -echo <&1; echo set; read n; stty icanon echo <&1; echo back; read n";
     let mut terminal = Terminal::run(&["--", "sh", "-c", script]);
     terminal.until("set");
     let edits = |terminal: &Terminal| {
@@ -277,6 +278,25 @@ fn modes_set_through_the_output_reach_the_terminal() {
     terminal.until("back");
     assert!(wait_until(SOON, || edits(&terminal)));
     terminal.key(b"\n");
+    assert!(terminal.end().0.success());
+}
+
+#[test]
+fn keys_reach_a_program_that_reads_its_outputs_terminal() {
+    // As less does: the terminal that stderr is, by its path, else the controlling one.
+    let script = "import os,tty,termios\ntry: f=os.open(os.ttyname(2),os.O_RDWR)\n\
+                  except PermissionError: f=os.open('/dev/tty',os.O_RDWR)\n\
+                  old=termios.tcgetattr(f)\ntty.setcbreak(f)\nos.write(2,b'key? ')\n\
+                  k=os.read(f,1)\ntermios.tcsetattr(f,termios.TCSADRAIN,old)\n\
+                  os.write(2,b'<'+k+b'>\\n')\nprint(input('line? '))";
+    let mut terminal = Terminal::run(&["--", "/usr/bin/python3", "-c", script]);
+    terminal.until("key? ");
+    terminal.key(b"k");
+    terminal.until("<k>\r\n");
+    // The next ones are the real terminal's again.
+    terminal.until("line? ");
+    terminal.key(b"abc\r");
+    terminal.until("abc\r\nabc\r\n");
     assert!(terminal.end().0.success());
 }
 
@@ -328,7 +348,9 @@ fn a_command_that_ignores_ctrl_c_is_waited_for() {
 #[test]
 fn signals_to_us_are_passed_on() {
     for (name, number) in [("TERM", 15), ("HUP", 1), ("USR1", 10), ("USR2", 12), ("INT", 2)] {
-        let script = format!("trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.02; done");
+        let script = format!(
+            "trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.02; done"
+        );
         let mut child = command("", &script).stdout(Stdio::piped()).spawn().unwrap();
         let mut out = child.stdout.take().unwrap();
         let mut ready = [0; 6];
@@ -365,9 +387,9 @@ fn ctrl_z_stops_the_job_and_fg_continues_it() {
     shell.until("code=4");
     // A program that tidies up before it stops all (as vim does): its last words come first.
     let room = Room::new("tidy");
-    let script = "import os,signal,time\ndef stop(*_):\n  print('tidy',flush=True)\n  \
+    let script = "import os,signal,time\ndef stop(*_):\n  os.write(1,b'tidy')\n  \
                   signal.signal(signal.SIGTSTP,signal.SIG_DFL)\n  os.kill(0,signal.SIGTSTP)\n\
-                  signal.signal(signal.SIGTSTP,stop)\nprint('waiting',flush=True)\n\
+                  signal.signal(signal.SIGTSTP,stop)\nos.write(1,b'waiting')\n\
                   while True: time.sleep(0.02)";
     fs::write(room.file("s.py"), script).unwrap();
     shell.key(format!("$PROC run -- /usr/bin/python3 {}\r", room.file("s.py")).as_bytes());
@@ -455,7 +477,8 @@ fn what_forks_away_is_not_waited_for_and_not_cut_off() {
 fn a_terminal_that_is_closed_ends_it_as_ever() {
     let room = Room::new("closed");
     let (heard, stayed) = (room.file("heard"), room.file("stayed"));
-    let script = format!("trap 'touch {heard}; exit' HUP; echo ready; while :; do sleep 0.02; done");
+    let script =
+        format!("trap 'touch {heard}; exit' HUP; echo ready; while :; do sleep 0.02; done");
     let mut terminal = Terminal::run(&["--", "sh", "-c", &script]);
     terminal.until("ready");
     let mut child = std::mem::replace(&mut terminal.child, Command::new("true").spawn().unwrap());
@@ -464,7 +487,9 @@ fn a_terminal_that_is_closed_ends_it_as_ever() {
     assert!(wait_until(2 * SOON, || child.try_wait().unwrap().is_some()));
 
     // One that ignores it writes into nothing and is neither left alone nor watched in a frenzy.
-    let script = format!("trap '' HUP; echo ready; while [ ! -e {heard}2 ]; do echo x; sleep 0.01; done; touch {stayed}");
+    let script = format!(
+        "trap '' HUP; echo ready; while [ ! -e {heard}2 ]; do echo x; sleep 0.01; done; touch {stayed}"
+    );
     let mut terminal = Terminal::run(&["--", "sh", "-c", &script]);
     terminal.until("ready");
     let mut child = std::mem::replace(&mut terminal.child, Command::new("true").spawn().unwrap());
@@ -547,9 +572,13 @@ fn the_next_port_is_told_in_the_commands_own_way() {
     let port = holder.port();
     let ran = run_script("--on-conflict next", &server(port));
     assert_eq!(ran.code, 0, "{ran:?}");
-    let taken: u16 = ran.out.split("port=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    let taken: u16 =
+        ran.out.split("port=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!(taken > port, "{ran:?}");
-    assert!(ran.err.contains(&format!("starting again on :{taken}: PORT={taken} sh -c")), "{ran:?}");
+    assert!(
+        ran.err.contains(&format!("starting again on :{taken}: PORT={taken} sh -c")),
+        "{ran:?}"
+    );
     assert!(ran.err.contains("most read PORT"), "{ran:?}");
     // An option that it has.
     let output = program()
@@ -616,7 +645,8 @@ fn a_person_is_asked() {
         let (asked, code, text) = ask(key);
         assert_eq!(code, Some(1), "{asked} {text}");
         assert!(asked.contains(&format!("is held by actor (pid {})", holder.pid())), "{asked}");
-        let choices = ["[f]ree it and start again", "[n]ext free port (", "[w]ait until it is free"];
+        let choices =
+            ["[f]ree it and start again", "[n]ext free port (", "[w]ait until it is free"];
         assert!(choices.iter().all(|choice| asked.contains(choice)), "{asked}");
         // What a person needs to decide.
         assert!(asked.contains("listen --addr") && asked.contains("SIGTERM"), "{asked}");
@@ -687,7 +717,8 @@ fn the_fact_is_enough_without_a_word() {
     let silent = format!("\"$ACTOR\" listen --port {port} >/dev/null 2>&1 </dev/null || exit 3");
     let ran = run_script(&words, &silent);
     assert_eq!(ran.code, 3, "{ran:?}");
-    let said = format!("it ended with code 3, and tcp:{port} is held by actor (pid {})", holder.pid());
+    let said =
+        format!("it ended with code 3, and tcp:{port} is held by actor (pid {})", holder.pid());
     assert!(ran.err.contains(&said), "{ran:?}");
     let ran = run_script(&format!("{words} --on-conflict free"), &silent);
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -709,7 +740,10 @@ fn the_port_is_freed_first() {
     let words = format!("--free-first --port {port}");
     let ran = run_script(&words, &server(port));
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.out.contains(&format!("port={port} ")) && !ran.err.contains("EADDRINUSE"), "{ran:?}");
+    assert!(
+        ran.out.contains(&format!("port={port} ")) && !ran.err.contains("EADDRINUSE"),
+        "{ran:?}"
+    );
     assert!(ends(holder.pid()));
     // Free already: nothing to say.
     let ran = run_script(&words, "echo on");
@@ -749,7 +783,10 @@ fn a_silent_move_is_pointed_out() {
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert!(child.wait().unwrap().success());
     let taken = out.trim().rsplit(' ').next().unwrap();
-    let want = format!("proc: it took :{taken} because tcp:{port} is held by actor (pid {})", holder.pid());
+    let want = format!(
+        "proc: it took :{taken} because tcp:{port} is held by actor (pid {})",
+        holder.pid()
+    );
     assert!(text.starts_with(&want), "{text}");
     assert_eq!(text.lines().count(), 1, "{text}");
 }

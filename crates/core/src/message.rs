@@ -3,6 +3,7 @@
 //! in [`rows`], sentences for people are elsewhere.
 
 mod clean;
+mod literals;
 mod reading;
 mod rows;
 mod scanner;

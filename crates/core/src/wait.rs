@@ -34,12 +34,8 @@ pub enum Until {
     Free,
     /// Somebody serves the port or unix socket.
     Listening,
-    /// A server on the port answers an HTTP request.
-    Http {
-        /// Whether a certain path is asked for, which is to be there; else any answer that is
-        /// none of a server in trouble counts.
-        path: bool,
-    },
+    /// A server on the port gives a good answer to an HTTP request.
+    Http,
     /// The processes have ended.
     Gone,
 }
@@ -50,7 +46,7 @@ impl Until {
         match self {
             Self::Free => "",
             Self::Listening => "--listening",
-            Self::Http { .. } => "--http",
+            Self::Http => "--http",
             Self::Gone => "--gone",
         }
     }
@@ -75,9 +71,28 @@ pub struct WaitRequest {
     pub show_secrets: bool,
 }
 
-/// Asks the server of the target in that place by HTTP, and waits for at most that long: its
-/// status, or in words why there is none.
-pub type Answers<'a> = dyn FnMut(usize, Duration) -> Result<u16, String> + 'a;
+/// A question by HTTP to be put to a target's server. What to ask for, and which answers are
+/// good, is known to whoever puts it.
+pub struct Question<'a> {
+    /// The target's place among all.
+    pub place: usize,
+    /// How long the answer may take.
+    pub patience: Duration,
+    /// Whether the answer is still wanted: no longer once the person asked to stop.
+    pub go_on: &'a dyn Fn() -> bool,
+}
+
+/// An answer by HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its status (RFC 9110 15).
+    pub status: u16,
+    /// Whether it is one that was waited for.
+    pub good: bool,
+}
+
+/// Puts questions by HTTP, once each, and says in words why there is no answer.
+pub type Answers<'a> = dyn FnMut(&Question<'_>) -> Result<Heard, String> + 'a;
 
 /// Waits for all targets together, or for the first of them. The reports have
 /// [`TargetReport::met`] and [`TargetReport::waited_ms`], a sentence, and where it is not so, what
@@ -103,6 +118,7 @@ pub fn wait(
         lookout: Lookout::new(started),
         answers,
         deadline: request.timeout.map(|timeout| started.saturating_add(timeout)),
+        at_once: true,
     };
     let mut wishes = Vec::new();
     for (place, target) in targets.iter().enumerate() {
@@ -111,10 +127,12 @@ pub fn wait(
     }
     let mut news = true;
     let end = loop {
-        eye.look_out(&wishes);
+        let looked_out = eye.look_out(&wishes);
         for waiting in &mut wishes {
-            waiting.look(&mut eye, news);
+            let seen = looked_out && !waiting.wish.served().is_empty();
+            waiting.look(&mut eye, news || seen);
         }
+        eye.at_once = false;
         if is_settled(&wishes, request.any) {
             break Ending::Settled;
         }
@@ -128,16 +146,20 @@ pub fn wait(
         watch.follow(&cookies);
         let next = open().map(|waiting| waiting.wish.next(&eye)).min().unwrap_or(now);
         let next = next.min(tick).min(eye.deadline.unwrap_or(Duration::MAX));
+        let sleep = next.saturating_sub(now).min(LONGEST);
         let pins: Vec<&Pinned> = open().flat_map(|waiting| waiting.wish.pins()).collect();
-        match host.wait(&pins, &mut watch, next.saturating_sub(now)) {
+        match host.wait(&pins, &mut watch, sleep) {
             Woken::Interrupted => break Ending::Interrupted,
             Woken::Event => news = true,
             Woken::Timeout => news = false,
         }
     };
-    let reports = wishes.into_iter().map(|waiting| waiting.report(&mut eye, end, request));
-    Ok(reports.collect())
+    let over = Over { ending: end, waited: host.now().saturating_sub(started), any: request.any };
+    Ok(wishes.into_iter().map(|waiting| waiting.report(host, over)).collect())
 }
+
+/// The longest sleep: clocks do not count to the end of time.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +168,14 @@ enum Ending {
     Settled,
     TimedOut,
     Interrupted,
+}
+
+/// The end of the loop.
+#[derive(Clone, Copy, Debug)]
+struct Over {
+    ending: Ending,
+    waited: Duration,
+    any: bool,
 }
 
 /// What a look came to.
@@ -168,17 +198,18 @@ struct Eye<'a> {
     lookout: Lookout,
     answers: &'a mut Answers<'a>,
     deadline: Option<Duration>,
+    /// Whether this is the first look.
+    at_once: bool,
 }
 
 impl Eye<'_> {
-    /// Looks at the ports of all wishes that want to be served, where a look is due.
-    fn look_out(&mut self, wishes: &[Waiting]) {
+    /// Looks at the ports of all wishes that want to be served, where a look is due; true where
+    /// it looked.
+    fn look_out(&mut self, wishes: &[Waiting]) -> bool {
         let open = wishes.iter().filter(|waiting| waiting.end.is_none());
         let ports: Vec<Endpoint> =
             open.flat_map(|waiting| waiting.wish.served()).copied().collect();
-        if !ports.is_empty() {
-            self.lookout.look(self.host, &ports);
-        }
+        !ports.is_empty() && self.lookout.look(self.host, &ports)
     }
 
     /// A pause for what sends no news: short at first, longer the longer it has been waited.
@@ -226,8 +257,15 @@ trait Wish {
 struct Waiting {
     name: String,
     wish: Box<dyn Wish>,
-    /// What it came to, and after how long.
-    end: Option<(Step, Duration)>,
+    end: Option<End>,
+}
+
+/// What a target came to.
+struct End {
+    step: Step,
+    waited: Duration,
+    /// Whether it was so from the start.
+    at_once: bool,
 }
 
 impl Waiting {
@@ -238,64 +276,63 @@ impl Waiting {
         }
         let step = self.wish.look(eye);
         if step != Step::Wait {
-            self.end = Some((step, eye.host.now().saturating_sub(eye.started)));
+            let waited = eye.host.now().saturating_sub(eye.started);
+            self.end = Some(End { step, waited, at_once: eye.at_once });
         }
     }
 
-    fn report(mut self, eye: &mut Eye<'_>, end: Ending, request: &WaitRequest) -> TargetReport {
-        let passed = eye.host.now().saturating_sub(eye.started);
-        let (step, waited) = self.end.take().unwrap_or((Step::Wait, passed));
-        let mut report = match step {
-            Step::Met => self.met_report(waited),
-            Step::Never { why, denied } => {
-                let mut report = self.wish.not_met(eye.host);
-                report.outcome = denied.then_some(Outcome::Denied);
-                report.explain = Some(why);
-                report.met = Some(false);
-                report
+    fn report(mut self, host: &dyn Host, over: Over) -> TargetReport {
+        let end = self.end.take();
+        let end = end.unwrap_or(End { step: Step::Wait, waited: over.waited, at_once: false });
+        let mut report = match &end.step {
+            Step::Met => self.met_report(&end),
+            Step::Never { why, denied } => TargetReport {
+                outcome: denied.then_some(Outcome::Denied),
+                explain: Some(why.clone()),
+                met: None,
+                ..self.wish.not_met(host)
+            },
+            Step::Wait if over.ending == Ending::Settled => {
+                let because = if over.any { "" } else { ": another can never be" };
+                let explain = format!("{} is no longer waited for{because}", self.name);
+                TargetReport { explain: Some(explain), ..empty_report(self.name.clone()) }
             }
-            Step::Wait if end == Ending::Settled => {
-                let mut report = empty_report(self.name.clone());
-                report.explain = Some(match request.any {
-                    true => format!("{} is no longer waited for", self.name),
-                    false => format!("{} is no longer waited for: another can never be", self.name),
-                });
-                report
-            }
-            Step::Wait => self.given_up(eye, end, waited),
+            Step::Wait => self.given_up(host, over.ending, &end),
         };
         report.target = self.name;
         report.met = Some(report.met.unwrap_or(false));
-        report.waited_ms = Some(u64::try_from(waited.as_millis()).unwrap_or(u64::MAX));
+        report.waited_ms = Some(u64::try_from(end.waited.as_millis()).unwrap_or(u64::MAX));
         report
     }
 
-    fn met_report(&self, waited: Duration) -> TargetReport {
+    fn met_report(&self, end: &End) -> TargetReport {
         let (sentence, mut report) = self.wish.met();
-        // Who did not have to wait is not told for how long.
-        report.explain = Some(match waited.as_millis() {
-            0..=9 => sentence,
-            _ => format!("{sentence} (after {})", explain::stopwatch(waited)),
+        report.explain = Some(match end.at_once {
+            true => sentence,
+            false => format!("{sentence} (after {})", explain::stopwatch(end.waited)),
         });
         report.met = Some(true);
         report
     }
 
-    fn given_up(&mut self, eye: &Eye<'_>, end: Ending, waited: Duration) -> TargetReport {
-        let report = self.wish.not_met(eye.host);
+    fn given_up(&mut self, host: &dyn Host, ending: Ending, end: &End) -> TargetReport {
+        let report = self.wish.not_met(host);
         if report.met == Some(true) {
-            return self.met_report(waited);
+            return self.met_report(end);
         }
         let why = report.explain.clone().unwrap_or_else(|| format!("{} is not so", self.name));
-        let lead = if end == Ending::Interrupted { "interrupted" } else { "timed out" };
-        let after = explain::stopwatch(waited);
+        let lead = if ending == Ending::Interrupted { "interrupted" } else { "timed out" };
+        let after = explain::stopwatch(end.waited);
         TargetReport { explain: Some(format!("{lead} after {after}: {why}")), ..report }
     }
 }
 
 fn is_settled(wishes: &[Waiting], any: bool) -> bool {
-    let met = |waiting: &Waiting| matches!(waiting.end, Some((Step::Met, _)));
-    let never = |waiting: &Waiting| matches!(waiting.end, Some((Step::Never { .. }, _)));
+    let came_to = |waiting: &Waiting, wanted: fn(&Step) -> bool| {
+        waiting.end.as_ref().is_some_and(|end| wanted(&end.step))
+    };
+    let met = |waiting: &Waiting| came_to(waiting, |step| matches!(step, Step::Met));
+    let never = |waiting: &Waiting| came_to(waiting, |step| matches!(step, Step::Never { .. }));
     match any {
         true => wishes.iter().any(met) || wishes.iter().all(|waiting| waiting.end.is_some()),
         false => wishes.iter().any(never) || wishes.iter().all(met),
@@ -351,7 +388,9 @@ fn wish_for(
         Target::Unix(name) => unix_wish(target, &name.to_string(), request),
         Target::Path(path) => match request.until {
             Some(Until::Gone) => processes(host, target, request),
-            None if !is_socket(host, path) && !Census::take(host, &[target.clone()]).running(path).is_empty() => {
+            None if !is_socket(host, path)
+                && !Census::take(host, std::slice::from_ref(target)).running(path).is_empty() =>
+            {
                 processes(host, target, request)
             }
             _ => unix_wish(target, path, request),
@@ -382,16 +421,18 @@ fn port_wish(
             Ok(Box::new(Bindable::new(target.clone(), endpoints, request.reuse_addr, options)))
         }
         Some(Until::Listening) => Ok(Box::new(Served::new(target.clone(), endpoints, options))),
-        Some(Until::Http { path }) => match endpoints.as_slice() {
+        Some(Until::Http) => match endpoints.as_slice() {
             [endpoint] if endpoint.transport == Some(Transport::Udp) => {
                 Err(usage(target, format!("--http asks by TCP, and `{target}` is UDP")))
             }
-            [_] => Ok(Box::new(Served::http(target.clone(), endpoints, options, place, path))),
+            [_] => Ok(Box::new(Served::http(target.clone(), endpoints, options, place))),
             _ => Err(usage(target, format!("--http asks one port, and `{target}` is several"))),
         },
         Some(Until::Gone) => Err(usage(
             target,
-            format!("--gone is for processes; a port becomes free: leave --gone out for `{target}`"),
+            format!(
+                "--gone is for processes; a port becomes free: leave --gone out for `{target}`"
+            ),
         )),
     }
 }
@@ -404,12 +445,14 @@ fn unix_wish(
     match request.until {
         None | Some(Until::Free) => Ok(Box::new(UnixBindable::new(target, name))),
         Some(Until::Listening) => Ok(Box::new(UnixServed::new(target, name))),
-        Some(Until::Http { .. }) => {
+        Some(Until::Http) => {
             Err(usage(target, format!("--http asks a port, and `{target}` is a unix socket")))
         }
         Some(Until::Gone) => Err(usage(
             target,
-            format!("--gone is for processes; a unix socket becomes free: leave --gone out for `{target}`"),
+            format!(
+                "--gone is for processes; a unix socket becomes free: leave --gone out for `{target}`"
+            ),
         )),
     }
 }
@@ -425,7 +468,7 @@ fn processes(
                 LookOptions { show_secrets: request.show_secrets, ..LookOptions::default() };
             Ok(Box::new(Gone::new(host, target.clone(), options)))
         }
-        Some(until @ (Until::Listening | Until::Http { .. })) => Err(usage(
+        Some(until @ (Until::Listening | Until::Http)) => Err(usage(
             target,
             format!("{} is for ports and sockets, and `{target}` is a process", until.option()),
         )),
@@ -443,7 +486,7 @@ fn is_socket(host: &dyn Host, path: &str) -> bool {
 /// A bare number is a process only where that is all it can be: `3000` typed for `:3000` would
 /// otherwise be gone at once.
 fn one_meaning(host: &dyn Host, target: &Target, number: u32) -> Result<(), ErrorReport> {
-    let alive = !Census::take(host, &[target.clone()]).alive(number).is_empty();
+    let alive = !Census::take(host, std::slice::from_ref(target)).alive(number).is_empty();
     let Some(port) = target.also_port() else { return Ok(()) };
     let scope = Scope {
         sockets: SocketScope::Ports(vec![Endpoint::any(port)]),

@@ -184,7 +184,7 @@ fn carry_out(
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
-        Command::Wait(args) => wait::run(args, globals, &mut *core()?, progress),
+        Command::Wait(args) => wait::run(args, globals, core, progress),
         Command::Watch(args) => watch::run(args, globals),
         Command::Pick(args) => pick::run(args, globals),
         Command::Run(args) => run::run(args, globals),

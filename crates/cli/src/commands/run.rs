@@ -1,6 +1,7 @@
 //! `proc run`: runs a command as if it had been started directly, and deals with the port it
 //! cannot have. Here are its arguments; the flow is in [`flow`], what is decided in [`decide`].
 
+#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod decide;
 #[cfg(unix)]
 mod flow;
@@ -56,9 +57,9 @@ pub struct Args {
 
 fn port(word: &str) -> Result<Port, String> {
     let number = word.strip_prefix(':').unwrap_or(word).parse().ok();
-    number.and_then(Port::new).ok_or_else(|| {
-        format!("`{word}` is not a port; a port is a number from 1 to 65535")
-    })
+    number
+        .and_then(Port::new)
+        .ok_or_else(|| format!("`{word}` is not a port; a port is a number from 1 to 65535"))
 }
 
 /// Runs the command. What it came to is the command's own exit code, or the signal that ended it.

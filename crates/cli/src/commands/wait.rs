@@ -89,7 +89,7 @@ impl Args {
 
     fn until(&self) -> Option<Until> {
         match (&self.http, self.listening, self.gone) {
-            (Some(_), ..) => Some(Until::Http { path: self.path().is_some() }),
+            (Some(_), ..) => Some(Until::Http),
             (None, true, _) => Some(Until::Listening),
             (None, false, true) => Some(Until::Gone),
             (None, false, false) => None,
@@ -104,7 +104,7 @@ impl Args {
 pub fn run(
     args: &Args,
     globals: &Globals,
-    core: &mut dyn Core,
+    connect: impl FnOnce() -> Result<Box<dyn Core>, ErrorReport>,
     progress: &mut Tell<'_>,
 ) -> Result<Answer, ErrorReport> {
     let words = args.words();
@@ -115,8 +115,7 @@ pub fn run(
     if words.is_empty() {
         return Err(usage("wait for what? for example `proc wait :3000`", None));
     }
-    let targets =
-        WaitTargets { words, address: args.address.clone(), path: args.path().cloned() };
+    let targets = WaitTargets { words, address: args.address.clone(), path: args.path().cloned() };
     let request = WaitRequest {
         until: args.until(),
         reuse_addr: args.reuse_addr,
@@ -126,7 +125,7 @@ pub fn run(
         tells: !globals.quiet && !globals.json,
         show_secrets: globals.show_secrets,
     };
-    Ok(Answer::waited(args.any, core.wait(&targets, &request, progress)?))
+    Ok(Answer::waited(args.any, connect()?.wait(&targets, &request, progress)?))
 }
 
 fn usage(explain: &str, word: Option<&str>) -> ErrorReport {
@@ -161,7 +160,7 @@ mod tests {
             let args = args(words);
             assert_eq!(args.words(), targets, "{words}");
             assert_eq!(args.path().map(String::as_str), path, "{words}");
-            assert_eq!(args.until(), Some(Until::Http { path: path.is_some() }));
+            assert_eq!(args.until(), Some(Until::Http));
         }
     }
 

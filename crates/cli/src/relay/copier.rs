@@ -31,6 +31,7 @@ const LONGEST_GOODBYE: Duration = Duration::from_millis(500);
 pub struct Copier {
     thread: JoinHandle<Option<Rest>>,
     waits: Arc<AtomicBool>,
+    done: Arc<AtomicBool>,
     terminal: Twins,
 }
 
@@ -69,8 +70,11 @@ impl Copier {
             shared: shared.clone(),
             waits: waits.clone(),
         };
+        let done = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new().name("copier".to_owned());
-        Ok(Self { thread: thread.spawn(move || copy.run())?, waits, terminal })
+        let ends = done.clone();
+        let thread = thread.spawn(move || copy.run(&ends))?;
+        Ok(Self { thread, waits, done, terminal })
     }
 
     /// Whether it has nothing to copy at the moment, or has ended.
@@ -85,7 +89,7 @@ impl Copier {
 
     /// Whether it has ended.
     pub fn is_done(&self) -> bool {
-        self.thread.is_finished()
+        self.done.load(Ordering::Acquire)
     }
 
     /// What is left of its way, where others still write to it. Waits for its end.
@@ -106,7 +110,7 @@ struct Copy {
 }
 
 impl Copy {
-    fn run(mut self) -> Option<Rest> {
+    fn run(mut self, done: &AtomicBool) -> Option<Rest> {
         let open = self.copy();
         let heard = self.scanner.finish();
         if !heard.is_empty() {
@@ -114,9 +118,12 @@ impl Copy {
         }
         with(&self.terminal, Terminal::follow_modes);
         self.terminal.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.shared.wake();
-        // Closed before the thread is seen to have ended: the command's next write fails at once.
-        open.then_some(Rest { from: self.from, to: self.to })
+        let Self { from, to, shared, .. } = self;
+        // Closed before this counts as ended: the command's next write fails at once.
+        let rest = open.then_some(Rest { from, to });
+        done.store(true, Ordering::Release);
+        shared.wake();
+        rest
     }
 
     /// Copies until nobody can write any more, nobody reads any more (both false), or it is to

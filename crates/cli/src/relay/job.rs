@@ -11,7 +11,6 @@ use proc_core::message::Failure;
 use proc_core::sys::signals::{Origin, Signals, without_vfork};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid,
 };
@@ -124,7 +123,8 @@ impl Relay {
         let child = command.spawn()?;
         // It holds the command's ends of the ways: they would never be closed.
         drop(command);
-        let (leave, stay) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (leave, stay) = io::pipe()?;
+        let (leave, stay) = (OwnedFd::from(leave), OwnedFd::from(stay));
         let mut copiers = Vec::new();
         for channel in channels {
             copiers.push(Copier::start(channel, &self.shared, leave.try_clone()?)?);
@@ -273,8 +273,11 @@ impl Job<'_> {
             return match waitpid(Some(self.pid), options) {
                 Ok(None) => Ok(State::Runs),
                 Ok(Some((_, status))) => Ok(
-                    match (status.stopping_signal(), status.exit_status(), status.terminating_signal())
-                    {
+                    match (
+                        status.stopping_signal(),
+                        status.exit_status(),
+                        status.terminating_signal(),
+                    ) {
                         (Some(signal), ..) => State::Stopped(signal),
                         (_, Some(code), _) => State::Ended(Status::Code(code)),
                         (.., Some(signal)) => State::Ended(Status::Signal(signal)),

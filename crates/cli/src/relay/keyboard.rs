@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::copier::write_all;
 
@@ -24,7 +23,7 @@ impl Keyboard {
     /// There is no thread or descriptor to be had.
     pub fn start(real: &OwnedFd, pty: &OwnedFd) -> io::Result<Self> {
         let (real, pty) = (real.try_clone()?, pty.try_clone()?);
-        let (leave, stay) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (leave, stay) = io::pipe()?;
         let pass = move || {
             let mut keys = [0; 1024];
             loop {
@@ -44,7 +43,7 @@ impl Keyboard {
             }
         };
         std::thread::Builder::new().name("keyboard".to_owned()).spawn(pass)?;
-        Ok(Self { _stay: stay })
+        Ok(Self { _stay: stay.into() })
     }
 }
 

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use proc_core::message::Failure;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 /// The most failures that are kept: a command that fails for ever says the same for ever.
 const MOST: usize = 64;
@@ -31,7 +30,10 @@ impl Shared {
     /// # Errors
     /// There is no pipe to be had.
     pub fn new() -> io::Result<Self> {
-        let (bell, rope) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        let (bell, rope) = io::pipe()?;
+        let (bell, rope) = (OwnedFd::from(bell), OwnedFd::from(rope));
+        rustix::io::ioctl_fionbio(&bell, true)?;
+        rustix::io::ioctl_fionbio(&rope, true)?;
         Ok(Self {
             started: Instant::now(),
             bell,

@@ -9,7 +9,6 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
 use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 
@@ -54,7 +53,8 @@ fn channel(real: BorrowedFd<'_>, terminal: bool) -> io::Result<(Channel, OwnedFd
         let (from, entry, modes) = pty(real)?;
         return Ok((Channel { from, to, modes: Some(modes) }, entry));
     }
-    let (from, entry) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (from, entry) = io::pipe()?;
+    let (from, entry) = (OwnedFd::from(from), OwnedFd::from(entry));
     rustix::io::ioctl_fionbio(&from, true)?;
     widen(&entry);
     Ok((Channel { from, to, modes: None }, entry))

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 
 use rustix::process::{Signal, getpgrp, kill_process_group};
 use rustix::termios::{
-    LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize, tcgetattr, tcgetpgrp, tcgetwinsize,
-    tcsetattr, tcsetwinsize,
+    LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios, Winsize, tcgetattr,
+    tcgetpgrp, tcgetwinsize, tcsetattr, tcsetwinsize,
 };
 
 use super::keyboard::{Keyboard, is_opened};

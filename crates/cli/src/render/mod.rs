@@ -9,6 +9,7 @@ mod look;
 mod message;
 mod page;
 mod ports;
+#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
 mod wait;

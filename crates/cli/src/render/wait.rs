@@ -24,7 +24,6 @@ pub fn put(page: &mut Page, targets: &[TargetReport], view: &View) {
         });
         if !met {
             card::processes(page, target, &holders(target), view);
-            card::gaps(page, &target.gaps);
         }
     }
 }

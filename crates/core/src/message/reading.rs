@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use regex_lite::{Captures, Regex};
 
+use super::literals;
 use super::rows::{Needs, ROWS, Row};
 use super::window::{Joined, Window};
 use super::{Class, Failure, Origin};
@@ -35,7 +36,7 @@ pub(super) struct Reading {
 const MOST: usize = 4;
 
 /// What a row reads in a text that stands in that window.
-pub(super) fn read(row: usize, text: &str, window: &Window) -> Vec<Reading> {
+pub(super) fn read(row: usize, text: &str, window: &Window<'_>) -> Vec<Reading> {
     let Some(regex) = regex(row) else { return Vec::new() };
     let row = &ROWS[row];
     regex.captures_iter(text).take(MOST).filter_map(|found| reading(row, &found, window)).collect()
@@ -85,6 +86,15 @@ pub(super) fn best(mut readings: Vec<Reading>) -> Vec<Reading> {
     kept
 }
 
+/// Whether a text has all the words of the row's expression that it cannot match without: most
+/// texts have not, and to look for words is a hundred times faster than to try the expression.
+pub(super) fn may_match(row: usize, text: &str) -> bool {
+    static WORDS: OnceLock<Vec<Vec<String>>> = OnceLock::new();
+    let words =
+        WORDS.get_or_init(|| ROWS.iter().map(|row| literals::required(row.pattern)).collect());
+    words[row].iter().all(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+}
+
 /// The compiled expression of a row: most are never needed.
 fn regex(row: usize) -> Option<&'static Regex> {
     static REGEXES: OnceLock<Vec<OnceLock<Option<Regex>>>> = OnceLock::new();
@@ -92,7 +102,7 @@ fn regex(row: usize) -> Option<&'static Regex> {
     all[row].get_or_init(|| Regex::new(ROWS[row].pattern).ok()).as_ref()
 }
 
-fn reading(row: &'static Row, found: &Captures<'_>, window: &Window) -> Option<Reading> {
+fn reading(row: &'static Row, found: &Captures<'_>, window: &Window<'_>) -> Option<Reading> {
     let whole = found.get(0)?;
     let get = |name: &str| found.name(name).map(|part| part.as_str());
     let text = whole.as_str();
@@ -118,7 +128,7 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window) -> Option<R
     if failure.port.is_some() || failure.path.is_some() {
         failure.hint = None;
     }
-    let captured: usize = own_names().filter_map(|name| get(name)).map(str::len).sum();
+    let captured: usize = own_names().filter_map(&get).map(str::len).sum();
     Some(Reading {
         failure,
         span: whole.range(),
@@ -155,25 +165,25 @@ fn settle<'a>(
     failure: &mut Failure,
     get: &impl Fn(&str) -> Option<&'a str>,
     text: &str,
-    window: &Window,
+    window: &Window<'_>,
 ) -> Option<()> {
     match row.needs {
         Needs::Nothing => {}
         Needs::Banner => {
             failure.port = window.before().find_map(|line| {
-                line.contains("Starting ").then(|| number_after(line, " on port "))?
+                line.contains("Starting ").then(|| number_after(&line, " on port "))?
             });
         }
         Needs::SourceLine => {
             failure.port = window.after().take(4).find_map(|line| {
                 let source = line.contains("Deno.serve") || line.contains("Deno.listen");
-                source.then(|| number_after(line, "port:"))?
+                source.then(|| number_after(&line, "port:"))?
             });
         }
         Needs::PostmasterHint => {
             failure.port = window.after().take(3).find_map(|line| {
                 line.contains("HINT")
-                    .then(|| number_after(line, "postmaster already running on port "))?
+                    .then(|| number_after(&line, "postmaster already running on port "))?
             });
         }
         Needs::InUseNext => {
@@ -251,7 +261,7 @@ fn port(digits: &str) -> Option<Port> {
 }
 
 /// Numbers before words, words before the row's own meaning.
-fn class<'a>(row: &Row, get: &impl Fn(&str) -> Option<&'a str>, window: &Window) -> Class {
+fn class<'a>(row: &Row, get: &impl Fn(&str) -> Option<&'a str>, window: &Window<'_>) -> Class {
     let fixed = [
         Class::Exhausted,
         Class::Elsewhere,
@@ -329,7 +339,7 @@ fn regex_of(row: &Row) -> Option<&'static Regex> {
 fn transport<'a>(
     row: &Row,
     get: &impl Fn(&str) -> Option<&'a str>,
-    window: &Window,
+    window: &Window<'_>,
 ) -> Option<Transport> {
     match get("proto").map(str::to_ascii_lowercase).as_deref() {
         Some("tcp" | "tls") => Some(Transport::Tcp),

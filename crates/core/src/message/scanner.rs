@@ -1,7 +1,7 @@
 //! Reads a log of any length in constant memory: cleans it, looks for candidates, reads those,
 //! and keeps each failure once. What a line means is read elsewhere.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -22,8 +22,12 @@ const NEAR: u64 = 4096;
 const MOST: usize = 64;
 /// The most candidates that are remembered as read.
 const MOST_SEEN: usize = 4096;
-/// What may be read by expressions in any log, in bytes, before the share of its length counts.
-const FREE: u64 = 8 * 1024 * 1024;
+/// What may be read by expressions in any log, in bytes; they are slow.
+const FREE: u64 = 2 * 1024 * 1024;
+/// The share of the log's length that may be read by expressions: one in that many bytes.
+const SHARE: u64 = 16;
+/// How often a line is read: what stands around it may differ.
+const OFTEN: u8 = 4;
 
 /// A stream that is searched for failures as it comes.
 #[derive(Debug, Default)]
@@ -39,7 +43,8 @@ pub struct Scanner {
     /// Candidates whose neighbours may still be to come.
     waiting: Vec<(u64, usize)>,
     found: Vec<Found>,
-    seen: HashSet<u64>,
+    /// How often a line of these words was read, whatever its time.
+    seen: HashMap<u64, u8>,
     spent: u64,
     lines: u64,
     skipped: u64,
@@ -99,7 +104,7 @@ impl Scanner {
         self.lines
     }
 
-    /// How many readings were not made, because the log is made of nothing else.
+    /// How many candidates were not read, because the log is made of nothing else.
     pub const fn skipped(&self) -> u64 {
         self.skipped
     }
@@ -127,45 +132,79 @@ impl Scanner {
 
     /// Reads the candidates that have that much text after them.
     fn read_waiting(&mut self, after: usize) {
-        let ripe = (self.base + self.text.len() as u64).saturating_sub(after as u64);
+        let text = std::mem::take(&mut self.text);
         let waiting = std::mem::take(&mut self.waiting);
+        let ripe = (self.base + text.len() as u64).saturating_sub(after as u64);
         let mut rest = waiting.as_slice();
         while let Some(&(at, _)) = rest.first().filter(|(at, _)| *at < ripe) {
-            let place = (at - self.base) as usize;
-            let (start, end) = line_around(&self.text, self.base, place);
-            let window = Window::new(&self.text, start, end);
+            let (start, end) = line_around(&text, self.base, (at - self.base) as usize);
             let at = self.base + start as u64;
-            let read = match window.unwrapped() {
-                Some(whole) => self.read_unwrapped(&window, &whole, at, rest),
-                None => 0,
-            };
-            let read = match read {
-                0 => self.read_line(&window, at, hits_until(rest, self.base + end as u64)),
-                read => read,
+            let hits = hits_until(rest, self.base + end as u64);
+            let read = match self.is_worth_reading(&text[start..end], at, hits.len()) {
+                true => self.read_line(&Window::new(&text, start, end), at, rest, hits),
+                false => hits.len(),
             };
             rest = &rest[read..];
         }
         self.waiting = rest.to_vec();
+        self.text = text;
+    }
+
+    /// Whether a line has not been read often already, and expressions have not had more than
+    /// their share of the log.
+    fn is_worth_reading(&mut self, line: &[u8], at: u64, hits: usize) -> bool {
+        if self.found.len() >= MOST {
+            return false;
+        }
+        if self.seen.len() >= MOST_SEEN {
+            self.seen.clear();
+        }
+        let mut hasher = DefaultHasher::new();
+        words_of(line).hash(&mut hasher);
+        let times = self.seen.entry(hasher.finish()).or_default();
+        if *times == OFTEN {
+            return false;
+        }
+        *times += 1;
+        let affordable = self.spent <= FREE + at / SHARE;
+        self.skipped += if affordable { 0 } else { hits as u64 };
+        affordable
+    }
+
+    /// Reads a line, or the several that a terminal broke it into; how many candidates that
+    /// settles. `rest` are all that are left, `hits` those of the line.
+    fn read_line(
+        &mut self,
+        window: &Window<'_>,
+        at: u64,
+        rest: &[(u64, usize)],
+        hits: &[(u64, usize)],
+    ) -> usize {
+        if let Some(whole) = window.unwrapped() {
+            let hits = hits_until(rest, at + whole.length as u64);
+            let read = self.read_unwrapped(window, &whole, at, hits);
+            if read > 0 {
+                return read;
+            }
+        }
+        let readings =
+            rows_of(hits).into_iter().flat_map(|row| self.read_row(row, window)).collect();
+        self.keep(reading::best(readings), window, at);
+        hits.len()
     }
 
     /// Reads what seems to be one line that a terminal broke; the number of candidates that were
     /// in it, or 0 where nothing lies across the breaks: then they are lines of their own.
     fn read_unwrapped(
         &mut self,
-        window: &Window,
+        window: &Window<'_>,
         whole: &Unwrapped,
         at: u64,
         hits: &[(u64, usize)],
     ) -> usize {
-        let hits = hits_until(hits, self.base + whole.end as u64);
-        let rows = rows_of(hits);
-        if !self.is_new(&whole.joined.text, &rows) || self.found.len() >= MOST {
-            return 0;
-        }
-        let mut readings = Vec::new();
-        for row in rows {
-            readings.extend(self.try_text(row, &whole.joined.text, window, at));
-        }
+        let text = &whole.joined.text;
+        let mut readings: Vec<Reading> =
+            rows_of(hits).into_iter().flat_map(|row| self.try_text(row, text, window)).collect();
         readings.retain(|reading| reading.is_whole(&whole.joined));
         if !readings.iter().any(|reading| whole.joined.crosses(&reading.core)) {
             return 0;
@@ -174,21 +213,7 @@ impl Scanner {
         hits.len()
     }
 
-    fn read_line(&mut self, window: &Window, at: u64, hits: &[(u64, usize)]) -> usize {
-        let rows = rows_of(hits);
-        let alone = rows.iter().all(|row| ROWS[*row].needs == Needs::Nothing);
-        if self.found.len() >= MOST || alone && !self.is_new(window.line(), &rows) {
-            return hits.len();
-        }
-        let mut readings = Vec::new();
-        for row in rows {
-            readings.extend(self.read_row(row, window, at));
-        }
-        self.keep(reading::best(readings), window, at);
-        hits.len()
-    }
-
-    fn keep(&mut self, readings: Vec<Reading>, window: &Window, at: u64) {
+    fn keep(&mut self, readings: Vec<Reading>, window: &Window<'_>, at: u64) {
         let service = service(window.line());
         for reading in readings {
             self.add(reading.failure, at, service.clone());
@@ -196,16 +221,16 @@ impl Scanner {
     }
 
     /// What one row reads in the line: as it stands, or as its program broke it.
-    fn read_row(&mut self, row: usize, window: &Window, at: u64) -> Vec<Reading> {
+    fn read_row(&mut self, row: usize, window: &Window<'_>) -> Vec<Reading> {
         if ROWS[row].needs == Needs::Object {
-            return self.try_text(row, &window.onward(), window, at);
+            return self.try_text(row, &window.onward(), window);
         }
-        let plain = self.try_text(row, window.line(), window, at);
+        let plain = self.try_text(row, window.line(), window);
         if !plain.is_empty() {
             return plain;
         }
         if let Some(joined) = window.rejoined() {
-            let mut across = self.try_text(row, &joined.text, window, at);
+            let mut across = self.try_text(row, &joined.text, window);
             across.retain(|reading| joined.crosses(&reading.span) && reading.is_whole(&joined));
             if !across.is_empty() {
                 return across;
@@ -213,7 +238,7 @@ impl Scanner {
         }
         // Broken wherever the program liked: only its own words may be on the other line.
         for joined in window.pairs() {
-            let mut across = self.try_text(row, &joined.text, window, at);
+            let mut across = self.try_text(row, &joined.text, window);
             across.retain(|reading| {
                 joined.crosses(&reading.span) && reading.port_before(joined.first_seam())
             });
@@ -224,27 +249,12 @@ impl Scanner {
         Vec::new()
     }
 
-    /// What a row reads in a text, unless expressions have had more than their share of the log.
-    fn try_text(&mut self, row: usize, text: &str, window: &Window, at: u64) -> Vec<Reading> {
-        if self.spent > FREE + at {
-            self.skipped += 1;
+    fn try_text(&mut self, row: usize, text: &str, window: &Window<'_>) -> Vec<Reading> {
+        if !reading::may_match(row, text) {
             return Vec::new();
         }
         self.spent += text.len() as u64;
         reading::read(row, text, window)
-    }
-
-    /// Whether no line of these words, whatever its time, was read before by these rows.
-    fn is_new(&mut self, line: &str, rows: &[usize]) -> bool {
-        let words = line.trim_start_matches(|c: char| {
-            c.is_ascii_digit() || c.is_whitespace() || ":.,-+/TZ[]|".contains(c)
-        });
-        let mut hasher = DefaultHasher::new();
-        (words, rows, service(line)).hash(&mut hasher);
-        if self.seen.len() >= MOST_SEEN {
-            self.seen.clear();
-        }
-        self.seen.insert(hasher.finish())
     }
 
     /// Keeps a failure, unless it is known or another tells more about the same bind.
@@ -331,6 +341,12 @@ const fn is_bind(class: Class) -> bool {
 fn hits_until(hits: &[(u64, usize)], end: u64) -> &[(u64, usize)] {
     let count = hits.iter().take_while(|(at, _)| *at <= end).count();
     &hits[..count.max(1).min(hits.len())]
+}
+
+/// A line from its first letter on: before it stands mostly the time.
+fn words_of(line: &[u8]) -> &[u8] {
+    let start = line.iter().position(|byte| byte.is_ascii_alphabetic() && !b"TZ".contains(byte));
+    &line[start.unwrap_or(0)..]
 }
 
 fn rows_of(hits: &[(u64, usize)]) -> Vec<usize> {

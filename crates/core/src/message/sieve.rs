@@ -84,9 +84,10 @@ impl Keys {
     /// Every key in `text`, as the end of each and which it is.
     fn search(&self, text: &[u8], mut hit: impl FnMut(usize, usize)) {
         let mut at = SHORTEST;
+        let shifts: &[u8; TABLE] = self.shift.as_slice().try_into().expect("of that length");
         while let Some(gram) = text.get(at - GRAM..at) {
             let hash = hash(gram);
-            let shift = self.shift[usize::from(hash)];
+            let shift = shifts[usize::from(hash) & (TABLE - 1)];
             if shift > 0 {
                 at += usize::from(shift);
                 continue;
@@ -125,6 +126,8 @@ const FOLD: [u8; 256] = {
 pub(super) struct Sieve {
     /// The text without spaces and control characters: first the end of the part before.
     squeezed: Vec<u8>,
+    /// How much of it is text.
+    length: usize,
     /// Its length after every [`STRIDE`] bytes of the part.
     notes: Vec<usize>,
 }
@@ -136,7 +139,7 @@ impl Sieve {
         let mut hits = Vec::new();
         let carried = self.keep_end(keys.longest - 1);
         self.squeeze(part, carried);
-        keys.search(&self.squeezed, |end, key| {
+        keys.search(&self.squeezed[..self.length], |end, key| {
             // Those that end before were found in the part before.
             if end >= carried {
                 hits.push(Hit { at: end, key });
@@ -150,23 +153,33 @@ impl Sieve {
     }
 
     fn keep_end(&mut self, most: usize) -> usize {
-        let from = self.squeezed.len().saturating_sub(most);
-        self.squeezed.drain(..from);
-        self.squeezed.len()
+        let from = self.length.saturating_sub(most);
+        self.squeezed.copy_within(from..self.length, 0);
+        self.length -= from;
+        self.length
     }
 
     fn squeeze(&mut self, part: &[u8], carried: usize) {
-        self.squeezed.resize(carried + part.len(), 0);
+        // Every stride is written whole, so room for one more is needed behind the last.
+        let room = carried + part.len() + STRIDE;
+        if self.squeezed.len() < room {
+            self.squeezed.resize(room, 0);
+        }
         self.notes.clear();
         let mut length = carried;
         for piece in part.chunks(STRIDE) {
+            let place: &mut [u8; STRIDE] =
+                (&mut self.squeezed[length..length + STRIDE]).try_into().expect("of that length");
+            let mut kept = 0;
             for &byte in piece {
-                self.squeezed[length] = FOLD[usize::from(byte)];
-                length += usize::from(byte > b' ');
+                // Never more than the stride; the mask spares the check.
+                place[kept & (STRIDE - 1)] = FOLD[usize::from(byte)];
+                kept += usize::from(byte > b' ');
             }
+            length += kept;
             self.notes.push(length);
         }
-        self.squeezed.truncate(length);
+        self.length = length;
     }
 
     /// Where in the part the byte is that came to lie there.

@@ -8,7 +8,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 
 /// One signal that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +43,10 @@ impl Signals {
     /// # Errors
     /// No pipe is to be had, or the kernel lets none of them be caught.
     pub fn catch(signals: &[i32]) -> io::Result<Self> {
-        let flags = PipeFlags::CLOEXEC | PipeFlags::NONBLOCK;
-        let (arrivals, entry) = pipe_with(flags)?;
+        let (arrivals, entry) = io::pipe()?;
+        let (arrivals, entry) = (OwnedFd::from(arrivals), OwnedFd::from(entry));
+        rustix::io::ioctl_fionbio(&arrivals, true)?;
+        rustix::io::ioctl_fionbio(&entry, true)?;
         let entry = Arc::new(entry);
         let ignored = ignored();
         for &signal in signals.iter().filter(|&&signal| !is_set(ignored, signal)) {

@@ -32,6 +32,9 @@ const OVERDUE: Duration = Duration::from_millis(4);
 const DOUBT: Duration = Duration::from_millis(5);
 /// The longest pause between probes where the table says that the port is free.
 const MOST_DOUBT: Duration = Duration::from_millis(250);
+/// A look that took longer than this is followed by a rest, so that a thousand connections which
+/// end one by one on a huge machine do not mean a thousand such looks.
+const LONG_LOOK: Duration = Duration::from_millis(2);
 /// The same where sockets are left whose options nobody told.
 const MOST_UNSURE: Duration = Duration::from_secs(2);
 
@@ -51,6 +54,8 @@ pub(super) struct Bindable {
     /// The sockets in the way whose end is news.
     cookies: Vec<u64>,
     next: Duration,
+    /// No look at the table before, whatever the news.
+    rested: Duration,
     doubt: Doubt,
     named: Named,
 }
@@ -104,6 +109,7 @@ impl Bindable {
             learned: HashMap::new(),
             cookies: Vec::new(),
             next: Duration::ZERO,
+            rested: Duration::ZERO,
             doubt: Doubt::default(),
             named: Named::default(),
         }
@@ -240,8 +246,7 @@ impl Bindable {
             0 => Duration::from_millis(1 + u64::from(std::process::id()) % 4),
             times => (DOUBT * 2_u32.pow((times - 1).min(16))).min(most),
         };
-        self.doubt =
-            Doubt { times: self.doubt.times + 1, until: host.now() + pause, unsure };
+        self.doubt = Doubt { times: self.doubt.times + 1, until: host.now() + pause, unsure };
         Step::Wait
     }
 
@@ -280,7 +285,15 @@ impl Wish for Bindable {
                 return step;
             }
         }
+        let now = eye.host.now();
+        if now < self.rested {
+            self.next = self.rested;
+            return Step::Wait;
+        }
         let found = self.read(eye.host);
+        if found.cost > LONG_LOOK {
+            self.rested = now + found.cost * 4;
+        }
         if !found.sure.is_empty() {
             self.doubt = Doubt::default();
         } else {
@@ -314,6 +327,9 @@ impl Wish for Bindable {
         }
         let table = self.table(host, States::AllIfCheap, !self.cookies.is_empty());
         let found = self.in_the_way(&table);
+        if let Some(text) = remains_text(&found, &self.target) {
+            return text;
+        }
         let first = found.sure.iter().chain(&found.unsure).find_map(Socket::port);
         let endpoint = self.endpoints.iter().find(|e| first.is_none_or(|p| p == e.port.get()));
         let text = endpoint.and_then(|endpoint| {
@@ -374,6 +390,18 @@ fn requests(
     })
 }
 
+/// What is left of connections, with the seconds that it stays, where nothing else is in the way:
+/// short, so that the seconds are still on the line.
+fn remains_text(found: &InTheWay, target: &Target) -> Option<String> {
+    let all = || found.sure.iter().chain(&found.unsure);
+    if !all().all(ends_by_timer) {
+        return None;
+    }
+    let left = all().filter_map(|socket| socket.expires_ms).max()?;
+    let many = explain::count(all().count(), "closed connection", "closed connections");
+    Some(format!("{many} on {target}; the last ends in {}", explain::seconds(left)))
+}
+
 /// Whether only a timer ends it, without any news: what is left is a mini-socket (TIME-WAIT,
 /// orphaned FIN-WAIT-2), which belongs to nobody.
 fn ends_by_timer(socket: &Socket) -> bool {
@@ -383,7 +411,9 @@ fn ends_by_timer(socket: &Socket) -> bool {
 /// Why it can never be bound, in the words of the cause.
 fn reason_never(sights: &[Sight], denied: bool) -> String {
     let names = |kind: CauseKind| match denied {
-        true => matches!(kind, CauseKind::Privileged | CauseKind::Reserved | CauseKind::Unexplained),
+        true => {
+            matches!(kind, CauseKind::Privileged | CauseKind::Reserved | CauseKind::Unexplained)
+        }
         false => matches!(kind, CauseKind::NotLocal | CauseKind::Unexplained),
     };
     let reason = sights.iter().find_map(|sight| {

@@ -25,6 +25,8 @@ pub(super) struct Gone {
     pins: Vec<Pinned>,
     /// Of those who cannot be pinned (Linux before 5.3, no descriptors left).
     loose: Vec<ProcessId>,
+    /// How many more there were than are held at once.
+    more: usize,
     /// What each is called.
     names: Vec<(ProcessId, String)>,
     next: Duration,
@@ -38,6 +40,7 @@ impl Gone {
             options,
             pins: Vec::new(),
             loose: Vec::new(),
+            more: 0,
             names: Vec::new(),
             next: Duration::ZERO,
         };
@@ -64,6 +67,7 @@ impl Gone {
         let processes = census.processes(&pids);
         self.names = processes.iter().map(|p| (p.id, p.program().to_owned())).collect();
         self.loose.clear();
+        self.more = processes.len().saturating_sub(MOST_PINS);
         for process in processes.into_iter().take(MOST_PINS) {
             match host.pin(process.id) {
                 Ok(pin) => self.pins.push(pin),
@@ -128,12 +132,11 @@ impl Wish for Gone {
         self.are_gone(host);
         let left = self.left();
         let Some(&first) = left.first() else { return format!("{} has ended", self.target) };
-        let mut text = format!("{} (pid {}) runs", self.name(first), first.pid);
-        if left.len() > 1 {
-            let others = explain::count(left.len() - 1, "other", "others");
-            text = format!("{} (pid {}) and {others} run", self.name(first), first.pid);
+        let who = format!("{} (pid {})", self.name(first), first.pid);
+        match left.len() - 1 + self.more {
+            0 => format!("{who} runs"),
+            others => format!("{who} and {} run", explain::count(others, "other", "others")),
         }
-        text
     }
 
     fn met(&self) -> (String, TargetReport) {
@@ -168,9 +171,9 @@ impl Wish for Gone {
             || self.target.to_string(),
             |process| explain::named(process, snapshot.taken_at),
         );
-        report.explain = Some(match left.len() {
-            0 | 1 => format!("{who} still runs"),
-            many => format!("{who} and {} still run", explain::count(many - 1, "other", "others")),
+        report.explain = Some(match left.len().saturating_sub(1) + self.more {
+            0 => format!("{who} still runs"),
+            others => format!("{who} and {} still run", explain::count(others, "other", "others")),
         });
         report
     }

@@ -9,12 +9,12 @@ use crate::host::{Glance, Host};
 use crate::snapshot::{Scope, SocketScope};
 use crate::socket::Socket;
 
-/// Between two looks while somebody is likely to be waiting for a start.
+/// Between two looks at first. What costs is to be woken, more than to look.
 const QUICK: Duration = Duration::from_millis(2);
 /// For how long that is.
-const SOON: Duration = Duration::from_secs(10);
-/// Between two looks later.
-const PATIENT: Duration = Duration::from_millis(4);
+const SOON: Duration = Duration::from_secs(2);
+/// Between two looks later: half of it is how late a server is noticed.
+const PATIENT: Duration = Duration::from_millis(5);
 /// Between two looks at every address, besides those that are asked for each time.
 const WIDE: Duration = Duration::from_millis(50);
 /// A look may take at most one part in this many of the time, whatever the machine makes of it.
@@ -48,19 +48,24 @@ impl Lookout {
         &self.seen
     }
 
-    /// Looks, if it is time.
-    pub(super) fn look(&mut self, host: &dyn Host, ports: &[Endpoint]) {
+    /// The pause before the next cheap look at something that sends no news.
+    pub(super) fn pause(&self, now: Duration) -> Duration {
+        if now.saturating_sub(self.started) < SOON { QUICK } else { PATIENT }
+    }
+
+    /// Looks, if it is time; true where it did.
+    pub(super) fn look(&mut self, host: &dyn Host, ports: &[Endpoint]) -> bool {
         let now = host.now();
         if now < self.next {
-            return;
+            return false;
         }
         let wide = now >= self.next_wide;
-        let waited = now.saturating_sub(self.started);
-        let mut pause = if waited < SOON { QUICK } else { PATIENT };
+        let mut pause = self.pause(now);
         self.seen = match host.servers(ports, if wide { Glance::Servers } else { Glance::Quick }) {
             Some(seen) => seen,
             None => {
                 // By a whole table each time: less often the longer it takes.
+                let waited = now.saturating_sub(self.started);
                 pause = (waited / 20).clamp(Duration::from_millis(5), Duration::from_millis(100));
                 let sockets = SocketScope::Ports(ports.to_vec());
                 let table = host.snapshot(&Scope { sockets, ..Scope::default() });
@@ -73,5 +78,6 @@ impl Lookout {
         if wide {
             self.next_wide = after + WIDE.max(cost * SHARE * 4);
         }
+        true
     }
 }

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Eye, Step, Wish};
+use super::{Eye, Heard, Question, Step, Wish};
 use crate::addr::{AddressScope, Endpoint, unmap};
 use crate::bind::covers;
 use crate::diagnosis::{Cause, diagnose};
 use crate::explain;
-use crate::host::Host;
+use crate::host::{Host, Watch, Woken};
 use crate::look::{LookOptions, empty_report, gaps, process_facts, socket_report};
 use crate::report::TargetReport;
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
@@ -29,8 +29,6 @@ pub(super) struct Served {
 struct Http {
     /// The target's place among all.
     place: usize,
-    /// Whether a path was asked for, which is to be there.
-    path: bool,
     /// When to ask again.
     next: Duration,
     pause: Duration,
@@ -57,11 +55,9 @@ impl Served {
         endpoints: Vec<Endpoint>,
         options: LookOptions,
         place: usize,
-        path: bool,
     ) -> Self {
         let http = Http {
             place,
-            path,
             next: Duration::ZERO,
             pause: PAUSES.0,
             patience: PATIENCE.0,
@@ -208,16 +204,19 @@ impl Http {
         }
         let left = eye.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_sub(now));
         let patience = self.patience.min(left).max(Duration::from_millis(1));
-        let answer = (eye.answers)(self.place, patience);
+        let host = eye.host;
+        let go_on = || host.wait(&[], &mut Watch::silent(), Duration::ZERO) != Woken::Interrupted;
+        let question = Question { place: self.place, patience, go_on: &go_on };
+        let answer = (eye.answers)(&question);
         let after = eye.host.now();
         if after.saturating_sub(now) >= patience {
             self.patience = (self.patience * 2).min(PATIENCE.1);
         }
         match answer {
-            Ok(status) => {
+            Ok(Heard { status, good }) => {
                 self.status = Some(status);
                 self.heard = Some(format!("it answers with status {status}"));
-                if is_up(status, self.path) {
+                if good {
                     return Step::Met;
                 }
             }
@@ -234,15 +233,6 @@ impl Http {
             Some(heard) => format!("{target} gives no good answer: {heard}"),
             None => format!("nothing listens on {target}"),
         }
-    }
-}
-
-/// Whether a status means that the server is up. Without a path any server that is not in trouble
-/// is (RFC 9110 15: 5xx); a path that was asked for is to be there, or to lead on.
-fn is_up(status: u16, path: bool) -> bool {
-    match path {
-        true => (200..400).contains(&status),
-        false => (200..500).contains(&status),
     }
 }
 
@@ -295,22 +285,6 @@ mod tests {
             let mut socket = Socket::new(Protocol::Tcp, local, Some(TcpState::Listen));
             socket.v6only = v6only;
             assert_eq!(serves(&socket, &parse(target)), want, "{bound} {target}");
-        }
-    }
-
-    #[test]
-    fn what_answers_count() {
-        for (status, any, path) in [
-            (200, true, true),
-            (204, true, true),
-            (302, true, true),
-            (401, true, false),
-            (404, true, false),
-            (500, false, false),
-            (503, false, false),
-            (101, false, false),
-        ] {
-            assert_eq!((is_up(status, false), is_up(status, true)), (any, path), "{status}");
         }
     }
 }

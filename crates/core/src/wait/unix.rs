@@ -13,8 +13,6 @@ use crate::snapshot::{Scope, Snapshot, SocketScope};
 use crate::socket::{Socket, TcpState};
 use crate::target::Target;
 
-/// Between two looks at a path.
-const QUICK: Duration = Duration::from_millis(2);
 /// A look may take at most one part in this many of the time.
 const SHARE: u32 = 50;
 /// Between two connections that are tried to a file whose server cannot be seen.
@@ -81,7 +79,8 @@ impl Wish for UnixBindable {
         if !std::mem::replace(&mut self.looked, true) || self.pins.len() < ended {
             self.pin_holders(host);
         }
-        self.next = after + QUICK.max(after.saturating_sub(before) * SHARE);
+        let cost = after.saturating_sub(before);
+        self.next = after + eye.lookout.pause(after).max(cost * SHARE);
         Step::Wait
     }
 
@@ -94,7 +93,7 @@ impl Wish for UnixBindable {
     }
 
     fn hindrance(&mut self, host: &dyn Host) -> String {
-        why(&self.not_met(host), &self.target)
+        self.not_met(host).explain.unwrap_or_default()
     }
 
     fn met(&self) -> (String, TargetReport) {
@@ -103,11 +102,11 @@ impl Wish for UnixBindable {
 
     fn not_met(&mut self, host: &dyn Host) -> TargetReport {
         let mut report = whole_look(host, &self.target);
-        if self.is_free(host) {
-            report.met = Some(true);
-        } else if report.causes.is_empty() {
-            report.explain = Some(format!("a file that is no socket has the path {}", self.name));
-        }
+        report.met = self.is_free(host).then_some(true);
+        report.explain = Some(match report.causes.first() {
+            Some(cause) => cause.explain.clone(),
+            None => format!("a file that is no socket has the path {}", self.name),
+        });
         report
     }
 }
@@ -154,7 +153,8 @@ impl Wish for UnixServed {
             return Step::Met;
         }
         let after = eye.host.now();
-        self.next = after + QUICK.max(after.saturating_sub(before) * SHARE);
+        let cost = after.saturating_sub(before);
+        self.next = after + eye.lookout.pause(after).max(cost * SHARE);
         Step::Wait
     }
 
@@ -189,9 +189,4 @@ fn is_server(socket: &Socket) -> bool {
 fn whole_look(host: &dyn Host, target: &Target) -> TargetReport {
     let reports = look(host, std::slice::from_ref(target), &LookOptions::default());
     reports.into_iter().next().unwrap_or_else(|| empty_report(target.to_string()))
-}
-
-fn why(report: &TargetReport, target: &Target) -> String {
-    let cause = report.causes.first().map(|cause| cause.explain.clone());
-    cause.or_else(|| report.explain.clone()).unwrap_or_else(|| format!("{target} is in use"))
 }

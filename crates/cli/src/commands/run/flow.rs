@@ -24,9 +24,7 @@ use super::launching::{Launching, Told};
 use super::same::{Own, running};
 use super::watcher::Watcher;
 use crate::commands::{Answer, document};
-use crate::core_api::{
-    ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect,
-};
+use crate::core_api::{ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect};
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
 use crate::progress::Progress;
@@ -81,7 +79,11 @@ impl<'a> Flow<'a> {
     ///
     /// # Errors
     /// The system has no descriptors left, or `--free-first` without a port.
-    pub fn new(args: &Args, globals: &'a Globals, core: Box<dyn Core>) -> Result<Self, ErrorReport> {
+    pub fn new(
+        args: &Args,
+        globals: &'a Globals,
+        core: Box<dyn Core>,
+    ) -> Result<Self, ErrorReport> {
         let launching = Launching::new(args.command.clone(), args.port);
         if args.free_first && launching.wanted().is_none() {
             return Err(ErrorReport {

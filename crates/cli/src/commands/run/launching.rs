@@ -71,7 +71,7 @@ impl Launching {
     /// The port that it will want: as it was said, or else as its words, its environment or its
     /// kind tell.
     pub fn wanted(&self) -> Option<Port> {
-        self.port.or_else(|| self.around(|words, around| launch::wanted_port(words, around)))
+        self.port.or_else(|| self.around(launch::wanted_port))
     }
 
     /// The same command on another port than `from`.

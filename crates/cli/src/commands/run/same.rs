@@ -71,7 +71,11 @@ mod tests {
     fn one_command_has_many_faces() {
         for (own, other, want) in [
             ("python3 -m http.server 8000", &["python3", "-m", "http.server", "8000"][..], true),
-            ("python3 -m http.server 8000", &["/usr/bin/python3", "-m", "http.server", "8000"], true),
+            (
+                "python3 -m http.server 8000",
+                &["/usr/bin/python3", "-m", "http.server", "8000"],
+                true,
+            ),
             ("python3 -m http.server 8000", &["python3", "-m", "http.server", "8001"], false),
             ("npm run dev", &["npm run dev"], true),
             ("npm run dev", &["node", "/usr/bin/npm", "run", "dev"], true),

@@ -17,7 +17,7 @@ pub fn listening_ports(host: &dyn Host, pid: u32) -> Vec<u16> {
     let listening = sockets.iter().filter(|socket| {
         socket.state == Some(proc_core::socket::TcpState::Listen) && socket.netns.is_none()
     });
-    let mut ports: Vec<u16> = listening.filter_map(|socket| socket.port()).collect();
+    let mut ports: Vec<u16> = listening.filter_map(proc_core::socket::Socket::port).collect();
     ports.sort_unstable();
     ports.dedup();
     ports
