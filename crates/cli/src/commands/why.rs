@@ -18,15 +18,11 @@ use crate::terminal::{Stream, view};
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "\
-Without a target, or with `-`, a message or a log is read from standard input.
-
 Examples:
   proc why :3000                   every cause, what proves it, what can be done
-  proc why 127.0.0.1:5432          one address
   proc why :3000 --all-namespaces  containers included
   proc why \"Error: listen EADDRINUSE: address already in use :::3000\"
-  npm run dev 2>&1 | proc why      the error of a program, as it comes
-  proc why < server.log            every failed bind of a log")]
+  npm run dev 2>&1 | proc why      the error of a program, or of a log")]
 pub struct Args {
     /// Ports, sockets or processes, such as :3000; or an error message; or - for standard input
     #[arg(value_name = "TARGET", value_parser = target_word)]
@@ -90,11 +86,19 @@ fn asked(words: &[String]) -> Asked {
         _ => {}
     }
     let is_target = |word: &str| match target::parse_list([word]) {
-        Ok(list) => list.iter().all(|(_, target)| !matches!(target, Target::Name(_))),
+        Ok(list) => list.iter().all(|(_, target)| match target {
+            Target::Name(_) => false,
+            // Words with a slash somewhere, such as a sentence that names a path.
+            Target::Path(path) => {
+                path.starts_with(['/', '.']) || !path.contains(char::is_whitespace)
+            }
+            _ => true,
+        }),
         Err(_) => false,
     };
     let is_message = |text: &str| !message::read(text).is_empty();
-    let said = |text: &String| !is_target(text) && is_message(text);
+    let whole = |text: &str| words.len() == 1 || text.contains(char::is_whitespace);
+    let said = |text: &String| whole(text) && !is_target(text) && is_message(text);
     if words.iter().any(said) {
         return Asked::Message(words.join("\n"));
     }
@@ -306,6 +310,10 @@ mod tests {
             &["EADDRINUSE"],
             &["EADDRINUSE:", "127.0.0.1:3000"],
             &["Port 3000 is already in use"],
+            &["listen unix /tmp/app.sock: bind: address already in use"],
+            &[
+                "web.socket: Failed to create listening socket (/run/a.sock): Address already in use",
+            ],
         ] {
             assert!(matches!(asked(&words(line)), Asked::Message(_)), "{line:?}");
         }

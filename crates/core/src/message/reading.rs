@@ -92,7 +92,7 @@ pub(super) fn may_match(row: usize, text: &str) -> bool {
     static WORDS: OnceLock<Vec<Vec<String>>> = OnceLock::new();
     let words =
         WORDS.get_or_init(|| ROWS.iter().map(|row| literals::required(row.pattern)).collect());
-    words[row].iter().all(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some())
+    words[row].iter().all(|word| text.contains(word.as_str()))
 }
 
 /// The compiled expression of a row: most are never needed.
