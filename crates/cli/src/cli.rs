@@ -42,10 +42,14 @@ Targets, the same for every command (`proc :3000` means `proc on :3000`):
   container:web  unit:nginx.service  and several, as `a b` or `a,b`
 
 Examples:
-  proc :3000              what holds port 3000
-  proc why :3000          why a bind fails, with the whole evidence
-  proc free :3000         give the port back
-  proc ports --exposed    what other machines can reach
+  proc :3000                   what holds port 3000
+  proc why :3000               why a bind fails, with the whole evidence
+  proc why \"listen EADDRINUSE: address already in use :::3000\"
+  proc free :3000              give the port back
+  proc run -- npm run dev      run it, and deal with the port it cannot have
+  proc wait :3000 && npm start
+  proc pick --near 3000        the next free port
+  proc ports --exposed         what other machines can reach
 
 Exit codes: 0 yes, 1 no, 2 wrong command line, 3 not permitted, 4 refused or declined,
 5 not possible on this system.";
@@ -210,6 +214,7 @@ usage: proc TARGET | proc COMMAND [OPTION]... [TARGET]...
   proc :3000         what holds port 3000
   proc why :3000     why a bind fails
   proc free :3000    give the port back
+  proc run -- CMD    run it, and deal with the port it cannot have
   proc ports         every port
   proc --help        everything else
 "

@@ -24,8 +24,10 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 10] =
-    ["on", "why", "check", "ports", "kill", "stop", "free", "pick", "record", "schema"];
+const COMMANDS: [&str; 13] = [
+    "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
+    "record", "schema",
+];
 
 #[test]
 fn usage_errors_are_one_line_and_code_2() {
@@ -109,7 +111,7 @@ fn every_command_has_help_with_examples() {
             assert_eq!(code(&output), 0);
             let examples = help.split_once("Examples:\n").expect("examples").1;
             let lines = examples.lines().filter(|line| line.contains("proc ")).count();
-            assert!((2..=4).contains(&lines), "{command}: {examples}");
+            assert!((2..=10).contains(&lines), "{command}: {examples}");
             assert!(help.lines().all(|line| line.chars().count() <= 100), "{command}: {help}");
         }
     }
