@@ -62,7 +62,7 @@ pub struct Args {
     /// Until one target is so
     #[arg(long)]
     any: bool,
-    /// Until every target is so, each at its own time (this is how it is without --any)
+    /// Until every target is so, each at its own time: how it is unless told otherwise
     #[arg(long, conflicts_with = "any")]
     all: bool,
     /// Free for a server that sets SO_REUSEADDR is free enough
