@@ -1,9 +1,9 @@
 //! `proc watch`: tells every change of ports as it happens.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use proc_core::report::{ErrorReport, WatchEvent};
+use proc_core::report::{ErrorReport, WatchEvent, WatchKind};
 use proc_core::watch::{Audience, Wish};
 
 use super::act::duration;
@@ -83,6 +83,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         json: globals.json,
         view: view(globals, Stream::Stdout),
         clock: if args.utc { Clock::utc() } else { Clock::local() },
+        flurry: Flurry::default(),
         failed: None,
     };
     core_api::watch(&args.targets, &mut wish, &mut lines)?;
@@ -106,11 +107,42 @@ fn usage(explain: &str, word: &str) -> ErrorReport {
     }
 }
 
+/// Sockets on one port that came and went within a second, such as the binds by which another
+/// `proc` asks the kernel. A person is told of the first; JSON has every one.
+#[derive(Debug, Default)]
+struct Flurry {
+    first: Option<(Option<String>, Instant)>,
+    left_out: usize,
+}
+
+impl Flurry {
+    const LASTS: Duration = Duration::from_secs(1);
+
+    /// Whether to tell of an event, and of how many before it nobody was told.
+    fn passes(&mut self, event: &WatchEvent, now: Instant) -> Option<usize> {
+        let brief = event.kind == WatchKind::Brief;
+        let port = event.socket.as_ref().and_then(|socket| {
+            let (_, port) = socket.local.rsplit_once(':')?;
+            Some(format!("{} {port}", socket.protocol))
+        });
+        let goes_on = |(first, at): &(Option<String>, Instant)| {
+            brief && *first == port && now.duration_since(*at) < Self::LASTS
+        };
+        if self.first.as_ref().is_some_and(goes_on) {
+            self.left_out += 1;
+            return None;
+        }
+        self.first = brief.then_some((port, now));
+        Some(std::mem::take(&mut self.left_out))
+    }
+}
+
 /// Stdout, a line an event.
 struct Lines {
     json: bool,
     view: View,
     clock: Clock,
+    flurry: Flurry,
     failed: Option<io::Error>,
 }
 
@@ -118,7 +150,13 @@ impl Audience for Lines {
     fn tell(&mut self, event: &WatchEvent) -> bool {
         let line = match self.json {
             true => render::document(event),
-            false => render::event(event, &self.clock, &self.view),
+            false => match self.flurry.passes(event, Instant::now()) {
+                Some(left_out) => {
+                    render::left_out(left_out, &self.view)
+                        + &render::event(event, &self.clock, &self.view)
+                }
+                None => return true,
+            },
         };
         match Output::stream(&line) {
             Ok(goes) => goes,
@@ -131,5 +169,48 @@ impl Audience for Lines {
 
     fn listens(&mut self) -> bool {
         Output::has_reader()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    #[test]
+    fn a_flurry_of_brief_sockets_is_told_by_its_first() {
+        let event = |kind, local: &str| {
+            let mut socket = fixture::held().sockets.remove(0);
+            socket.local = local.to_owned();
+            WatchEvent {
+                schema: 1,
+                at: "2026-01-01T19:32:05.123Z".to_owned(),
+                kind,
+                initial: false,
+                target: None,
+                socket: Some(socket),
+                process: None,
+                from: None,
+                by: None,
+                after_ms: None,
+                clients: None,
+                explain: String::new(),
+            }
+        };
+        let began = Instant::now();
+        let mut flurry = Flurry::default();
+        for (kind, local, ms, want) in [
+            (WatchKind::Brief, "[::]:3000", 0, Some(0)),
+            (WatchKind::Brief, "127.0.0.1:3000", 1, None),
+            (WatchKind::Brief, "0.0.0.0:3000", 2, None),
+            (WatchKind::Opened, "0.0.0.0:3000", 3, Some(2)),
+            (WatchKind::Brief, "0.0.0.0:3000", 4, Some(0)),
+            (WatchKind::Brief, "0.0.0.0:3001", 5, Some(0)),
+            (WatchKind::Brief, "0.0.0.0:3001", 900, None),
+            (WatchKind::Brief, "0.0.0.0:3001", 1100, Some(1)),
+        ] {
+            let told = flurry.passes(&event(kind, local), began + Duration::from_millis(ms));
+            assert_eq!(told, want, "{kind:?} {local} {ms}");
+        }
     }
 }

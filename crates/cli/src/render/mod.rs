@@ -19,7 +19,7 @@ mod why;
 mod words;
 
 pub use act::{plan, progress};
-pub use watch::event;
+pub use watch::{event, left_out};
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;

@@ -26,6 +26,17 @@ pub fn event(event: &WatchEvent, clock: &Clock, view: &View) -> String {
     page.render(view)
 }
 
+/// The line about brief ones that were not told one by one; nothing where there were none.
+pub fn left_out(count: usize, view: &View) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let mut page = Page::default();
+    let text = format!("and {count} more like it within a second");
+    page.push(Line::new(0).with(Role::Dim, text));
+    page.render(view)
+}
+
 fn push_column(line: &mut Line, role: Role, text: &str, width: usize, view: &View) {
     let pad = width.saturating_sub(shown_columns(text, view));
     line.push(role, text);
