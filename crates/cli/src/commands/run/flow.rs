@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use proc_core::addr::{ORDINARY_ADDRESSES, Port, Transport};
-use proc_core::bind::BindResult;
+use proc_core::addr::Port;
 use proc_core::host::{Host, LiveHost};
+use proc_core::lease::{Leases, Places};
 use proc_core::message::{Class, Failure};
+use proc_core::pick::{Problem, Reserved, reserve_above};
 use proc_core::process::Process;
 use proc_core::report::{ErrorReport, Outcome, Report, TargetReport};
 use proc_core::snapshot::Scope;
@@ -41,8 +42,6 @@ const NOT_EXECUTABLE: u8 = 126;
 const GRACE: Duration = Duration::from_secs(5);
 /// How long freeing may take; closed connections pass within a minute.
 const FREEING: Duration = Duration::from_secs(75);
-/// How many ports above the wanted one are tried.
-const MOST_TRIED: usize = 500;
 
 /// What is in the way of a command.
 struct Way {
@@ -72,6 +71,8 @@ pub struct Flow<'a> {
     free_first: bool,
     again: u32,
     moved_from: Option<Port>,
+    /// The port that the command was moved to, kept from other picks as long as it may run there.
+    reserved: Option<Reserved>,
 }
 
 impl<'a> Flow<'a> {
@@ -112,6 +113,7 @@ impl<'a> Flow<'a> {
             free_first: args.free_first,
             again: 0,
             moved_from: None,
+            reserved: None,
         })
     }
 
@@ -219,17 +221,13 @@ impl<'a> Flow<'a> {
 
     fn carry_out(&mut self, step: Step, way: &Way) -> Result<Go, ErrorReport> {
         let mut step = step;
-        let mut next = None;
         if step == Step::Ask {
             match self.ask(way)? {
                 Choice::Leave => return Ok(Go::Leave),
                 Choice::Again => return Ok(Go::Again),
                 Choice::Free => step = Step::Free,
                 Choice::Wait => step = Step::Wait,
-                Choice::Next(port) => {
-                    step = Step::Next;
-                    next = Port::new(port);
-                }
+                Choice::Next(_) => step = Step::Next,
             }
         } else {
             self.again += 1;
@@ -249,7 +247,7 @@ impl<'a> Flow<'a> {
                 true => Ok(self.start_again()),
                 false => Ok(Go::Leave),
             },
-            Step::Next => Ok(self.go_next(way, next)),
+            Step::Next => Ok(self.go_next(way)),
             _ => Ok(Go::Leave),
         }
     }
@@ -263,7 +261,7 @@ impl<'a> Flow<'a> {
         Go::Again
     }
 
-    fn go_next(&mut self, way: &Way, chosen: Option<Port>) -> Go {
+    fn go_next(&mut self, way: &Way) -> Go {
         let Some(port) = way.port else { return Go::Leave };
         if self.moved_from == Some(port) {
             self.say(&[format!(
@@ -271,10 +269,17 @@ impl<'a> Flow<'a> {
             )]);
             return Go::Leave;
         }
-        let Some(next) = chosen.or_else(|| next_free(port)) else {
-            self.say(&[format!("no port above :{port} is free")]);
-            return Go::Leave;
+        // Chosen anew: without picks, somebody may have taken it during a question.
+        self.reserved = None;
+        let reserved = match self.reserve_above(port) {
+            Ok(reserved) => reserved,
+            Err(problem) => {
+                self.say(&[problem.to_string()]);
+                return Go::Leave;
+            }
         };
+        let next = reserved.port;
+        self.reserved = Some(reserved);
         let (launching, told) = self.launching.on_port(port, next);
         self.launching = launching;
         self.moved_from = Some(port);
@@ -284,6 +289,15 @@ impl<'a> Flow<'a> {
         }
         self.say(&sentences);
         Go::Again
+    }
+
+    /// The next port above that one that a server can have on every address, for this command
+    /// alone.
+    fn reserve_above(&self, port: Port) -> Result<Reserved, Problem> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));
+        let words = self.launching.words().unwrap_or_default();
+        reserve_above(&LiveHost::default(), &mut leases, port, &words)
     }
 
     /// What is in the way: what the command said, or else the fact that it failed and somebody
@@ -417,8 +431,10 @@ impl<'a> Flow<'a> {
                 let why = planned.into_iter().filter_map(|report| report.explain);
                 text.push_str(&self.text(&why.collect::<Vec<_>>()));
             }
-            if let Some(next) = way.port.and_then(next_free) {
-                choices.push(Choice::Next(next.get()));
+            // Kept until the answer, so that the offer is true.
+            self.reserved = way.port.and_then(|port| self.reserve_above(port).ok());
+            if let Some(next) = &self.reserved {
+                choices.push(Choice::Next(next.port.get()));
             }
             choices.push(Choice::Wait);
         }
@@ -585,21 +601,6 @@ fn not_found(name: &str, cwd: &str) -> String {
         true => format!("cannot find `{name}`: it is this package's own; try `npx {name}`"),
         false => format!("cannot find `{name}`: no such program"),
     }
-}
-
-/// The next port above that one that a server can bind on every address.
-fn next_free(port: Port) -> Option<Port> {
-    let host = LiveHost::default();
-    let free = |port: &Port| {
-        let at = |address| SocketAddr::new(address, port.get());
-        match host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[2])) {
-            BindResult::Ok => true,
-            BindResult::InUse | BindResult::Denied => false,
-            // Without IPv6 there is only the other wildcard.
-            _ => host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[0])) == BindResult::Ok,
-        }
-    };
-    (port.get()..=u16::MAX).skip(1).take(MOST_TRIED).filter_map(Port::new).find(free)
 }
 
 /// The processes that started this one.
