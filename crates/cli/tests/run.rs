@@ -7,7 +7,7 @@
 mod live;
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -601,6 +601,38 @@ fn the_next_port_is_told_in_the_commands_own_way() {
 }
 
 #[test]
+fn two_at_once_get_two_ports() {
+    let holder = orphan(&["listen", "--addr", "::"]);
+    let port = holder.port();
+    // They live on without binding what they were given: nothing but a lease keeps them apart.
+    let script = format!(
+        "test -n \"$PORT\" || {{ echo 'Error: listen EADDRINUSE: address already in use :::{port}' \
+         >&2; exit 1; }}; echo \"on $PORT\"; read wait"
+    );
+    let mut both: Vec<Child> = (0..2)
+        .map(|_| {
+            let mut command = command("--on-conflict next", &script);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+            command.spawn().unwrap()
+        })
+        .collect();
+    let ports: Vec<String> = both
+        .iter_mut()
+        .map(|child| {
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            line
+        })
+        .collect();
+    assert!(ports.iter().all(|line| line.starts_with("on ")), "{ports:?}");
+    assert_ne!(ports[0], ports[1]);
+    for mut child in both {
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
+}
+
+#[test]
 fn it_waits_until_the_port_is_free() {
     let holder = orphan(&["listen"]);
     let port = holder.port();
@@ -701,12 +733,32 @@ fn the_same_command_runs_already() {
     assert_eq!(ran.code, 1, "{ran:?}");
     let already = format!("already running: this very command, as pid {}", first.id());
     assert!(ran.err.contains(&already), "{ran:?}");
-    assert!(ran.err.contains(&format!("http://localhost:{port}")), "{ran:?}");
+    // It is no web server.
+    assert!(ran.err.contains(&format!("as pid {}, on :{port}\n", first.id())), "{ran:?}");
     // Elsewhere it is another one.
     let ran = run(&std::env::temp_dir());
     assert!(!ran.err.contains("already running") && ran.err.contains("is held by"), "{ran:?}");
     first.kill().unwrap();
     first.wait().unwrap();
+}
+
+#[test]
+fn an_address_for_browsers_is_said_where_one_answers() {
+    let port = free_port();
+    let script = format!(
+        "from http.server import *\ntry: s=HTTPServer(('127.0.0.1',{port}),BaseHTTPRequestHandler)\n\
+         except OSError: raise SystemExit('Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}')\n\
+         print('up',flush=True)\ns.serve_forever()"
+    );
+    let mut first = Command::new("/usr/bin/python3");
+    let mut first =
+        first.args(["-c", &script]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    first.stdout.take().unwrap().read_exact(&mut [0; 3]).unwrap();
+    let ran = Ran::from(program().args(["run", "--", "python3", "-c", &script]).output().unwrap());
+    let said = format!("as pid {}, at http://localhost:{port}\n", first.id());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(ran.err.contains(&said), "{ran:?}");
 }
 
 #[test]
@@ -804,11 +856,94 @@ fn a_command_that_lives_on_is_explained_once_and_left_alone() {
     // On a line of its own.
     terminal.until("\r\nproc: ");
     terminal.until(&format!("is held by actor (pid {})", holder.pid()));
+    terminal.until("it runs on and may try again");
+    terminal.until("proc free");
+    while terminal.read() && !terminal.seen.ends_with('\n') {}
+    terminal.seen.clear();
     terminal.key(b"\x03");
     let (status, text) = terminal.end();
     assert_eq!(status.signal(), Some(2), "{text:?}");
     assert!(!text.contains("[l]eave") && !text.contains("proc:"), "{text:?}");
     assert!(lives(holder.pid()));
+}
+
+/// A watcher as a script: its server fails, and it waits for a change, as nodemon does.
+fn watching(port: u16) -> String {
+    server(port).replace("exit 1", "echo 'waiting for changes'; sleep 600; exit 3")
+}
+
+#[test]
+fn a_watcher_that_lives_on_is_ended_and_started_again_as_was_said() {
+    let holder = orphan(&["listen", "--addr", "::"]);
+    let port = holder.port();
+    let runs_on = format!("it runs on without :{port}; ending it to start it again");
+    let ran = run_script("--on-conflict next", &watching(port));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains(&runs_on) && ran.out.contains("ready pid="), "{ran:?}");
+    assert_eq!(ran.err.matches("is held by").count(), 1, "{ran:?}");
+    // Not for another port than the one that was said, nor in vain: it is explained and left.
+    let patient = format!("{}; exit 5", watching(port).replace("sleep 600; exit 3", "sleep 3"));
+    let ran = run_script("--port 1 --on-conflict next", &patient.replace("exit 3", "exit 0"));
+    assert!(!ran.err.contains("ending it") && ran.err.contains("is held by"), "{ran:?}");
+    let own = TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = patient.replace(&port.to_string(), &own.local_addr().unwrap().port().to_string());
+    let ran = run_script("--on-conflict free", &refused);
+    assert!(!ran.err.contains("ending it"), "{ran:?}");
+    // Nor one that serves something.
+    let serving = format!(
+        "/usr/bin/python3 -c 'import socket,time;s=socket.create_server((\"127.0.0.1\",0));\
+         time.sleep(60)' >/dev/null 2>&1 & {}",
+        patient.replace("exit 5", "kill $!; exit 5")
+    );
+    let ran = run_script("--on-conflict next", &serving);
+    assert!(!ran.err.contains("ending it"), "{ran:?}");
+    let ran = run_script("--on-conflict free", &watching(port));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains(&runs_on) && ran.out.contains(&format!("port={port} ")), "{ran:?}");
+    assert!(ends(holder.pid()));
+}
+
+#[test]
+fn what_was_ignored_stays_ignored_after_freeing() {
+    let holder = orphan(&["listen"]);
+    let port = holder.port();
+    let script = format!(
+        "trap '' HUP INT; exec \"$PROC\" run --on-conflict free -- sh -c '{}; \
+         kill -HUP $$; kill -INT $$; echo alive'",
+        server(port)
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).env("PROC", PROC).env("ACTOR", actor_path());
+    let ran = Ran::from(command.output().unwrap());
+    assert!(ran.out.ends_with("alive\n"), "{ran:?}");
+    assert!(ends(holder.pid()));
+}
+
+#[test]
+fn a_silent_move_to_anywhere_is_pointed_out_where_a_program_is_known_for_it() {
+    let holder = orphan(&["listen", "--addr", "::"]);
+    let port = holder.port();
+    let room = Room::new("anywhere");
+    // As `serve` of npm does without a terminal: any port, and not a word.
+    let script = "#!/usr/bin/python3\nimport socket\ns=socket.socket()\ns.bind(('127.0.0.1',0))\n\
+                  s.listen()\nprint(s.getsockname()[1],flush=True)\ninput()\n";
+    fs::write(room.file("serve"), script).unwrap();
+    Command::new("chmod").args(["+x", &room.file("serve")]).status().unwrap();
+    let mut child = program()
+        .args(["run", "--", &room.file("serve"), "-l", &port.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    let want = format!("proc: it took :{} because tcp:{port} is held by actor", line.trim());
+    assert!(said.starts_with(&want), "{said:?}");
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -654,6 +654,41 @@ impl Picked {
     }
 }
 
+/// A port that other picks leave alone as long as this exists: what is given to a command that
+/// runs as a child, and not in the place of this process.
+#[derive(Debug)]
+pub struct Reserved {
+    /// The port.
+    pub port: Port,
+    _leases: Vec<HeldLease>,
+}
+
+/// Chooses the next free port above that one, as [`pick`] does, and keeps it from other picks for
+/// as long as the answer exists; it is bound by nobody, so that the command can have it.
+///
+/// # Errors
+/// [`Problem`].
+pub fn reserve_above(
+    host: &dyn Host,
+    leases: &mut Leases,
+    port: Port,
+    argv: &[String],
+) -> Result<Reserved, Problem> {
+    let wish = Wish {
+        count: 1,
+        // The highest port has none above it, and is held.
+        place: Place::Near(Port::new(port.get().saturating_add(1)).unwrap_or(port)),
+        in_a_row: false,
+        transports: &Transport::ALL[..1],
+        address: AddressScope::Every,
+        ephemeral: false,
+    };
+    let mut picked = pick(host, leases, &wish, Keeping::Command, argv)?;
+    let none = || Problem::System("none was found".to_owned());
+    let port = picked.ports.pop().ok_or_else(none)?;
+    Ok(Reserved { port, _leases: picked.leases })
+}
+
 fn none_found(wish: &Wish, tally: &Tally, free: usize) -> String {
     let what = match (wish.count, wish.in_a_row) {
         (1, _) => "no free port".to_owned(),

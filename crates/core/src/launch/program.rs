@@ -123,6 +123,25 @@ pub(super) struct Arguments {
 }
 
 impl Program {
+    /// Whether what it serves is HTTP, so that a browser can open it; false for what merely runs
+    /// something else.
+    pub fn speaks_http(&self) -> bool {
+        const OTHERS: [&str; 11] = [
+            "docker run",
+            "kubectl port-forward",
+            "ssh -L",
+            "socat",
+            "redis-server",
+            "postgres",
+            "pg_ctl",
+            "mysqld",
+            "mongod",
+            "memcached",
+            "nginx",
+        ];
+        !self.is_interpreter && !OTHERS.contains(&self.name)
+    }
+
     /// Whether it would take another port by itself, told this one (`told`) or not.
     pub fn moves_silently(&self, told: bool) -> bool {
         match self.moves {

@@ -120,6 +120,12 @@ const fn origin(code: i32) -> u8 {
     }
 }
 
+/// Whether whoever started this process had it ignore that signal, as nohup(1) does. Only to be
+/// asked before anything here catches it; what is caught is not ignored.
+pub fn is_ignored(signal: i32) -> bool {
+    is_set(ignored(), signal)
+}
+
 /// The signals that this process ignores, a bit each, where the system tells (proc_pid_status(5)).
 fn ignored() -> u64 {
     std::fs::read_to_string("/proc/self/status").map_or(0, |status| mask(&status, "SigIgn:"))

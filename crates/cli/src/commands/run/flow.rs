@@ -1,15 +1,18 @@
 //! The flow of `proc run`: start, watch, and after the end find out what was in the way, say it,
 //! do what was chosen, and start again.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use proc_core::addr::{ORDINARY_ADDRESSES, Port, Transport};
-use proc_core::bind::BindResult;
+use proc_core::addr::Port;
 use proc_core::host::{Host, LiveHost};
+use proc_core::http::{self, HttpUrl, Scheme};
+use proc_core::launch::Program;
+use proc_core::lease::{Leases, Places};
 use proc_core::message::{Class, Failure};
+use proc_core::pick::{Problem, Reserved, reserve_above};
 use proc_core::process::Process;
 use proc_core::report::{ErrorReport, Outcome, Report, TargetReport};
 use proc_core::snapshot::Scope;
@@ -22,13 +25,13 @@ use super::decide::{
 };
 use super::launching::{Launching, Told};
 use super::same::{Own, running};
-use super::watcher::Watcher;
+use super::watcher::{Plan, Seen, Watcher};
 use crate::commands::{Answer, document};
 use crate::core_api::{ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect};
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
 use crate::progress::Progress;
-use crate::relay::{End, Relay, Status, end_by};
+use crate::relay::{End, Life, Next, Relay, Status, end_by};
 use crate::render;
 use crate::terminal::{Stream, View, view};
 use crate::{output, prompt};
@@ -37,12 +40,12 @@ use crate::{output, prompt};
 /// package scripts and CI know them.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
+/// The exit code of a command that was ended to be started again, and could not be.
+const FAILED: u8 = 1;
 /// How long asked holders are given before they are forced.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long freeing may take; closed connections pass within a minute.
 const FREEING: Duration = Duration::from_secs(75);
-/// How many ports above the wanted one are tried.
-const MOST_TRIED: usize = 500;
 
 /// What is in the way of a command.
 struct Way {
@@ -72,6 +75,8 @@ pub struct Flow<'a> {
     free_first: bool,
     again: u32,
     moved_from: Option<Port>,
+    /// The port that the command was moved to, kept from other picks as long as it may run there.
+    reserved: Option<Reserved>,
 }
 
 impl<'a> Flow<'a> {
@@ -112,6 +117,7 @@ impl<'a> Flow<'a> {
             free_first: args.free_first,
             again: 0,
             moved_from: None,
+            reserved: None,
         })
     }
 
@@ -134,24 +140,54 @@ impl<'a> Flow<'a> {
             if let Some(signal) = self.relay.asked_to_end() {
                 end_by(signal);
             }
-            let held_before = self.held_before();
-            let say = say_with(self.globals);
-            let mut watcher = Watcher::new(&mut *self.core, held_before, &say);
-            let quiet = self.globals.quiet;
-            let end = start(&self.relay, &self.launching, &mut |life| match quiet {
-                true => Default::default(),
-                false => watcher.look(life),
-            });
-            let mut end = match end {
-                Ok(end) => end,
+            let (end, seen) = match self.start_once() {
+                Ok(ended) => ended,
                 Err(error) => return Ok(self.cannot_start(&error)),
             };
-            let (failures, told) = watcher.fresh(std::mem::take(&mut end.heard));
-            match self.after(&end, &failures, &told)? {
+            match self.after(&end, &seen)? {
                 Go::Again => {}
+                // It was ended here and not by whoever reads the code.
+                Go::Leave if seen.was_ended && !end.asked => {
+                    return Ok(Answer::Told(Exit::Command(FAILED)));
+                }
                 Go::Leave => return Ok(Answer::Told(code_of(end.status))),
             }
         }
+    }
+
+    /// Runs the command to its end, watching over it.
+    fn start_once(&mut self) -> io::Result<(End, Seen)> {
+        let wanted_held = self.held_before();
+        let globals = self.globals;
+        let by_itself = moves_by_itself(self.on_conflict);
+        let say = say_with(globals, !by_itself);
+        let (on_conflict, timeout) = (self.on_conflict, self.timeout);
+        let (wanted, moved_from) = (self.launching.wanted(), self.moved_from);
+        let is_possible = self.again < MOST_AGAIN && by_itself;
+        let may_end = move |port: Port| {
+            let is_the_one = wanted.is_none_or(|wanted| wanted == port);
+            is_possible
+                && is_the_one
+                && match on_conflict {
+                    OnConflict::Next => moved_from != Some(port),
+                    OnConflict::Free => is_freeable(globals, timeout, port),
+                    _ => true,
+                }
+        };
+        let plan = Plan {
+            wanted_held,
+            moves_anywhere: self.launching.moves_silently(),
+            say: &say,
+            is_left_alone: !by_itself,
+            may_end: &may_end,
+        };
+        let mut watcher = Watcher::new(&mut *self.core, plan);
+        let mut end = start(&self.relay, &self.launching, &mut |life| {
+            let next = watcher.look(life);
+            if globals.quiet { Next { say: None, ..next } } else { next }
+        })?;
+        let seen = watcher.seen(std::mem::take(&mut end.heard));
+        Ok((end, seen))
     }
 
     /// The wanted port, where somebody has it before the command starts.
@@ -176,17 +212,15 @@ impl<'a> Flow<'a> {
         Ok(targets)
     }
 
-    fn after(
-        &mut self,
-        end: &End,
-        failures: &[Failure],
-        told: &BTreeSet<String>,
-    ) -> Result<Go, ErrorReport> {
-        let ending = Ending { success: end.status.is_success(), asked: end.asked };
+    fn after(&mut self, end: &End, seen: &Seen) -> Result<Go, ErrorReport> {
+        let success = end.status.is_success() && !seen.was_ended;
+        let ending = Ending { success, asked: end.asked };
         if ending.asked {
             return Ok(Go::Leave);
         }
-        let way = self.way(end, failures)?;
+        let way = self.way(end, &seen.failures)?;
+        let is_told =
+            !way.targets.is_empty() && way.targets.iter().all(|target| seen.told.contains(target));
         let on_conflict = match self.on_conflict {
             // A person who does something else in this terminal meanwhile is not to be stopped.
             OnConflict::Ask if !prompt::is_in_foreground() => OnConflict::Explain,
@@ -195,8 +229,6 @@ impl<'a> Flow<'a> {
         match next_step(on_conflict, ending, way.obstacle, self.again) {
             Step::Leave => Ok(Go::Leave),
             Step::Explain => {
-                let is_told = !way.targets.is_empty()
-                    && way.targets.iter().all(|target| told.contains(target));
                 if !is_told {
                     self.explain(&way);
                 }
@@ -213,27 +245,25 @@ impl<'a> Flow<'a> {
                 self.say(&[format!("{} is free by now; starting again", way.targets.join(", "))]);
                 Ok(Go::Again)
             }
-            step => self.carry_out(step, &way),
+            step => self.carry_out(step, &way, is_told),
         }
     }
 
-    fn carry_out(&mut self, step: Step, way: &Way) -> Result<Go, ErrorReport> {
+    fn carry_out(&mut self, step: Step, way: &Way, is_told: bool) -> Result<Go, ErrorReport> {
         let mut step = step;
-        let mut next = None;
         if step == Step::Ask {
             match self.ask(way)? {
                 Choice::Leave => return Ok(Go::Leave),
                 Choice::Again => return Ok(Go::Again),
                 Choice::Free => step = Step::Free,
                 Choice::Wait => step = Step::Wait,
-                Choice::Next(port) => {
-                    step = Step::Next;
-                    next = Port::new(port);
-                }
+                Choice::Next(_) => step = Step::Next,
             }
         } else {
             self.again += 1;
-            self.say(&way.sentences);
+            if !is_told {
+                self.say(&way.sentences);
+            }
         }
         match step {
             Step::Free => {
@@ -249,7 +279,7 @@ impl<'a> Flow<'a> {
                 true => Ok(self.start_again()),
                 false => Ok(Go::Leave),
             },
-            Step::Next => Ok(self.go_next(way, next)),
+            Step::Next => Ok(self.go_next(way)),
             _ => Ok(Go::Leave),
         }
     }
@@ -263,7 +293,7 @@ impl<'a> Flow<'a> {
         Go::Again
     }
 
-    fn go_next(&mut self, way: &Way, chosen: Option<Port>) -> Go {
+    fn go_next(&mut self, way: &Way) -> Go {
         let Some(port) = way.port else { return Go::Leave };
         if self.moved_from == Some(port) {
             self.say(&[format!(
@@ -271,10 +301,16 @@ impl<'a> Flow<'a> {
             )]);
             return Go::Leave;
         }
-        let Some(next) = chosen.or_else(|| next_free(port)) else {
-            self.say(&[format!("no port above :{port} is free")]);
-            return Go::Leave;
+        // Chosen anew after a question, too: somebody may have taken it without a pick.
+        let reserved = match self.reserve_above(port) {
+            Ok(reserved) => reserved,
+            Err(problem) => {
+                self.say(&[problem.to_string()]);
+                return Go::Leave;
+            }
         };
+        let next = reserved.port;
+        self.reserved = Some(reserved);
         let (launching, told) = self.launching.on_port(port, next);
         self.launching = launching;
         self.moved_from = Some(port);
@@ -284,6 +320,15 @@ impl<'a> Flow<'a> {
         }
         self.say(&sentences);
         Go::Again
+    }
+
+    /// The next port above that one that a server can have on every address, for this command
+    /// alone.
+    fn reserve_above(&self, port: Port) -> Result<Reserved, Problem> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));
+        let words = self.launching.words().unwrap_or_default();
+        reserve_above(&LiveHost::default(), &mut leases, port, &words)
     }
 
     /// What is in the way: what the command said, or else the fact that it failed and somebody
@@ -398,8 +443,17 @@ impl<'a> Flow<'a> {
             above: &above(),
         };
         let process = running(own, report)?;
-        let place = port.map_or(String::new(), |port| format!(", at http://localhost:{port}"));
+        let place = port.map_or(String::new(), |port| self.place(port));
         Some(format!("already running: this very command, as pid {}{place}", process.pid))
+    }
+
+    /// Where it can be found: a URL if it is known to serve HTTP or answers so at once.
+    fn place(&self, port: Port) -> String {
+        let known = self.launching.program().is_some_and(Program::speaks_http);
+        match known || answers_http(port) {
+            true => format!(", at http://localhost:{port}"),
+            false => format!(", on :{port}"),
+        }
     }
 
     /// The person's choice, once they have seen what a choice needs.
@@ -417,14 +471,17 @@ impl<'a> Flow<'a> {
                 let why = planned.into_iter().filter_map(|report| report.explain);
                 text.push_str(&self.text(&why.collect::<Vec<_>>()));
             }
-            if let Some(next) = way.port.and_then(next_free) {
-                choices.push(Choice::Next(next.get()));
+            // Kept until the answer, so that the offer is true.
+            self.reserved = way.port.and_then(|port| self.reserve_above(port).ok());
+            if let Some(next) = &self.reserved {
+                choices.push(Choice::Next(next.port.get()));
             }
             choices.push(Choice::Wait);
         }
         choices.push(Choice::Leave);
         self.relay.say(&text);
         let answer = prompt::line(&question(&choices));
+        self.reserved = None;
         Ok(answer.map_or(Choice::Leave, |word| answered(&word, &choices)))
     }
 
@@ -454,17 +511,6 @@ impl<'a> Flow<'a> {
 
     /// Frees them, or only plans to. A host of its own: it listens for Ctrl-C from now on.
     fn act(&self, targets: &[String], dry_run: bool) -> Result<Vec<TargetReport>, ErrorReport> {
-        let request = ActRequest {
-            verb: Verb::Free,
-            targets: targets.to_vec(),
-            dry_run,
-            force: false,
-            now: false,
-            signal: None,
-            grace: GRACE,
-            timeout: self.timeout.unwrap_or(FREEING),
-            show_secrets: self.globals.show_secrets,
-        };
         let mut progress = Progress::new(self.view(), targets.len() > 1);
         let quiet = self.globals.quiet;
         let mut tell = |target: &str, event: &_| {
@@ -472,6 +518,7 @@ impl<'a> Flow<'a> {
                 progress.tell(target, event);
             }
         };
+        let request = freeing(self.globals, self.timeout, targets, dry_run);
         let reports = connect(None)?.act(&request, &mut |_| Consent::Yes, &mut tell);
         progress.finish();
         reports
@@ -545,9 +592,46 @@ fn on_conflict(said: Option<OnConflict>, globals: &Globals) -> OnConflict {
     }
 }
 
-fn say_with(globals: &Globals) -> impl Fn(&[String]) -> String {
+/// Makes texts, with what can be done where nothing is going to be.
+fn say_with(globals: &Globals, advises: bool) -> impl Fn(&[String], &[TargetReport]) -> String {
     let view = view(globals, Stream::Stderr);
-    move |sentences| render::run::said(sentences, &view)
+    move |sentences, targets| match advises {
+        true => render::run::explained(sentences, targets, &view),
+        false => render::run::said(sentences, &view),
+    }
+}
+
+/// Whether somebody said beforehand that it is to be started again without a question.
+const fn moves_by_itself(on_conflict: OnConflict) -> bool {
+    matches!(on_conflict, OnConflict::Free | OnConflict::Next | OnConflict::Wait)
+}
+
+fn freeing(
+    globals: &Globals,
+    timeout: Option<Duration>,
+    targets: &[String],
+    dry_run: bool,
+) -> ActRequest {
+    ActRequest {
+        verb: Verb::Free,
+        targets: targets.to_vec(),
+        dry_run,
+        force: false,
+        now: false,
+        signal: None,
+        grace: GRACE,
+        timeout: timeout.unwrap_or(FREEING),
+        show_secrets: globals.show_secrets,
+    }
+}
+
+/// Whether freeing that port would not be refused: nobody is ended in vain.
+fn is_freeable(globals: &Globals, timeout: Option<Duration>, port: Port) -> bool {
+    let request = freeing(globals, timeout, &[format!("tcp:{port}")], true);
+    let planned = connect(None)
+        .and_then(|mut core| core.act(&request, &mut |_| Consent::Yes, &mut |_, _| {}));
+    planned
+        .is_ok_and(|reports| reports.iter().all(|report| report.outcome == Some(Outcome::Planned)))
 }
 
 /// ENOEXEC: an executable text without `#!`.
@@ -556,7 +640,7 @@ const NO_FORMAT: i32 = 8;
 fn start(
     relay: &Relay,
     launching: &Launching,
-    watch: &mut dyn FnMut(crate::relay::Life) -> crate::relay::Next,
+    watch: &mut dyn FnMut(Life) -> Next,
 ) -> io::Result<End> {
     let command = launching.command().ok_or(io::ErrorKind::NotFound)?;
     match relay.run(command, watch) {
@@ -579,27 +663,27 @@ fn code_of(status: Status) -> Exit {
     }
 }
 
+/// Whether whoever listens on that port speaks HTTP, and says so soon.
+fn answers_http(port: Port) -> bool {
+    const SOON: Duration = Duration::from_millis(150);
+    let url = HttpUrl {
+        scheme: Scheme::Http,
+        host: "localhost".to_owned(),
+        port,
+        addresses: [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+            .map(|address| SocketAddr::new(address, port.get()))
+            .to_vec(),
+        path: "/".to_owned(),
+    };
+    http::get(&url, SOON, &|| true).is_ok()
+}
+
 fn not_found(name: &str, cwd: &str) -> String {
     let local = format!("{cwd}/node_modules/.bin/{name}");
     match !name.contains('/') && std::path::Path::new(&local).exists() {
         true => format!("cannot find `{name}`: it is this package's own; try `npx {name}`"),
         false => format!("cannot find `{name}`: no such program"),
     }
-}
-
-/// The next port above that one that a server can bind on every address.
-fn next_free(port: Port) -> Option<Port> {
-    let host = LiveHost::default();
-    let free = |port: &Port| {
-        let at = |address| SocketAddr::new(address, port.get());
-        match host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[2])) {
-            BindResult::Ok => true,
-            BindResult::InUse | BindResult::Denied => false,
-            // Without IPv6 there is only the other wildcard.
-            _ => host.probe(Transport::Tcp, at(ORDINARY_ADDRESSES[0])) == BindResult::Ok,
-        }
-    };
-    (port.get()..=u16::MAX).skip(1).take(MOST_TRIED).filter_map(Port::new).find(free)
 }
 
 /// The processes that started this one.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use proc_core::addr::Port;
-use proc_core::launch::{self, Around};
+use proc_core::launch::{self, Around, Program, Source};
 use proc_core::mask::mask_argv;
 
 use crate::sanitize;
@@ -72,6 +72,20 @@ impl Launching {
     /// kind tell.
     pub fn wanted(&self) -> Option<Port> {
         self.port.or_else(|| self.around(launch::wanted_port))
+    }
+
+    /// The program that it is known to run.
+    pub fn program(&self) -> Option<&'static Program> {
+        self.around(launch::program_around)
+    }
+
+    /// Whether it leaves a port that somebody has, for one that may be anywhere.
+    pub fn moves_silently(&self) -> bool {
+        let said = |words: &[String], around: &Around<'_>| {
+            launch::wanted(words, around).first().map(|wanted| wanted.source)
+        };
+        let is_told = self.around(said).is_some_and(|source| source != Source::Default);
+        self.program().is_some_and(|program| program.moves_silently(is_told))
     }
 
     /// The same command on another port than `from`.

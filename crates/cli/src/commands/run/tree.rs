@@ -38,16 +38,39 @@ fn family(all: &Snapshot, pid: u32) -> Vec<u32> {
     family
 }
 
+/// Asks this process and its descendants to end, as far as they are in its process group: those
+/// that Ctrl-C would reach. `false` where none could be asked.
+pub fn ask_to_end(host: &dyn Host, pid: u32) -> bool {
+    const SIGTERM: i32 = 15;
+    let all = host.snapshot(&Scope { all_processes: true, ..Scope::default() });
+    let Some(first) = all.processes.get(&pid) else { return false };
+    let mut asked = false;
+    for pid in family(&all, pid) {
+        let Some(process) = all.processes.get(&pid) else { continue };
+        if process.group == first.group
+            && let Ok(pinned) = host.pin(process.id)
+        {
+            asked |= host.signal(&pinned, SIGTERM).is_ok();
+        }
+    }
+    asked
+}
+
 /// The port that a server took in the place of the one it wanted: those that look for the next
-/// free one count upward from it. `None` where it listens on the wanted one too.
-pub fn taken_instead(listening: &[u16], wanted: u16) -> Option<u16> {
+/// free one count upward from it, and of those that are known to go `anywhere` it may be any.
+/// `None` where it listens on the wanted one too.
+pub fn taken_instead(listening: &[u16], wanted: u16, anywhere: bool) -> Option<u16> {
     /// How far servers count: Next.js and Vite go on and on, and past fifty nobody has seen them.
     const FARTHEST: u16 = 50;
     if listening.contains(&wanted) {
         return None;
     }
     let near = wanted.saturating_add(1)..=wanted.saturating_add(FARTHEST);
-    listening.iter().copied().find(|port| near.contains(port))
+    let mut ports = listening.iter().copied();
+    ports.clone().find(|port| near.contains(port)).or_else(|| {
+        // Node's own debugger (--inspect).
+        ports.find(|port| anywhere && !(9229..=9232).contains(port))
+    })
 }
 
 #[cfg(test)]
@@ -66,7 +89,16 @@ mod tests {
             (&[], 3000, None),
             (&[65535], 65535, None),
         ] {
-            assert_eq!(taken_instead(listening, wanted), want, "{listening:?} {wanted}");
+            assert_eq!(taken_instead(listening, wanted, false), want, "{listening:?} {wanted}");
+        }
+        for (listening, wanted, want) in [
+            (&[40123][..], 3000, Some(40123)),
+            (&[2999, 3001], 3000, Some(3001)),
+            (&[9229], 3000, None),
+            (&[3000, 40123], 3000, None),
+            (&[], 3000, None),
+        ] {
+            assert_eq!(taken_instead(listening, wanted, true), want, "{listening:?} {wanted}");
         }
     }
 }

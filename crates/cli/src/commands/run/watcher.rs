@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use proc_core::addr::Port;
 use proc_core::host::{Host, LiveHost};
 use proc_core::message::Failure;
+use proc_core::report::TargetReport;
 
-use super::tree::{listening_ports, taken_instead};
+use super::decide::is_conflict;
+use super::tree::{ask_to_end, listening_ports, taken_instead};
 use crate::core_api::{Core, LookOptions};
 use crate::relay::{Life, Next};
 
@@ -23,62 +25,142 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(150), Duration::from_
 /// How soon after a failed bind an end is that bind's doing.
 const FRESH: Duration = Duration::from_secs(15);
 
+/// How long after its last word on a failed bind a command that lives on is ended, to be started
+/// again: longer than the pause of those that try again by themselves (gunicorn: 1 s).
+const ENDS: Duration = Duration::from_millis(1600);
+/// How long it is then given before that is said to take long.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// What is said of one that lives on and is left alone.
+const LEFT_ALONE: &str =
+    "it runs on and may try again; with --on-conflict free, next or wait it is started again";
+
+/// What is known beforehand of one run of a command.
+pub struct Plan<'a> {
+    /// The port that it will want, where somebody has it.
+    pub wanted_held: Option<Port>,
+    /// Whether it leaves a held port for one that may be anywhere.
+    pub moves_anywhere: bool,
+    /// Makes sentences, and what can be done about targets, a text.
+    pub say: &'a dyn Fn(&[String], &[TargetReport]) -> String,
+    /// Whether a command that lives on is left alone whatever it fails at.
+    pub is_left_alone: bool,
+    /// Whether a command that lives on after it could not have that port may be ended, to be
+    /// started again: a person said so beforehand, and it would be of use.
+    pub may_end: &'a dyn Fn(Port) -> bool,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Seen {
+    /// The failed binds that it told of shortly before its end.
+    pub failures: Vec<Failure>,
+    /// What was said about, by target.
+    pub told: BTreeSet<String>,
+    /// Whether it was ended here, to be started again.
+    pub was_ended: bool,
+}
+
 /// Watches over one run of a command.
 pub struct Watcher<'a> {
     core: &'a mut dyn Core,
-    wanted_held: Option<Port>,
+    plan: Plan<'a>,
     /// What it told of.
-    pub heard: Vec<Failure>,
+    heard: Vec<Failure>,
     last_heard: Option<Instant>,
+    /// Whether it is still to be decided if it is ended for what it told of.
+    is_undecided: bool,
+    /// Since when it is asked to end.
+    ended: Option<Instant>,
+    is_slow_told: bool,
     /// What was said about, by target.
-    pub told: BTreeSet<String>,
-    say: &'a dyn Fn(&[String]) -> String,
+    told: BTreeSet<String>,
 }
 
 impl<'a> Watcher<'a> {
-    /// Nothing was heard yet. `wanted_held` is the port that the command will want, where
-    /// somebody has it. `say` makes sentences a text.
-    pub fn new(
-        core: &'a mut dyn Core,
-        wanted_held: Option<Port>,
-        say: &'a dyn Fn(&[String]) -> String,
-    ) -> Self {
-        Self { core, wanted_held, heard: Vec::new(), last_heard: None, told: BTreeSet::new(), say }
+    /// Nothing was heard yet.
+    pub fn new(core: &'a mut dyn Core, plan: Plan<'a>) -> Self {
+        Self {
+            core,
+            plan,
+            heard: Vec::new(),
+            last_heard: None,
+            is_undecided: false,
+            ended: None,
+            is_slow_told: false,
+            told: BTreeSet::new(),
+        }
     }
 
     /// One look at the living command.
     pub fn look(&mut self, life: Life) -> Next {
         if !life.heard.is_empty() {
             self.last_heard = Some(Instant::now());
+            self.is_undecided = true;
             self.heard.extend(life.heard);
         }
         let mut sentences = Vec::new();
-        let is_quiet = life.quiet_for >= QUIET;
-        if is_quiet {
+        let mut reports = Vec::new();
+        if let Some(since) = self.ended {
+            self.tell_slow(since, &mut sentences);
+        } else if life.quiet_for >= QUIET {
             self.tell_moved(life.pid, &mut sentences);
-            if self.last_heard.is_some_and(|heard| heard.elapsed() >= LIVES_ON) {
-                self.tell_failures(&mut sentences);
+            let quiet_since = self.last_heard.map_or(Duration::ZERO, |heard| heard.elapsed());
+            if quiet_since >= LIVES_ON {
+                self.tell_failures(&mut sentences, &mut reports);
+            }
+            if quiet_since >= ENDS && std::mem::take(&mut self.is_undecided) {
+                self.end_if_useless(life.pid, &mut sentences);
             }
         }
         Next {
-            say: (!sentences.is_empty()).then(|| (self.say)(&sentences)),
+            say: (!sentences.is_empty()).then(|| (self.plan.say)(&sentences, &reports)),
             again: self.again(life.age),
         }
     }
 
+    /// Ends a command that lives on and serves nothing, where that was consented to.
+    fn end_if_useless(&mut self, pid: u32, sentences: &mut Vec<String>) {
+        let failed = |failure: &&Failure| {
+            failure.moved_to.is_none() && is_conflict(failure.class) && failure.port.is_some()
+        };
+        let Some(port) = self.heard.iter().rfind(failed).and_then(|failure| failure.port) else {
+            return;
+        };
+        let host = LiveHost::default();
+        if !listening_ports(&host, pid).is_empty() || !(self.plan.may_end)(port) {
+            return;
+        }
+        if ask_to_end(&host, pid) {
+            self.ended = Some(Instant::now());
+            sentences.push(format!("it runs on without :{port}; ending it to start it again"));
+        }
+    }
+
+    fn tell_slow(&mut self, since: Instant, sentences: &mut Vec<String>) {
+        if since.elapsed() >= ENDING && !std::mem::replace(&mut self.is_slow_told, true) {
+            sentences.push("it was asked to end (SIGTERM) and has not yet; Ctrl-C ends all".into());
+        }
+    }
+
     /// What it told of shortly before its end.
-    pub fn fresh(mut self, last: Vec<Failure>) -> (Vec<Failure>, BTreeSet<String>) {
+    pub fn seen(mut self, last: Vec<Failure>) -> Seen {
         let is_fresh = self.last_heard.is_some_and(|heard| heard.elapsed() < FRESH);
-        if !is_fresh {
+        let was_ended = self.ended.is_some();
+        if !is_fresh && !was_ended {
             self.heard.clear();
         }
         self.heard.extend(last);
-        (self.heard, self.told)
+        Seen { failures: self.heard, told: self.told, was_ended }
     }
 
     fn again(&self, age: Duration) -> Option<Duration> {
-        let waits = self.heard.iter().any(|failure| !self.told.contains(&key(failure)));
-        let looks = self.wanted_held.is_some_and(|port| !self.told.contains(&moved_key(port)));
+        if self.ended.is_some() {
+            return (!self.is_slow_told).then_some(LOOKS.1);
+        }
+        let waits = self.is_undecided
+            || self.heard.iter().any(|failure| !self.told.contains(&key(failure)));
+        let looks = self.plan.wanted_held.is_some_and(|port| !self.told.contains(&moved_key(port)));
         match (waits, looks && age < SETTLES) {
             (true, _) => Some(LOOKS.0),
             (false, true) => Some((age / 4).clamp(LOOKS.0, LOOKS.1)),
@@ -94,8 +176,12 @@ impl<'a> Watcher<'a> {
                 self.tell_took(from, to.get(), sentences);
             }
         }
-        let ports: BTreeSet<Port> =
-            self.heard.iter().filter_map(|failure| failure.port).chain(self.wanted_held).collect();
+        let ports: BTreeSet<Port> = self
+            .heard
+            .iter()
+            .filter_map(|failure| failure.port)
+            .chain(self.plan.wanted_held)
+            .collect();
         let open: Vec<Port> =
             ports.into_iter().filter(|&port| !self.told.contains(&moved_key(port))).collect();
         if open.is_empty() {
@@ -106,13 +192,19 @@ impl<'a> Watcher<'a> {
             if listening.contains(&from.get()) {
                 // It has it after all, on another address or together with somebody.
                 self.told.insert(moved_key(from));
-            } else if let Some(to) = taken_instead(&listening, from.get()) {
+            } else if let Some(to) =
+                taken_instead(&listening, from.get(), self.moves_anywhere(from))
+            {
                 self.told.extend(
                     self.heard.iter().filter(|failure| failure.port == Some(from)).map(key),
                 );
                 self.tell_took(from, to, sentences);
             }
         }
+    }
+
+    fn moves_anywhere(&self, from: Port) -> bool {
+        self.plan.moves_anywhere && self.plan.wanted_held == Some(from)
     }
 
     fn tell_took(&mut self, from: Port, to: u16, sentences: &mut Vec<String>) {
@@ -125,22 +217,29 @@ impl<'a> Watcher<'a> {
         });
     }
 
-    fn tell_failures(&mut self, sentences: &mut Vec<String>) {
+    fn tell_failures(&mut self, sentences: &mut Vec<String>, reports: &mut Vec<TargetReport>) {
         for failure in self.heard.clone() {
             if !self.told.insert(key(&failure)) {
                 continue;
             }
-            if let Some(target) = failure.target() {
-                sentences.extend(self.why(&target.to_string()));
-            }
+            let Some(target) = failure.target() else { continue };
+            let Some(report) = self.report(&target.to_string()) else { continue };
+            sentences.extend(report.causes.first().map(|cause| cause.explain.clone()));
+            reports.push(report);
+        }
+        if self.plan.is_left_alone && !reports.is_empty() {
+            sentences.push(LEFT_ALONE.to_owned());
         }
     }
 
     /// The first cause's sentence; `None` where nothing is in the way any more.
     fn why(&mut self, target: &str) -> Option<String> {
+        self.report(target)?.causes.into_iter().next().map(|cause| cause.explain)
+    }
+
+    fn report(&mut self, target: &str) -> Option<TargetReport> {
         let looked = self.core.look(&[target.to_owned()], LookOptions::default()).ok()?;
-        let report = looked.targets.into_iter().next()?;
-        report.causes.into_iter().next().map(|cause| cause.explain)
+        looked.targets.into_iter().next()
     }
 }
 
