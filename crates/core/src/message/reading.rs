@@ -174,6 +174,12 @@ fn settle<'a>(
                 line.contains("Starting ").then(|| number_after(&line, " on port "))?
             });
         }
+        Needs::LocalAbove => {
+            failure.moved_to = window.before().find_map(|line| {
+                let (_, url) = line.split_once("Local:")?.1.split_once("://")?;
+                number_after(url, ":")
+            });
+        }
         Needs::SourceLine => {
             failure.port = window.after().take(4).find_map(|line| {
                 let source = line.contains("Deno.serve") || line.contains("Deno.listen");
