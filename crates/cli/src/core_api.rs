@@ -115,6 +115,9 @@ pub trait Core {
     /// A target that is none, or a system that cannot look.
     fn look(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport>;
 
+    /// Looks at one target that is known already, as `why` reads it in a message.
+    fn look_at(&mut self, target: &Target, options: LookOptions) -> Vec<TargetReport>;
+
     /// Answers `check`: reports whose `bind` holds only the rows that were asked about.
     ///
     /// # Errors
@@ -225,6 +228,10 @@ impl Core for Library {
         let targets = parse(targets)?;
         let reports = look::look(&*self.host, &targets, &options);
         Ok(Looked { targets: reports, counts: Vec::new() })
+    }
+
+    fn look_at(&mut self, target: &Target, options: LookOptions) -> Vec<TargetReport> {
+        look::look(&*self.host, std::slice::from_ref(target), &options)
     }
 
     fn check(&mut self, targets: &[String], options: &CheckOptions) -> Result<Looked, ErrorReport> {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod live;
+mod terminal;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
@@ -16,6 +17,7 @@ use live::*;
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::message::Class;
 use proc_core::report::Report;
+use terminal::Terminal;
 
 fn why(words: &[&str]) -> Ran {
     Ran::from(program().arg("why").args(words).output().unwrap())
@@ -174,6 +176,77 @@ fn a_socket_file_and_a_pid_file_are_looked_at() {
         assert!(ran.out.contains(want), "{ran:?}");
     }
     std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_recording_says_nothing_of_this_machine_s_files() {
+    let directory = std::env::temp_dir().join(format!("proc-messages-r{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let (file, recording) = (directory.join("server.pid"), directory.join("machine.json"));
+    std::fs::write(&file, format!("{}\n", std::process::id())).unwrap();
+    let recorded = program().arg("record").arg(":1").output().unwrap();
+    assert!(recorded.status.success() && !recorded.stdout.is_empty(), "{recorded:?}");
+    std::fs::write(&recording, recorded.stdout).unwrap();
+    let message = format!("A server is already running. Check {}.", file.display());
+    let ran = why(&["--replay", recording.to_str().unwrap(), "--json", &message]);
+    let report: Report = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!((report.messages.len(), report.targets.len()), (1, 0), "{ran:?}");
+    assert_eq!(report.messages[0].pid, None, "{ran:?}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_comma_in_a_socket_s_path_and_an_interface_s_name_are_kept() {
+    let directory = std::env::temp_dir().join(format!("proc-messages,{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let socket = directory.join("a.sock");
+    let _served = UnixListener::bind(&socket).unwrap();
+    let message = format!("listen unix {}: bind: address already in use", socket.display());
+    let report = why(&["--json", &message]).report();
+    assert_eq!(report.targets[0].causes[0].kind, CauseKind::UnixSocket, "{report:?}");
+    std::fs::remove_dir_all(&directory).unwrap();
+
+    let message = "Error: listen EADDRINUSE: address already in use fe80::1%lo:3000";
+    let ran = why(&["--json", message]);
+    let report: Report = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report.messages[0].target.as_deref(), Some("tcp:[fe80::1%1]:3000"), "{ran:?}");
+}
+
+/// A shell's words: a program that says what is given, then goes on in its own way.
+fn piped(port: u16, then: &str) -> String {
+    format!(
+        "trap : INT; {{ echo starting; echo 'Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}'; {then}; }} 2>&1 | \"$PROC\" why; echo end $?"
+    )
+}
+
+#[test]
+fn a_program_that_lives_on_is_shown_and_answered_at_once() {
+    let (_held, port) = listener();
+    let script = piped(port, "read line < /dev/tty; echo after $line; exec sleep 1000");
+    let mut terminal = Terminal::start(&["sh", "-c", &script]);
+    terminal.until("starting\r\n");
+    terminal.until(&format!("Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}\r\n"));
+    terminal.until(&format!("tcp:127.0.0.1:{port} is held by "));
+    // It lives: what it is told comes back through the pipe.
+    terminal.key(b"all\n");
+    terminal.until("after all\r\n");
+    terminal.key(b"\x03");
+    let last = terminal.until("end 0");
+    assert!(!last.contains("is held by"), "answered once: {last:?}");
+}
+
+#[test]
+fn ctrl_c_answers_what_a_program_said_that_is_never_silent() {
+    let (_held, port) = listener();
+    let script = piped(port, "while :; do echo tick; sleep 0.05; done");
+    let mut terminal = Terminal::start(&["sh", "-c", &script]);
+    let mut before = terminal.until("starting");
+    for _ in 0..5 {
+        before.push_str(&terminal.until("tick"));
+    }
+    terminal.key(b"\x03");
+    terminal.until(&format!("tcp:127.0.0.1:{port} is held by "));
+    terminal.until("end 0");
 }
 
 #[test]

@@ -86,6 +86,8 @@ pub struct Failure {
     pub transport: Option<Transport>,
     /// The address. `:::3000` is `[::]`; `null`, `*` and a host name are [`AddressScope::Every`].
     pub address: Option<AddressScope>,
+    /// The interface of a link-local address, where it is named and not numbered (RFC 4007 11).
+    pub interface: Option<String>,
     /// The port. The other machine's for [`Class::Exhausted`] and [`Class::Elsewhere`].
     pub port: Option<Port>,
     /// The last port, where a range was tried.

@@ -1,13 +1,15 @@
 //! `proc why`: why a bind fails, with all the evidence: of a port that is named, or of the very
 //! bind that a program's message or a whole log tells of.
 
+use proc_core::addr::AddressScope;
 use proc_core::diagnosis::Verdict;
 use proc_core::message::{self, Class, Failure, words};
+use proc_core::names::{MachineNames, Names};
 use proc_core::report::{ErrorReport, MessageReport, Report, TargetReport};
 use proc_core::target::{self, Target};
 
 use super::{Answer, LookArgs, Telling, document, target_word};
-use crate::core_api::{Core, LookOptions, Looked};
+use crate::core_api::{Core, LookOptions};
 use crate::exit::{self, Exit};
 use crate::globals::Globals;
 use crate::intake::{self, Intake, Manner};
@@ -34,6 +36,15 @@ pub struct Args {
 /// The most messages that are answered.
 const MOST: usize = 16;
 
+/// How failures are answered.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    telling: Telling,
+    options: LookOptions,
+    /// Whether it is this machine that is looked at, and no recording of one.
+    here: bool,
+}
+
 /// What is asked about.
 #[derive(Debug, PartialEq, Eq)]
 enum Asked {
@@ -56,6 +67,7 @@ pub fn run(
 ) -> Result<Answer, ErrorReport> {
     let options = LookOptions { ancestors: true, ..args.look.options(globals) };
     let telling = if args.look.pids { Telling::Pids } else { Telling::Why };
+    let way = Way { telling, options, here: globals.replay.is_none() };
     let asked = asked(&args.targets);
     if asked == (Asked::Input { named: false }) && intake::is_terminal() {
         return Err(nothing_asked());
@@ -70,9 +82,9 @@ pub fn run(
             let failures = message::read(&text);
             let lines = text.lines().count() as u64;
             let intake = Intake { failures, lines, ..Intake::default() };
-            tell(intake, telling, options, &mut *core)
+            tell(intake, way, &mut *core)
         }
-        Asked::Input { named } => input(named, telling, options, globals, &mut *core),
+        Asked::Input { named } => input(named, way, globals, &mut *core),
     }
 }
 
@@ -122,20 +134,19 @@ fn nothing_asked() -> ErrorReport {
 /// run, as soon as it has failed and fallen silent.
 fn input(
     named: bool,
-    telling: Telling,
-    options: LookOptions,
+    way: Way,
     globals: &Globals,
     core: &mut dyn Core,
 ) -> Result<Answer, ErrorReport> {
     let live = intake::is_live();
     let manner = Manner {
         pass_through: live && !globals.quiet,
-        at_once: live && !globals.quiet && !globals.json && telling == Telling::Why,
+        at_once: live && !globals.quiet && !globals.json && way.telling == Telling::Why,
     };
     let mut told: Option<Exit> = None;
     let mut say = |failures: Vec<Failure>, core: &mut dyn Core| {
         let intake = Intake { failures, ..Intake::default() };
-        if let Ok(answer) = tell(intake, telling, options, core) {
+        if let Ok(answer) = tell(intake, way, core) {
             // Where nobody reads the answer any more, the program still runs.
             let _ = Output::stream(&render::human(&answer, &view(globals, Stream::Stdout)));
             told = told.max(Some(answer.exit()));
@@ -150,16 +161,11 @@ fn input(
     if intake.bytes == 0 && !named {
         return Err(nothing_asked());
     }
-    tell(intake, telling, options, core)
+    tell(intake, way, core)
 }
 
 /// The answer to every failure that was read, in order.
-fn tell(
-    intake: Intake,
-    telling: Telling,
-    options: LookOptions,
-    core: &mut dyn Core,
-) -> Result<Answer, ErrorReport> {
+fn tell(intake: Intake, way: Way, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
     if intake.failures.is_empty() {
         return Err(no_failure(&intake));
     }
@@ -168,8 +174,8 @@ fn tell(
     let mut messages: Vec<MessageReport> = Vec::new();
     let (mut targets, mut counts) = (Vec::new(), Vec::new());
     for failure in failures.into_iter().take(MOST) {
-        let failure = with_pid(failure);
-        let (message, looked) = one(&failure, options, core)?;
+        let failure = if way.here { on_this_machine(failure) } else { failure };
+        let (message, looked) = one(&failure, way.options, core);
         counts.push(looked.len());
         targets.extend(looked);
         messages.push(message);
@@ -183,9 +189,9 @@ fn tell(
                 .push("the log has too many lines like this one; not all were read".to_owned());
         }
     }
-    let exit = exit::of_targets(telling.question(), &targets, &counts);
+    let exit = exit::of_targets(way.telling.question(), &targets, &counts);
     let report = Report { messages, ..document("why", targets, exit) };
-    Ok(Answer::Looked { telling, report, counts })
+    Ok(Answer::Looked { telling: way.telling, report, counts })
 }
 
 /// The failures, without those whose bind another one names already.
@@ -217,28 +223,24 @@ fn one(
     failure: &Failure,
     options: LookOptions,
     core: &mut dyn Core,
-) -> Result<(MessageReport, Vec<TargetReport>), ErrorReport> {
-    // A comma would be read as two targets.
-    let target = failure.target().map(|target| target.to_string());
-    let target = target.filter(|word| !word.contains(','));
-    let looked = match &target {
-        Some(word) => core.look(std::slice::from_ref(word), options)?,
-        None => Looked::default(),
-    };
-    let verdict = match looked.targets.as_slice() {
+) -> (MessageReport, Vec<TargetReport>) {
+    let target = failure.target();
+    let looked = target.as_ref().map(|target| core.look_at(target, options)).unwrap_or_default();
+    let verdict = match looked.as_slice() {
         [only] => only.verdict,
         several => several
             .iter()
             .filter_map(|one| one.verdict)
             .max_by_key(|verdict| *verdict != Verdict::Free),
     };
+    let target = target.map(|target| target.to_string());
     let mut message = MessageReport::new(failure, target);
-    message.notes.extend(moved(failure, &looked.targets));
+    message.notes.extend(moved(failure, &looked));
     if failure.class == Class::AlreadyRunning {
-        message.notes.extend(running(failure, &looked.targets));
+        message.notes.extend(running(failure, &looked));
     }
     message.notes.extend(words::advice(failure, verdict));
-    Ok((message, looked.targets))
+    (message, looked)
 }
 
 /// That a program took another port by itself, and why.
@@ -267,6 +269,18 @@ fn running(failure: &Failure, looked: &[TargetReport]) -> Option<String> {
         }
         (None, None) => format!("no process {pid} is there"),
     })
+}
+
+/// The failure with what only this machine knows: the number of an interface that it names, and
+/// what its PID file says.
+fn on_this_machine(failure: Failure) -> Failure {
+    let mut failure = with_pid(failure);
+    if let (Some(AddressScope::One(address, 0)), Some(name)) = (failure.address, &failure.interface)
+        && let Some(scope) = MachineNames::default().interface(name)
+    {
+        failure.address = Some(AddressScope::One(address, scope));
+    }
+    failure
 }
 
 /// The failure with the PID that its PID file holds, where the message has none and there is

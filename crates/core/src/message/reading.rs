@@ -110,6 +110,7 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window<'_>) -> Opti
         class: class(row, &get, window),
         transport: transport(row, &get, window),
         address: address(row, &get),
+        interface: get("addr").and_then(interface),
         port: get("port").and_then(port),
         last_port: get("port_to").and_then(port),
         path: path(row, &get),
@@ -172,6 +173,12 @@ fn settle<'a>(
         Needs::Banner => {
             failure.port = window.before().find_map(|line| {
                 line.contains("Starting ").then(|| number_after(&line, " on port "))?
+            });
+        }
+        Needs::LocalAbove => {
+            failure.moved_to = window.before().find_map(|line| {
+                let (_, url) = line.split_once("Local:")?.1.split_once("://")?;
+                number_after(url, ":")
             });
         }
         Needs::SourceLine => {
@@ -395,6 +402,13 @@ fn ip(text: &str) -> Option<IpAddr> {
 fn zone(text: &str) -> u32 {
     let zone = text.split('%').nth(1).unwrap_or_default();
     zone.trim_end_matches(']').parse().unwrap_or(0)
+}
+
+/// The interface of a link-local address, where it is a name.
+fn interface(text: &str) -> Option<String> {
+    let (address, zone) = text.trim_matches(['[', ']']).split_once('%')?;
+    let named = zone.parse::<u32>().is_err() && !zone.is_empty();
+    (named && address.parse::<Ipv6Addr>().is_ok()).then(|| zone.to_owned())
 }
 
 /// The file that it is about; the path of a URL is none.

@@ -34,6 +34,8 @@ pub(super) enum Needs {
     Nothing,
     /// The port is in an earlier line, ChromeDriver's banner.
     Banner,
+    /// The port that was taken instead is in an earlier line of the same box.
+    LocalAbove,
     /// The port is in the source line that is quoted below.
     SourceLine,
     /// The port is in the HINT below.
@@ -1740,6 +1742,22 @@ pub(super) const ROWS: &[Row] = &[
         keys: &["connecteaddrnotavail"],
         class: Class::Exhausted,
         transport: TCP,
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "serve >=14",
+        pattern: r"This port was picked because (?P<port>\d{1,5}) is in use\.",
+        keys: &["thisportwaspickedbecause"],
+        transport: TCP,
+        needs: Needs::LocalAbove,
+        ours: true,
+        ..ROW
+    },
+    Row {
+        source: "Perl, with port",
+        pattern: r"[Pp]ort (?P<port>\d{1,5}): IO::Socket::\w+: (?:bind: )?(?P<msg>Address already in use|Permission denied|Cannot assign requested address)",
+        keys: &["io::socket::"],
         ours: true,
         ..ROW
     },

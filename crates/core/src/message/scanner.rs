@@ -122,11 +122,10 @@ impl Scanner {
 
     /// Looks for candidates up to that place of the text.
     fn sift(&mut self, end: usize) {
-        let part = &self.text[self.sieved..end];
-        self.lines += memchr::memchr_iter(b'\n', part).count() as u64;
-        let start = self.base + self.sieved as u64;
-        let hits = self.sieve.pass(part);
-        self.waiting.extend(hits.iter().map(|Hit { at, key }| (start + *at as u64, *key)));
+        let text = &self.text[..end];
+        self.lines += memchr::memchr_iter(b'\n', &text[self.sieved..]).count() as u64;
+        let hits = self.sieve.pass(text, self.sieved);
+        self.waiting.extend(hits.iter().map(|Hit { at, key }| (self.base + *at as u64, *key)));
         self.sieved = end;
     }
 
