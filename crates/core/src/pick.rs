@@ -621,9 +621,8 @@ fn from_encoded(bytes: Vec<u8>) -> OsString {
 
 #[cfg(not(unix))]
 fn from_encoded(bytes: Vec<u8>) -> OsString {
-    let lossy = |error: std::string::FromUtf8Error| {
-        String::from_utf8_lossy(error.as_bytes()).into_owned()
-    };
+    let lossy =
+        |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
     String::from_utf8(bytes).unwrap_or_else(lossy).into()
 }
 
