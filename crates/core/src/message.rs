@@ -1,6 +1,6 @@
 //! What a program said when its bind failed, read out of a message or a whole log: which bind it
 //! was, and what kind of failure. Nothing here looks at the machine; the words of programs are
-//! in [`rows`], sentences for people are elsewhere.
+//! in `rows`, sentences for people are elsewhere.
 
 mod clean;
 mod literals;

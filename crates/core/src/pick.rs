@@ -621,7 +621,9 @@ fn from_encoded(bytes: Vec<u8>) -> OsString {
 
 #[cfg(not(unix))]
 fn from_encoded(bytes: Vec<u8>) -> OsString {
-    String::from_utf8_lossy(&bytes).into_owned().into()
+    let lossy =
+        |error: std::string::FromUtf8Error| String::from_utf8_lossy(error.as_bytes()).into_owned();
+    String::from_utf8(bytes).unwrap_or_else(lossy).into()
 }
 
 impl Picked {

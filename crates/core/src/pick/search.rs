@@ -1,5 +1,5 @@
 //! Which ports are candidates, in which order, and the search among them: pure, but for the one
-//! question to a [`Seat`] whether a port can be had.
+//! question to a `Seat` whether a port can be had.
 
 use std::ops::RangeInclusive;
 

@@ -1,5 +1,5 @@
 //! What changed between two looks at the sockets of some ports: pure, with the kernel's name of a
-//! socket (its cookie) as its identity. Who did it is found out later, by [`super::teller`].
+//! socket (its cookie) as its identity. Who did it is found out later, by `teller`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
