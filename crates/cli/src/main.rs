@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod cli;
 mod commands;
 mod core_api;
+mod dispatch;
 mod duration;
 mod exit;
 mod globals;
@@ -24,8 +26,8 @@ mod terminal;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use answer::Answer;
 use cli::{Cli, Command, Stop};
-use commands::Answer;
 use commands::act::Manner;
 use exit::Exit;
 use globals::Globals;
@@ -77,7 +79,7 @@ fn carry_out(cli: &Cli) -> Answer {
                 .tell(target, event);
         }
     };
-    let answer = commands::run(&cli.command, globals, &mut consent, &mut tell);
+    let answer = dispatch::dispatch(&cli.command, globals, &mut consent, &mut tell);
     if let Some(progress) = &mut progress {
         progress.finish();
     }
@@ -106,7 +108,7 @@ fn explain(stop: Stop, output: &mut Output) -> Exit {
         }
         Stop::Wrong { error, command, json, quiet } => {
             if json {
-                output.answer(&render::document(&commands::failure(&command, *error)));
+                output.answer(&render::document(&answer::failure(&command, *error)));
             } else if !quiet {
                 let globals = Globals::default();
                 Output::note(&render::error(&error, &view(&globals, Stream::Stderr)));

@@ -386,13 +386,15 @@ fn programs_of_our_own_trials_are_read() {
     let boxed = "   \x1b[32m│\x1b[39m   \x1b[1mLocal:\x1b[22m  http://localhost:37755   \x1b[32m│\x1b[39m\r\n   │      │\r\n   \
         \x1b[32m│\x1b[39m   \x1b[31mThis port was picked because \x1b[4m37675\x1b[24m is in use.\x1b[39m  │\r\n";
     let [moved] = <[Failure; 1]>::try_from(read(boxed)).unwrap();
-    let ports = (moved.port.map(|port| port.get()), moved.moved_to.map(|port| port.get()));
+    let ports = (moved.port.map(proc_core::addr::Port::get), moved.moved_to.map(proc_core::addr::Port::get));
     assert_eq!((moved.class, ports), (Class::InUse, (Some(37675), Some(37755))));
-    let perl = "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
+    let perl =
+        "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
     assert_eq!(targets(perl), [":36697"]);
     let denied = told("no port 80: IO::Socket::IP: Permission denied at x.pl line 3.");
     assert_eq!(denied, [(Class::Denied, Some(":80".to_owned()), "Perl")]);
-    let refused = "cannot use port 80: IO::Socket::INET: connect: Connection refused at x.pl line 3.";
+    let refused =
+        "cannot use port 80: IO::Socket::INET: connect: Connection refused at x.pl line 3.";
     assert!(read(refused).is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_core::report::ErrorReport;
 
-use super::Answer;
+use crate::answer::Answer;
 use crate::core_api::{ActRequest, Ask, Core, Tell};
 use crate::globals::Globals;
 

@@ -2,7 +2,8 @@
 
 use proc_core::report::ErrorReport;
 
-use super::{Answer, Targets, Telling};
+use super::Targets;
+use crate::answer::{Answer, Telling};
 use crate::core_api::{CheckOptions, Core};
 
 /// Its arguments.

@@ -2,7 +2,8 @@
 
 use proc_core::report::ErrorReport;
 
-use super::{Answer, LookArgs, Targets, Telling};
+use super::{LookArgs, Targets};
+use crate::answer::{Answer, Telling};
 use crate::core_api::Core;
 use crate::globals::Globals;
 

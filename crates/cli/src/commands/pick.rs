@@ -16,7 +16,8 @@ use proc_core::report::{
     ErrorReport, LeaseKind, LeaseOutcome, LeaseReport, LeasesReport, PickReport, SCHEMA,
 };
 
-use super::{Answer, check};
+use super::check;
+use crate::answer::Answer;
 use crate::globals::Globals;
 use crate::output::{self, Output};
 use crate::terminal::{Stream, view};

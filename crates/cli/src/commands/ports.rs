@@ -4,7 +4,8 @@ use proc_core::addr::Exposure;
 use proc_core::report::{ErrorReport, PortsReport, SocketReport};
 use proc_core::socket::Protocol;
 
-use super::{Answer, target_word};
+use super::target_word;
+use crate::answer::Answer;
 use crate::core_api::{Core, LookOptions, PortsOptions};
 use crate::globals::Globals;
 

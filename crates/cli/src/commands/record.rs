@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use proc_core::report::ErrorReport;
 
-use super::{Answer, target_word};
+use super::target_word;
+use crate::answer::Answer;
 use crate::core_api::Core;
 use crate::output;
 

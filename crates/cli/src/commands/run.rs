@@ -20,8 +20,8 @@ use std::time::Duration;
 use proc_core::addr::Port;
 use proc_core::report::ErrorReport;
 
-use super::Answer;
 use super::act::duration;
+use crate::answer::Answer;
 use crate::core_api::connect;
 use crate::globals::Globals;
 use decide::OnConflict;

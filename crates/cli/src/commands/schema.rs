@@ -1,6 +1,6 @@
 //! `proc schema`: the JSON Schema of every document, as it was when this program was built.
 
-use super::Answer;
+use crate::answer::Answer;
 
 /// Its arguments: none.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]

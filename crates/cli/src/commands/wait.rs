@@ -8,7 +8,8 @@ use proc_core::wait::{Until, WaitRequest};
 
 use super::act::{Manner, duration};
 use super::check::address;
-use super::{Answer, target_word};
+use super::target_word;
+use crate::answer::Answer;
 use crate::core_api::{Core, Tell, WaitTargets};
 use crate::globals::Globals;
 

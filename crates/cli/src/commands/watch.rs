@@ -7,7 +7,8 @@ use proc_core::report::{ErrorReport, WatchEvent, WatchKind};
 use proc_core::watch::{Audience, Wish};
 
 use super::act::duration;
-use super::{Answer, target_word};
+use super::target_word;
+use crate::answer::Answer;
 use crate::core_api;
 use crate::exit::Exit;
 use crate::globals::Globals;

@@ -8,7 +8,8 @@ use proc_core::names::{MachineNames, Names};
 use proc_core::report::{ErrorReport, MessageReport, Report, TargetReport};
 use proc_core::target::{self, Target};
 
-use super::{Answer, LookArgs, Telling, document, target_word};
+use super::{LookArgs, target_word};
+use crate::answer::{Answer, Telling, document};
 use crate::core_api::{Core, LookOptions};
 use crate::exit::{self, Exit};
 use crate::globals::Globals;

@@ -24,7 +24,7 @@ pub use watch::{event, left_out};
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
-use crate::commands::{Answer, Telling, failure};
+use crate::answer::{Answer, Telling, failure};
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -142,7 +142,7 @@ fn holders(target: &TargetReport) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::document as report_of;
+    use crate::answer::document as report_of;
     use crate::exit::Exit;
 
     #[test]

@@ -26,7 +26,7 @@ use super::decide::{
 use super::launching::{Launching, Told};
 use super::same::{Own, running};
 use super::watcher::{Plan, Seen, Watcher};
-use crate::commands::{Answer, document};
+use crate::answer::{Answer, document};
 use crate::core_api::{ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect};
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
