@@ -225,7 +225,8 @@ fn a_program_that_lives_on_is_shown_and_answered_at_once() {
     let script = piped(port, "read line < /dev/tty; echo after $line; exec sleep 1000");
     let mut terminal = Terminal::start(&["sh", "-c", &script]);
     terminal.until("starting\r\n");
-    terminal.until(&format!("Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}\r\n"));
+    terminal
+        .until(&format!("Error: listen EADDRINUSE: address already in use 127.0.0.1:{port}\r\n"));
     terminal.until(&format!("tcp:127.0.0.1:{port} is held by "));
     // It lives: what it is told comes back through the pipe.
     terminal.key(b"all\n");

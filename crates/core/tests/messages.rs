@@ -388,11 +388,21 @@ fn programs_of_our_own_trials_are_read() {
     let [moved] = <[Failure; 1]>::try_from(read(boxed)).unwrap();
     let ports = (moved.port.map(|port| port.get()), moved.moved_to.map(|port| port.get()));
     assert_eq!((moved.class, ports), (Class::InUse, (Some(37675), Some(37755))));
-    let perl = "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
+    let perl =
+        "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
     assert_eq!(targets(perl), [":36697"]);
     let denied = told("no port 80: IO::Socket::IP: Permission denied at x.pl line 3.");
     assert_eq!(denied, [(Class::Denied, Some(":80".to_owned()), "Perl")]);
-    let refused = "cannot use port 80: IO::Socket::INET: connect: Connection refused at x.pl line 3.";
+    for (said, want) in [
+        ("Address already in use: 127.0.0.1:4000", "127.0.0.1:4000"),
+        ("bind: address already in use :4000", ":4000"),
+        ("address already in use [::1]:4000", "[::1]:4000"),
+        ("Address already in use (10:30:12)", ""),
+    ] {
+        assert_eq!(targets(said), [want], "{said}");
+    }
+    let refused =
+        "cannot use port 80: IO::Socket::INET: connect: Connection refused at x.pl line 3.";
     assert!(read(refused).is_empty());
 }
 

@@ -60,8 +60,7 @@ impl Keys {
 
     fn build() -> Self {
         let reversed = |key: &&str| key.bytes().rev().collect::<Vec<u8>>();
-        let mut texts: Vec<Vec<u8>> =
-            ROWS.iter().flat_map(|row| row.keys).map(reversed).collect();
+        let mut texts: Vec<Vec<u8>> = ROWS.iter().flat_map(|row| row.keys).map(reversed).collect();
         texts.sort_unstable();
         texts.dedup();
         let place = |key: &[u8]| texts.binary_search_by(|text| text.as_slice().cmp(key)).ok();
@@ -253,8 +252,12 @@ mod tests {
                 let all = found(&[&text]);
                 // Two letters of some languages are one in upper case.
                 let same = text.to_lowercase().split_whitespace().collect::<String>().contains(key);
-                assert!(!same || text.to_ascii_lowercase() != text.to_lowercase()
-                    || all.iter().any(|(_, found)| found == key), "{key} in {text:?}: {all:?}");
+                assert!(
+                    !same
+                        || text.to_ascii_lowercase() != text.to_lowercase()
+                        || all.iter().any(|(_, found)| found == key),
+                    "{key} in {text:?}: {all:?}"
+                );
             }
         }
     }
@@ -263,10 +266,7 @@ mod tests {
     fn a_key_is_found_however_it_is_spaced_and_cut() {
         let text = "x Address  al\n  ready in\tUSE.";
         let whole = found(&[text]);
-        assert!(
-            whole.contains(&(text.len() - 2, "addressalreadyinuse".to_owned())),
-            "{whole:?}"
-        );
+        assert!(whole.contains(&(text.len() - 2, "addressalreadyinuse".to_owned())), "{whole:?}");
         for cut in 0..text.len() {
             assert_eq!(found(&[&text[..cut], &text[cut..]]), whole, "cut at {cut}");
         }
