@@ -148,7 +148,7 @@ impl Failure {
 
     /// Whether many programs use those words, so that they do not tell which one it was.
     pub fn is_anyones(&self) -> bool {
-        self.source == "Vite strictPort" || reading::is_general(self.source)
+        self.source.starts_with("Vite strictPort") || reading::is_general(self.source)
     }
 
     /// Whether it names what is in the way: a port, a file, a process.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use proc_core::addr::AddressScope;
+use proc_core::addr::{AddressScope, Port};
 use proc_core::message::{Class, Failure, Scanner, read};
 use proptest::prelude::*;
 
@@ -386,7 +386,7 @@ fn programs_of_our_own_trials_are_read() {
     let boxed = "   \x1b[32m│\x1b[39m   \x1b[1mLocal:\x1b[22m  http://localhost:37755   \x1b[32m│\x1b[39m\r\n   │      │\r\n   \
         \x1b[32m│\x1b[39m   \x1b[31mThis port was picked because \x1b[4m37675\x1b[24m is in use.\x1b[39m  │\r\n";
     let [moved] = <[Failure; 1]>::try_from(read(boxed)).unwrap();
-    let ports = (moved.port.map(|port| port.get()), moved.moved_to.map(|port| port.get()));
+    let ports = (moved.port.map(Port::get), moved.moved_to.map(Port::get));
     assert_eq!((moved.class, ports), (Class::InUse, (Some(37675), Some(37755))));
     let perl =
         "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
