@@ -125,7 +125,7 @@ fn wrong(row: &Row, all: &[Row], got: &[Failure]) -> Option<String> {
         return Some(format!("read as {}", failure.source));
     }
     let number = |name: &str| row.captures.get(name).map(|text| text.parse::<u32>().unwrap());
-    let port = |port: Option<proc_core::addr::Port>| port.map(|port| u32::from(port.get()));
+    let port = |port: Option<Port>| port.map(|port| u32::from(port.get()));
     let file =
         matches!(failure.class, Class::SocketFile | Class::AlreadyRunning | Class::Elsewhere);
     let path = row.captures.get("path").filter(|_| file);
