@@ -146,6 +146,11 @@ impl Failure {
         if name.starts_with("Node.js") { "Node.js" } else { name }
     }
 
+    /// Whether many programs use those words, so that they do not tell which one it was.
+    pub fn is_anyones(&self) -> bool {
+        self.source.starts_with("Vite strictPort") || reading::is_general(self.source)
+    }
+
     /// Whether it names what is in the way: a port, a file, a process.
     fn names_something(&self) -> bool {
         self.port.is_some() || self.path.is_some() || self.pid.is_some()

@@ -99,12 +99,12 @@ impl MessageReport {
             pid: failure.pid,
             moved_to: failure.moved_to.map(Port::get),
             target,
-            explain: format!(
-                "{} ({}): {}",
-                failure.line,
-                failure.program(),
-                words::meaning(failure)
-            ),
+            explain: match failure.is_anyones() {
+                true => format!("{}: {}", failure.line, words::meaning(failure)),
+                false => {
+                    format!("{} ({}): {}", failure.line, failure.program(), words::meaning(failure))
+                }
+            },
             notes: Vec::new(),
         }
     }

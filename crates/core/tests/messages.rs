@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use proc_core::addr::AddressScope;
+use proc_core::addr::{AddressScope, Port};
 use proc_core::message::{Class, Failure, Scanner, read};
 use proptest::prelude::*;
 
@@ -125,7 +125,7 @@ fn wrong(row: &Row, all: &[Row], got: &[Failure]) -> Option<String> {
         return Some(format!("read as {}", failure.source));
     }
     let number = |name: &str| row.captures.get(name).map(|text| text.parse::<u32>().unwrap());
-    let port = |port: Option<proc_core::addr::Port>| port.map(|port| u32::from(port.get()));
+    let port = |port: Option<Port>| port.map(|port| u32::from(port.get()));
     let file =
         matches!(failure.class, Class::SocketFile | Class::AlreadyRunning | Class::Elsewhere);
     let path = row.captures.get("path").filter(|_| file);
@@ -386,13 +386,21 @@ fn programs_of_our_own_trials_are_read() {
     let boxed = "   \x1b[32m│\x1b[39m   \x1b[1mLocal:\x1b[22m  http://localhost:37755   \x1b[32m│\x1b[39m\r\n   │      │\r\n   \
         \x1b[32m│\x1b[39m   \x1b[31mThis port was picked because \x1b[4m37675\x1b[24m is in use.\x1b[39m  │\r\n";
     let [moved] = <[Failure; 1]>::try_from(read(boxed)).unwrap();
-    let ports = (moved.port.map(proc_core::addr::Port::get), moved.moved_to.map(proc_core::addr::Port::get));
+    let ports = (moved.port.map(Port::get), moved.moved_to.map(Port::get));
     assert_eq!((moved.class, ports), (Class::InUse, (Some(37675), Some(37755))));
     let perl =
         "cannot listen on port 36697: IO::Socket::INET: Address already in use at perl.pl line 1.";
     assert_eq!(targets(perl), [":36697"]);
     let denied = told("no port 80: IO::Socket::IP: Permission denied at x.pl line 3.");
     assert_eq!(denied, [(Class::Denied, Some(":80".to_owned()), "Perl")]);
+    for (said, want) in [
+        ("Address already in use: 127.0.0.1:4000", "127.0.0.1:4000"),
+        ("bind: address already in use :4000", ":4000"),
+        ("address already in use [::1]:4000", "[::1]:4000"),
+        ("Address already in use (10:30:12)", ""),
+    ] {
+        assert_eq!(targets(said), [want], "{said}");
+    }
     let refused =
         "cannot use port 80: IO::Socket::INET: connect: Connection refused at x.pl line 3.";
     assert!(read(refused).is_empty());

@@ -1,6 +1,8 @@
 //! `proc why`: why a bind fails, with all the evidence: of a port that is named, or of the very
 //! bind that a program's message or a whole log tells of.
 
+use std::path::Path;
+
 use proc_core::addr::AddressScope;
 use proc_core::diagnosis::Verdict;
 use proc_core::message::{self, Class, Failure, words};
@@ -10,7 +12,7 @@ use proc_core::target::{self, Target};
 
 use super::{LookArgs, target_word};
 use crate::answer::{Answer, Telling, document};
-use crate::core_api::{Core, LookOptions};
+use crate::core_api::{Core, LookOptions, Looked};
 use crate::exit::{self, Exit};
 use crate::globals::Globals;
 use crate::intake::{self, Intake, Manner};
@@ -77,6 +79,9 @@ pub fn run(
     match asked {
         Asked::Targets => {
             let looked = core.look(&args.targets, options)?;
+            if let Some(error) = no_message(&args.targets, &looked) {
+                return Err(error);
+            }
             Ok(Answer::looked("why", telling, looked))
         }
         Asked::Message(text) => {
@@ -101,10 +106,8 @@ fn asked(words: &[String]) -> Asked {
     let is_target = |word: &str| match target::parse_list([word]) {
         Ok(list) => list.iter().all(|(_, target)| match target {
             Target::Name(_) => false,
-            // Words with a slash somewhere, such as a sentence that names a path.
-            Target::Path(path) => {
-                path.starts_with(['/', '.']) || !path.contains(char::is_whitespace)
-            }
+            // Words with a slash, such as a traceback that begins with a file.
+            Target::Path(path) => !path.contains(char::is_whitespace) || Path::new(path).exists(),
             _ => true,
         }),
         Err(_) => false,
@@ -207,8 +210,30 @@ fn distinct(failures: Vec<Failure>) -> Vec<Failure> {
     kept
 }
 
+/// A sentence in which no failed bind was found and that is the name of nothing: to say that no
+/// process is called so would not help.
+fn no_message(words: &[String], looked: &Looked) -> Option<ErrorReport> {
+    let [said] = words else { return None };
+    let sentence = said.split_whitespace().count() > 2;
+    let nothing = looked.targets.iter().all(|target| {
+        target.processes.is_empty() && target.sockets.is_empty() && target.causes.is_empty()
+    });
+    let mut numbers = said.split(|c: char| !c.is_ascii_digit());
+    let port = numbers.find_map(|digits| digits.parse::<u16>().ok().filter(|port| *port > 0));
+    let port = port.map_or("PORT".to_owned(), |port| port.to_string());
+    (sentence && nothing && message::read(said).is_empty()).then(|| ErrorReport {
+        kind: "failed".to_owned(),
+        explain: format!(
+            "no failed bind is told of in these words, and nothing is called so; name the port: `proc why :{port}`"
+        ),
+        word: None,
+        suggestion: None,
+    })
+}
+
 fn no_failure(intake: &Intake) -> ErrorReport {
     let lines = match intake.lines.max(u64::from(intake.bytes > 0)) {
+        0 => "standard input, which is empty".to_owned(),
         1 => "1 line".to_owned(),
         lines => format!("{lines} lines"),
     };
@@ -325,6 +350,9 @@ mod tests {
             &["EADDRINUSE"],
             &["EADDRINUSE:", "127.0.0.1:3000"],
             &["Port 3000 is already in use"],
+            &[
+                "/lib/socket.rb:201:in `bind': Address already in use - bind(2) for nil port 80\n\tfrom x",
+            ],
             &["listen unix /tmp/app.sock: bind: address already in use"],
             &[
                 "web.socket: Failed to create listening socket (/run/a.sock): Address already in use",

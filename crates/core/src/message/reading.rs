@@ -139,7 +139,7 @@ fn reading(row: &'static Row, found: &Captures<'_>, window: &Window<'_>) -> Opti
             .into_iter()
             .filter_map(|name| Some(found.name(name)?.range()))
             .collect(),
-        general: is_general(row),
+        general: is_general(row.source),
         own: text.len().saturating_sub(captured),
         pattern: row.pattern.len(),
     })
@@ -149,10 +149,11 @@ fn core_end(found: &Captures<'_>, end: usize) -> usize {
     found.name("msg").filter(|msg| msg.end() == end).map_or(end, |msg| msg.start())
 }
 
-fn is_general(row: &Row) -> bool {
+/// Whether it is a system's sentence or number alone.
+pub(super) fn is_general(source: &str) -> bool {
     ["glibc ", "musl ", "macOS EADDR", "Windows ", "Any line"]
         .iter()
-        .any(|start| row.source.starts_with(start))
+        .any(|start| source.starts_with(start))
 }
 
 /// Captures whose text is not the row's own words.

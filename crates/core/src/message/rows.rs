@@ -1761,4 +1761,11 @@ pub(super) const ROWS: &[Row] = &[
         ours: true,
         ..ROW
     },
+    Row {
+        source: "Any line with the sentence and an address",
+        pattern: r"[Aa]ddress already in use:? (?P<addr>\[[\w.:%]+\]|\d+\.\d+\.\d+\.\d+|localhost|\*)?:(?P<port>\d{1,5})\b",
+        keys: &["addressalreadyinuse"],
+        ours: true,
+        ..ROW
+    },
 ];
