@@ -121,8 +121,9 @@ impl Ear {
     fn read(&mut self) {
         let old = self.old_end.saturating_sub(self.at);
         if self.unread > self.at + old {
-            // Something is missing in between: the halves of two lines are no line.
-            self.scanner.feed(b"\n");
+            // Something is missing in between: the halves of two lines are no line, nor one that a
+            // terminal broke.
+            self.scanner.feed(b"\n\n");
             self.unread = self.at + old;
         }
         let before = self.unread.saturating_sub(self.at);
@@ -147,6 +148,12 @@ mod tests {
         }
     }
 
+    /// In a flood that nothing ends but a pause.
+    fn flooded(scanner: Scanner) -> Ear {
+        let began = Instant::now() + Duration::from_secs(3600);
+        Ear { scanner, is_flooded: true, began, ..Ear::default() }
+    }
+
     const FAILURE: &[u8] = b"Error: listen EADDRINUSE: address already in use :::3000\n";
 
     #[test]
@@ -163,10 +170,7 @@ mod tests {
     #[test]
     fn the_end_of_a_flood_is_read_wherever_the_buffer_turns_over() {
         for length in (0..3 * KEPT).step_by(31 * 1024 + 7) {
-            let mut ear = Ear::default();
-            ear.is_flooded = true;
-            // Nothing ends the flood but the pause.
-            ear.began = Instant::now() + Duration::from_secs(3600);
+            let mut ear = flooded(Scanner::default());
             hear(&mut ear, &vec![b'x'; 4 * KEPT]);
             hear(&mut ear, b"\n");
             hear(&mut ear, FAILURE);
@@ -174,7 +178,7 @@ mod tests {
             assert!(ear.is_flooded());
             let heard = ear.take();
             assert_eq!(heard.len(), 1, "{length}");
-            assert_eq!(heard[0].port.map(|port| port.get()), Some(3000));
+            assert_eq!(heard[0].port.map(proc_core::addr::Port::get), Some(3000));
             assert!(!ear.is_flooded());
         }
     }
@@ -183,8 +187,7 @@ mod tests {
     fn the_halves_of_two_lines_are_no_line() {
         let mut ear = Ear::default();
         hear(&mut ear, b"bind: address already ");
-        ear.is_flooded = true;
-        ear.began = Instant::now() + Duration::from_secs(3600);
+        let mut ear = flooded(ear.scanner);
         hear(&mut ear, &b" ".repeat(2 * KEPT));
         hear(&mut ear, &b"in use\n".repeat(KEPT / 7));
         assert_eq!(ear.take(), []);
