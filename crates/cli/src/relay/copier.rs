@@ -8,18 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use proc_core::message::Scanner;
+use proc_core::message::Failure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::ear::Ear;
 use super::shared::Shared;
 use super::streams::Channel;
 use super::terminal::Terminal;
 
-/// How much is copied at once at most, in bytes.
-const CHUNK: usize = 128 * 1024;
-/// After how many bytes without a pause what was heard is told all the same.
-const FLOOD: usize = 1024 * 1024;
+/// How long a flood may pause and still be one.
+const BREATH: Duration = Duration::from_millis(5);
+/// How long the terminal's modes may lag behind a pty that is never silent.
+const MODES_LAG: Duration = Duration::from_millis(5);
 /// How long no byte may come before the rest is taken to be silent, once the command has ended:
 /// the kernel hands a pty's bytes on by a worker of its own.
 const SILENCE: Duration = Duration::from_millis(30);
@@ -66,7 +67,7 @@ impl Copier {
             terminal: terminal.clone(),
             is_terminal,
             leave,
-            scanner: Scanner::default(),
+            ear: Ear::default(),
             shared: shared.clone(),
             waits: waits.clone(),
         };
@@ -104,7 +105,7 @@ struct Copy {
     terminal: Twins,
     is_terminal: bool,
     leave: OwnedFd,
-    scanner: Scanner,
+    ear: Ear,
     shared: Arc<Shared>,
     waits: Arc<AtomicBool>,
 }
@@ -112,10 +113,8 @@ struct Copy {
 impl Copy {
     fn run(mut self, done: &AtomicBool) -> Option<Rest> {
         let open = self.copy();
-        let heard = self.scanner.finish();
-        if !heard.is_empty() {
-            self.shared.heard(heard);
-        }
+        let heard = self.ear.finish();
+        self.tell(heard);
         with(&self.terminal, Terminal::follow_modes);
         self.terminal.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Self { from, to, shared, .. } = self;
@@ -129,31 +128,33 @@ impl Copy {
     /// Copies until nobody can write any more, nobody reads any more (both false), or it is to
     /// leave (true).
     fn copy(&mut self) -> bool {
-        let mut chunk = vec![0; CHUNK];
         let mut leaving: Option<Instant> = None;
-        let mut untold = 0;
+        let mut followed: Option<Instant> = None;
         loop {
-            match rustix::io::read(&self.from, &mut chunk[..]) {
+            match self.read() {
                 Ok(0) => return false,
                 Ok(count) => {
-                    with(&self.terminal, Terminal::follow);
-                    if write_all(&self.to, &chunk[..count]).is_err() {
+                    if followed.is_none_or(|followed| followed.elapsed() >= MODES_LAG) {
+                        followed = Some(Instant::now());
+                        with(&self.terminal, Terminal::follow);
+                    }
+                    let bytes = self.ear.last(count);
+                    if write_all(&self.to, bytes).is_err() {
                         return false;
                     }
-                    self.shared.wrote(&chunk[..count], self.is_terminal);
-                    self.scanner.feed(&chunk[..count]);
-                    untold += count;
-                    if untold >= FLOOD {
-                        untold = 0;
-                        self.tell();
-                    }
+                    self.shared.wrote(bytes, self.is_terminal);
+                    let heard = self.ear.take_if_long();
+                    self.tell(heard);
                     if leaving.is_some_and(|since| since.elapsed() > LONGEST_GOODBYE) {
                         return true;
                     }
                 }
-                Err(Errno::AGAIN) if untold > 0 => {
-                    untold = 0;
-                    self.tell();
+                Err(Errno::AGAIN) if self.ear.is_flooded() && self.comes_within(BREATH) => {}
+                Err(Errno::AGAIN) if self.ear.has_untold() => {
+                    with(&self.terminal, Terminal::follow);
+                    followed = None;
+                    let heard = self.ear.take();
+                    self.tell(heard);
                 }
                 Err(Errno::AGAIN) => match leaving {
                     None if self.wait() => leaving = Some(Instant::now()),
@@ -168,8 +169,22 @@ impl Copy {
         }
     }
 
-    fn tell(&mut self) {
-        let heard = self.scanner.take();
+    /// Reads what is there, by [`Ear`]. A pty gives 4 KiB at once at most, whatever it has.
+    fn read(&mut self) -> Result<usize, Errno> {
+        let room = self.ear.room();
+        let mut count = rustix::io::read(&self.from, &mut *room)?;
+        while self.is_terminal && count > 0 && room.len() - count >= 4096 {
+            match rustix::io::read(&self.from, &mut room[count..]) {
+                Ok(more @ 1..) => count += more,
+                // Met again by the next call.
+                Ok(0) | Err(_) => break,
+            }
+        }
+        self.ear.hear(count);
+        Ok(count)
+    }
+
+    fn tell(&self, heard: Vec<Failure>) {
         if !heard.is_empty() {
             self.shared.heard(heard);
         }

@@ -3,6 +3,7 @@
 //! decided elsewhere.
 
 mod copier;
+mod ear;
 mod job;
 mod keyboard;
 mod shared;

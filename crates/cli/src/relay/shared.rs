@@ -116,6 +116,9 @@ impl AsFd for Shared {
 /// sequences, DECSET 47, 1047, 1049). One that is torn between two reads is missed; it is only
 /// about where our own words appear.
 fn switches_screen(bytes: &[u8]) -> Option<bool> {
+    if !bytes.contains(&b'\x1b') {
+        return None;
+    }
     let mut rest = bytes;
     let mut last = None;
     while let Some(at) = rest.windows(3).position(|three| three == b"\x1b[?") {

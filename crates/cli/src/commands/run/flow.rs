@@ -229,8 +229,10 @@ impl<'a> Flow<'a> {
         match next_step(on_conflict, ending, way.obstacle, self.again) {
             Step::Leave => Ok(Go::Leave),
             Step::Explain => {
-                if !is_told {
-                    self.explain(&way);
+                match (is_told, seen.is_advised) {
+                    (false, _) => self.explain(&way),
+                    (true, false) => self.explain(&Way { sentences: Vec::new(), ..way }),
+                    (true, true) => {}
                 }
                 Ok(Go::Leave)
             }
@@ -252,7 +254,7 @@ impl<'a> Flow<'a> {
     fn carry_out(&mut self, step: Step, way: &Way, is_told: bool) -> Result<Go, ErrorReport> {
         let mut step = step;
         if step == Step::Ask {
-            match self.ask(way)? {
+            match self.ask(way, is_told)? {
                 Choice::Leave => return Ok(Go::Leave),
                 Choice::Again => return Ok(Go::Again),
                 Choice::Free => step = Step::Free,
@@ -363,10 +365,8 @@ impl<'a> Flow<'a> {
         if targets.is_empty() {
             let mut sentences =
                 vec!["a bind failed, and its message does not say which port".to_owned()];
-            sentences.push(match first.hint {
-                Some(hint) => hint.to_owned(),
-                None => "if you know it, say it: proc run --port PORT -- …".to_owned(),
-            });
+            sentences.extend(first.hint.map(str::to_owned));
+            sentences.push("if you know it, say it: proc run --port PORT -- …".to_owned());
             return Ok(Way { sentences, obstacle: Obstacle::Other, ..Way::none() });
         }
         let reports = self.look(&targets, true)?;
@@ -457,9 +457,9 @@ impl<'a> Flow<'a> {
     }
 
     /// The person's choice, once they have seen what a choice needs.
-    fn ask(&mut self, way: &Way) -> Result<Choice, ErrorReport> {
+    fn ask(&mut self, way: &Way, is_told: bool) -> Result<Choice, ErrorReport> {
         let mut choices = Vec::new();
-        let mut text = self.text(&way.sentences);
+        let mut text = if is_told { String::new() } else { self.text(&way.sentences) };
         if way.obstacle == Obstacle::Gone {
             choices.push(Choice::Again);
         } else {

@@ -25,8 +25,8 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(150), Duration::from_
 /// How soon after a failed bind an end is that bind's doing.
 const FRESH: Duration = Duration::from_secs(15);
 
-/// How long after its last word on a failed bind a command that lives on is ended, to be started
-/// again: longer than the pause of those that try again by themselves (gunicorn: 1 s).
+/// How long a command that lives on after a failed bind is silent before it is ended, to be
+/// started again: longer than the pause of those that try again by themselves (gunicorn: 1 s).
 const ENDS: Duration = Duration::from_millis(1600);
 /// How long it is then given before that is said to take long.
 const ENDING: Duration = Duration::from_secs(5);
@@ -57,6 +57,8 @@ pub struct Seen {
     pub failures: Vec<Failure>,
     /// What was said about, by target.
     pub told: BTreeSet<String>,
+    /// Whether what can be done about it was said too.
+    pub is_advised: bool,
     /// Whether it was ended here, to be started again.
     pub was_ended: bool,
 }
@@ -73,6 +75,8 @@ pub struct Watcher<'a> {
     /// Since when it is asked to end.
     ended: Option<Instant>,
     is_slow_told: bool,
+    /// What was said of without what can be done.
+    unadvised: Vec<TargetReport>,
     /// What was said about, by target.
     told: BTreeSet<String>,
 }
@@ -88,6 +92,7 @@ impl<'a> Watcher<'a> {
             is_undecided: false,
             ended: None,
             is_slow_told: false,
+            unadvised: Vec::new(),
             told: BTreeSet::new(),
         }
     }
@@ -107,10 +112,16 @@ impl<'a> Watcher<'a> {
             self.tell_moved(life.pid, &mut sentences);
             let quiet_since = self.last_heard.map_or(Duration::ZERO, |heard| heard.elapsed());
             if quiet_since >= LIVES_ON {
-                self.tell_failures(&mut sentences, &mut reports);
+                self.tell_failures(&mut sentences);
             }
-            if quiet_since >= ENDS && std::mem::take(&mut self.is_undecided) {
-                self.end_if_useless(life.pid, &mut sentences);
+            let is_silent = quiet_since >= ENDS && life.quiet_for >= ENDS;
+            if is_silent && std::mem::take(&mut self.is_undecided) {
+                if self.plan.is_left_alone {
+                    reports = std::mem::take(&mut self.unadvised);
+                    sentences.extend((!reports.is_empty()).then(|| LEFT_ALONE.to_owned()));
+                } else {
+                    self.end_if_useless(life.pid, &mut sentences);
+                }
             }
         }
         Next {
@@ -151,7 +162,8 @@ impl<'a> Watcher<'a> {
             self.heard.clear();
         }
         self.heard.extend(last);
-        Seen { failures: self.heard, told: self.told, was_ended }
+        let is_advised = self.unadvised.is_empty();
+        Seen { failures: self.heard, told: self.told, is_advised, was_ended }
     }
 
     fn again(&self, age: Duration) -> Option<Duration> {
@@ -217,7 +229,7 @@ impl<'a> Watcher<'a> {
         });
     }
 
-    fn tell_failures(&mut self, sentences: &mut Vec<String>, reports: &mut Vec<TargetReport>) {
+    fn tell_failures(&mut self, sentences: &mut Vec<String>) {
         for failure in self.heard.clone() {
             if !self.told.insert(key(&failure)) {
                 continue;
@@ -225,10 +237,7 @@ impl<'a> Watcher<'a> {
             let Some(target) = failure.target() else { continue };
             let Some(report) = self.report(&target.to_string()) else { continue };
             sentences.extend(report.causes.first().map(|cause| cause.explain.clone()));
-            reports.push(report);
-        }
-        if self.plan.is_left_alone && !reports.is_empty() {
-            sentences.push(LEFT_ALONE.to_owned());
+            self.unadvised.push(report);
         }
     }
 
