@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use proc_core::addr::{AddressScope, Port, Transport};
 use proc_core::host::LiveHost;
-use proc_core::launch::program_of;
+use proc_core::launch::{Around, Program, Source, program_of, wanted};
 use proc_core::lease::{self, Leases, Listed, Places, Released};
 use proc_core::pick::{Keeping, Picked, Place, Problem, Wish, address_to_pass, pick, place};
 use proc_core::report::{
@@ -273,8 +273,15 @@ fn become_command(
     }
     let argv: Vec<String> =
         args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut command = args.command.clone();
     let as_sockets = match args.socket {
-        None | Some(Passing::Auto) => takes_sockets(&argv),
+        None | Some(Passing::Auto) if takes_sockets(&argv) => true,
+        None | Some(Passing::Auto) => {
+            let is_one = wish.count == 1 && wish.transports == [Transport::Tcp];
+            let words = if is_one { words_to_serve(&argv) } else { &[] };
+            command.extend(words.iter().map(OsString::from));
+            !words.is_empty()
+        }
         Some(Passing::Always) => true,
         Some(Passing::Never) => false,
     };
@@ -284,8 +291,8 @@ fn become_command(
     };
     let host = LiveHost::default();
     let picked = pick(&host, leases, wish, keeping, &argv).map_err(|problem| failure(&problem))?;
-    let placement = place(&args.command, &picked.ports)
-        .map_err(|problem| error("usage", problem.to_string()))?;
+    let placement =
+        place(&command, &picked.ports).map_err(|problem| error("usage", problem.to_string()))?;
     tell(&picked, globals);
     let failed = picked.become_command(placement, as_sockets);
     Err(not_run(&args.command[0], &failed))
@@ -295,18 +302,54 @@ fn become_command(
 /// program itself, or what becomes it by exec(2) under the same PID: `LISTEN_PID` tells everybody
 /// else to leave them alone.
 fn takes_sockets(argv: &[String]) -> bool {
-    const BECOMES: [&str; 1] = ["env"];
     // Puma looks for its own address among the sockets and binds the port again where it is not
     // there, unless it is told to take those that there are.
     const PUMA: (&str, &str) = ("puma", "--bind-to-activated-sockets");
     let Some(program) = program_of(argv).filter(|program| program.takes_listen_fds) else {
         return false;
     };
+    is_itself(argv, program) && (program.name != PUMA.0 || argv.iter().any(|word| word == PUMA.1))
+}
+
+/// The words that make a command serve on the socket it is handed, where it is known to be one
+/// that takes such words and says nothing itself of where it serves. They go after its own.
+fn words_to_serve(argv: &[String]) -> &'static [&'static str] {
+    /// Where it serves by other means, or how it passes a socket on to processes of its own,
+    /// which nobody has tried.
+    const OTHERWISE: [&str; 13] = [
+        "-b",
+        "--bind",
+        "-C",
+        "--config",
+        "-c",
+        "-e",
+        "--endpoint",
+        "--fd",
+        "-u",
+        "--uds",
+        "-w",
+        "--workers",
+        "--reload",
+    ];
+    let Some(program) = program_of(argv) else { return &[] };
+    let around = Around { cwd: Path::new(""), env: &|_| None, files: &|_| None };
+    let is_told = wanted(argv, &around).iter().any(|wanted| wanted.source == Source::Arguments)
+        || argv.iter().any(|word| {
+            OTHERWISE.contains(&word.split('=').next().unwrap_or_default()) || word.contains('{')
+        });
+    match is_told || !is_itself(argv, program) {
+        true => &[],
+        false => program.descriptor_arguments,
+    }
+}
+
+/// Whether the first word is that program, or becomes it by exec(2).
+fn is_itself(argv: &[String], program: &Program) -> bool {
+    const BECOMES: [&str; 1] = ["env"];
     let first = argv.first().map(Path::new).and_then(Path::file_name).unwrap_or_default();
-    let itself = first == program.name
+    first == program.name
         || first.to_string_lossy().starts_with("python")
-        || BECOMES.iter().any(|name| first == *name);
-    itself && (program.name != PUMA.0 || argv.iter().any(|word| word == PUMA.1))
+        || BECOMES.iter().any(|name| first == *name)
 }
 
 fn tell(picked: &Picked, globals: &Globals) {
@@ -453,4 +496,33 @@ fn failure(problem: &Problem) -> ErrorReport {
 
 fn error(kind: &str, explain: String) -> ErrorReport {
     ErrorReport { kind: kind.to_owned(), explain, word: None, suggestion: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_added_only_where_the_command_says_nothing_of_where_it_serves() {
+        for (line, want) in [
+            ("uvicorn asgi:app", "--fd 3"),
+            ("python3 -m uvicorn asgi:app", "--fd 3"),
+            ("env A=1 hypercorn asgi:app", "--bind fd://3"),
+            ("daphne asgi:app", "--fd 3"),
+            ("puma config.ru", "--bind-to-activated-sockets only"),
+            ("uvicorn asgi:app --port {}", ""),
+            ("uvicorn asgi:app --port 8000", ""),
+            ("uvicorn asgi:app --port=8000", ""),
+            ("uvicorn asgi:app --uds=/run/x", ""),
+            ("uvicorn asgi:app --reload", ""),
+            ("hypercorn asgi:app -b 127.0.0.1:{}", ""),
+            ("puma -b tcp://0.0.0.0:9292", ""),
+            ("npx uvicorn asgi:app", ""),
+            ("node server.js", ""),
+            ("gunicorn app:app", ""),
+        ] {
+            let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(words_to_serve(&argv).join(" "), want, "{line}");
+        }
+    }
 }
