@@ -511,7 +511,9 @@ fn what_dead_ones_left_is_cleared() {
         return;
     };
     let lines: Vec<&str> = ran.out.lines().collect();
-    assert_eq!(lines[..6], ["no port is leased", "1", "2", "3", "3", "0"], "{ran:?}");
+    // One pick in sixteen clears what it finds dead: the last one may have found the first.
+    let left = ["1", "2"].into_iter().find(|left| *left == lines[2]).unwrap_or("1 or 2");
+    assert_eq!(lines[..6], ["no port is leased", "1", left, "3", "3", "0"], "{ran:?}");
     assert_eq!(lines[6..], ["3000", "3001", "3002", "root", "3"], "{ran:?}");
 }
 
