@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid,
 };
+use rustix::termios::{OutputModes, tcgetattr};
 
 use super::copier::{Copier, Rest};
 use super::shared::Shared;
@@ -147,9 +148,15 @@ impl Relay {
         if !io::stderr().is_terminal() {
             return Output::note(text);
         }
-        let fresh = if self.shared.take_line() { "\r\n" } else { "" };
+        let fresh = if self.shared.take_line() { "\n" } else { "" };
+        let text = format!("{fresh}{text}");
         // The command may have turned off what makes a line feed return to the left.
-        Output::note(&format!("{fresh}{}", text.replace('\n', "\r\n")));
+        let returns = OutputModes::OPOST | OutputModes::ONLCR;
+        let modes = tcgetattr(io::stderr()).map(|modes| modes.output_modes);
+        match modes.is_ok_and(|modes| modes.contains(returns)) {
+            true => Output::note(&text),
+            false => Output::note(&text.replace('\n', "\r\n")),
+        }
     }
 
     /// The signal by which somebody asked us to end while no command ran.

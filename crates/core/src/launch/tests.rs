@@ -530,3 +530,25 @@ fn word() -> impl proptest::strategy::Strategy<Value = String> {
     ];
     prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => ".{0,8}"]
 }
+
+#[test]
+fn what_a_browser_can_open_is_told_apart() {
+    for (line, want) in [
+        ("vite", true),
+        ("flask run", true),
+        ("python3 -m http.server", true),
+        ("redis-server", false),
+        ("postgres", false),
+        ("mysqld_safe", false),
+        ("mongod", false),
+        ("memcached", false),
+        ("ssh -L 1:a:1 host", false),
+        ("socat TCP-LISTEN:1 -", false),
+        ("docker run -p 1:1 x", false),
+        ("kubectl port-forward x 1", false),
+        ("node server.js", false),
+    ] {
+        let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        assert_eq!(program_of(&argv).map(Program::speaks_http), Some(want), "{line}");
+    }
+}
