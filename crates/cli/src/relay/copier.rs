@@ -16,6 +16,7 @@ use super::ear::Ear;
 use super::shared::Shared;
 use super::streams::Channel;
 use super::terminal::Terminal;
+use super::writing::write_all;
 
 /// How long a flood may pause and still be one.
 const BREATH: Duration = Duration::from_millis(5);
@@ -211,20 +212,4 @@ fn with(terminal: &Twins, act: impl FnOnce(&mut Terminal)) {
     if let Some(terminal) = &mut *terminal.lock().unwrap_or_else(PoisonError::into_inner) {
         act(terminal);
     }
-}
-
-/// Writes it all, also where somebody has made the terminal or pipe non-blocking for everybody,
-/// as Node does.
-pub fn write_all(to: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(to, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                let _ = poll(&mut [PollFd::new(to, PollFlags::OUT)], None);
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

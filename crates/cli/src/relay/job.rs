@@ -398,7 +398,7 @@ pub fn pass_on() {
         match rustix::io::read(&stdin, &mut chunk[..]) {
             Ok(0) => return,
             Ok(count) => {
-                if super::copier::write_all(&to, &chunk[..count]).is_err() {
+                if super::writing::write_all(&to, &chunk[..count]).is_err() {
                     return;
                 }
             }

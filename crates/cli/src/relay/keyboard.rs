@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::copier::write_all;
+use super::writing::write_all;
 
 /// Passes keys on, from the real terminal to the pty, until it is dropped.
 #[derive(Debug)]

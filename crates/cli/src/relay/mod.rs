@@ -9,5 +9,6 @@ mod keyboard;
 mod shared;
 mod streams;
 mod terminal;
+mod writing;
 
 pub use job::{End, Life, Next, Relay, Status, end_by, pass_on};
