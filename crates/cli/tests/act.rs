@@ -110,6 +110,9 @@ fn the_worst_of_several_counts() {
 
 #[test]
 fn an_ordinary_user_ends_their_own_alone() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
     let proc = Public::new("user");
     let user = unprivileged_uid().to_string();
     let foreign = orphan(&["listen"]);
@@ -153,6 +156,9 @@ fn numbers_that_could_be_two_things() {
 
 #[test]
 fn the_first_process_and_ranges_in_a_small_world() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("it makes namespaces, which needs root");
+    }
     let ran = in_world("\"$PROC\" kill -y pid:1 && exit 9; test $? = 4; test -d /proc/1");
     assert_eq!(ran.code, 0, "{ran:?}");
     let listen = |port: u16| {
@@ -281,6 +287,9 @@ fn in_terminal(words: &str, answer: &[u8]) -> (i32, String) {
 
 #[test]
 fn a_person_is_asked_and_no_means_no() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing what is left of connections needs root");
+    }
     let actor = orphan(&["two-ports", "--accept"]);
     let port = actor.port();
     let _clients = orphan(&["clients", "2", "--port", &port.to_string()]);

@@ -68,9 +68,10 @@ fn a_pasted_message_is_answered_for_its_very_bind() {
     assert_eq!(report.messages[0].target.as_deref(), Some(&*target));
     assert_eq!(report.targets[0].target, target);
     assert_eq!(report.targets[0].verdict, Some(Verdict::Held));
-    assert_eq!(report.targets[0].causes[0].pids, [std::process::id()]);
+    // Another test's child has the socket too, until it has become its command.
+    assert!(report.targets[0].causes[0].pids.contains(&std::process::id()), "{report:#?}");
     let ran = why(&["--pids", &message]);
-    assert_eq!(ran.out, format!("{}\n", std::process::id()));
+    assert!(ran.out.lines().any(|line| line == std::process::id().to_string()), "{ran:?}");
 }
 
 #[test]

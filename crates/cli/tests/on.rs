@@ -147,6 +147,9 @@ fn a_number_that_is_both_shows_both() {
 
 #[test]
 fn several_targets_and_ranges() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("it makes namespaces, which needs root");
+    }
     let (one, two) = (orphan(&["listen"]), orphan(&["listen"]));
     let free = free_port();
     let ran = run(&format!("on --json tcp:{},tcp:{} tcp:{free}", one.port(), two.port()));
@@ -167,6 +170,9 @@ fn several_targets_and_ranges() {
 
 #[test]
 fn an_ordinary_user_is_told_whose_it_is() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
     let proc = Public::new("on");
     let (user, actor) = (unprivileged_uid().to_string(), orphan(&["listen"]));
     let ran = proc.run(&format!("on --json tcp:{}", actor.port()));

@@ -92,6 +92,9 @@ fn connections_are_drained_in_peace() {
 
 #[test]
 fn connections_that_stop_every_bind_are_waited_for() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     // Without SO_REUSEADDR the connections themselves keep the port.
     let actor = orphan(&["listen", "--accept", "--term", "close-then-drain:900"]);
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, actor.port())).unwrap();
@@ -187,6 +190,9 @@ fn udp_ends_as_well() {
 
 #[test]
 fn clients_are_nobody_s_holders() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     let server = orphan(&["listen", "--accept"]);
     let port = server.port().to_string();
     let client = orphan(&["clients", "3", "--port", &port]);

@@ -48,6 +48,9 @@ fn is_kernel_thread(pid: u32) -> bool {
 
 #[test]
 fn the_first_process_and_reused_numbers() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("it makes namespaces, which needs root");
+    }
     in_world("guards::inner_small_world");
 }
 
@@ -298,6 +301,9 @@ fn a_door_is_refused_without_force() {
 
 #[test]
 fn another_user_s_process_is_denied() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
     let actor = orphan(&["listen"]);
     for ask in [FREE, KILL, STOP] {
         // Its descriptors are hidden from this user, the process itself is not.

@@ -4,6 +4,9 @@ use super::*;
 
 #[test]
 fn a_connection_that_drew_the_port_is_closed_and_its_program_lives() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     for ask in [FREE, KILL] {
         let actor = orphan(&["outgoing"]);
         let server = actor.children()[0];
@@ -21,6 +24,9 @@ fn a_connection_that_drew_the_port_is_closed_and_its_program_lives() {
 
 #[test]
 fn a_program_that_chose_the_port_keeps_it_without_its_connection() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     // What bound the port itself stays bound when its connection is closed (SOCK_BINDPORT_LOCK).
     let port = proc_testkit::free_port().to_string();
     for role in ["self-connect", "outgoing"] {
@@ -54,6 +60,9 @@ fn an_ordinary_user_s_connection_is_left_alone() {
 
 #[test]
 fn accepted_connections_without_a_listener() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     let actor = orphan(&["accepted", "--count", "3"]);
     let report = FREE.on(&tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
@@ -77,6 +86,9 @@ fn accepted_connections_without_a_listener() {
 
 #[test]
 fn time_wait_is_cleared() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     for ask in [FREE, KILL] {
         let actor = Actor::spawn(&["time-wait", "--count", "5"]);
         assert!(!binds(actor.port()));
@@ -105,6 +117,9 @@ fn stop_waits_for_time_wait_and_touches_nothing() {
 
 #[test]
 fn what_an_ordinary_user_cannot_clear_is_waited_for_within_the_timeout() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
     in_world("remains::inner_rfc1337");
     let actor = orphan(&["fin-wait2-orphan"]);
     let ask = FREE.within(Duration::from_millis(400));
@@ -134,6 +149,9 @@ fn inner_rfc1337() {
 
 #[test]
 fn connections_that_nobody_owns_are_destroyed() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("closing connections needs root");
+    }
     for role in ["fin-wait2-orphan", "fin-wait1", "last-ack"] {
         for ask in [FREE, KILL] {
             let actor = orphan(&[role, "--count", "2"]);
