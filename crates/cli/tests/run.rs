@@ -259,7 +259,12 @@ fn signals_to_us_are_passed_on() {
         let script = format!(
             "trap 'echo got {name}; exit 9' {name}; echo ready; while :; do sleep 0.02; done"
         );
-        let mut child = command("", &script).stdout(Stdio::piped()).spawn().unwrap();
+        // Not as nohup has it, under which SIGHUP is ignored.
+        let mut child = Command::new("env")
+            .args(["--default-signal=HUP", PROC, "run", "--", "sh", "-c", &script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut out = child.stdout.take().unwrap();
         let mut ready = [0; 6];
         out.read_exact(&mut ready).unwrap();

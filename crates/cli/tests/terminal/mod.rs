@@ -35,9 +35,10 @@ impl Terminal {
         let slave = ioctl_tiocgptpeer(&master, flags).unwrap();
         resize(&master, 80, 24);
         let end = || Stdio::from(slave.try_clone().unwrap());
-        // A new session with this terminal as its own (setsid(1)).
-        let child = Command::new("setsid")
-            .arg("--ctty")
+        // A new session with this terminal as its own (setsid(1)). Under nohup SIGHUP is ignored,
+        // and would be by everything started here.
+        let child = Command::new("env")
+            .args(["--default-signal=HUP", "setsid", "--ctty"])
             .args(words)
             .env_clear()
             .envs([("PATH", "/usr/bin:/bin"), ("TERM", "xterm"), ("LANG", "C.UTF-8")])
