@@ -167,6 +167,9 @@ fn ask(url: &HttpUrl, mut connection: impl Connection, tls: bool) -> Result<Answ
     // A server may answer and close without reading: what it said is worth more than that the
     // request did not get through.
     let sent = connection.write_all(url.request(tls).as_bytes()).and_then(|()| connection.flush());
+    if let Some(ended) = connection.line().ended() {
+        return Err(ended.unwrap_or(HttpError::NoAnswer));
+    }
     let status = read_status(&mut connection, &mut bytes, sent.as_ref().err())?;
     if status == 400 && !tls && refuses_plain(&mut connection, &mut bytes) {
         return Err(HttpError::SpeaksTls);
