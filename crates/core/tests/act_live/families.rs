@@ -171,7 +171,11 @@ fn two_at_once_both_end_well() {
         let run = || {
             let report = FREE.on(&tcp(&actor));
             let outcome = report.outcome.unwrap();
-            assert!(matches!(outcome, Outcome::Freed | Outcome::AlreadyFree), "{report:#?}");
+            // A child that another test is starting has, until its exec, a copy of whatever this
+            // process probes with at that moment: then the port seems to be held from here.
+            let from_here = report.processes.iter().any(|holder| holder.pid == std::process::id());
+            let ended_well = matches!(outcome, Outcome::Freed | Outcome::AlreadyFree);
+            assert!(ended_well || from_here, "{report:#?}");
         };
         at_once(&[&run, &run, &run]);
         assert!(binds(actor.port()));
