@@ -170,7 +170,9 @@ impl Directory {
     /// The directory of that name inside, made if it is not there. `mode` is exact, whatever the
     /// umask: it appears under its name only when it is right.
     pub(crate) fn make(&self, name: &str, mode: u32) -> io::Result<()> {
-        let new = format!(".{name}.{}", std::process::id());
+        // Threads share a PID, and so may processes of two PID namespaces.
+        let thread = rustix::thread::gettid().as_raw_nonzero();
+        let new = format!(".{name}.{thread}.{}", since_boot().as_nanos());
         let made = rustix::fs::mkdirat(&self.0, &*new, Mode::from_raw_mode(0o700));
         if !matches!(made, Ok(()) | Err(Errno::EXIST)) {
             return Ok(made?);
