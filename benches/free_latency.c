@@ -22,25 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 enum { RUNS_MAX = 1000, ARGUMENTS_MAX = 64, PATIENCE_MS = 20000 };
 
 extern char **environ;
-
-static void fail(const char *what) {
-    perror(what);
-    exit(2);
-}
-
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Port 0 asks the kernel for one. Returns the socket, or -1 with errno. */
 static int bind_port(int *port) {

@@ -29,6 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 enum { COMMANDS_MAX = 16, RUNS_MAX = 1000 };
 
 struct command {
@@ -51,24 +53,8 @@ static int command_count, runs = 10, ask_in = -1, ask_out = -1;
 static double timeout_s = 60, budget_s = 60;
 extern char **environ;
 
-static void fail(const char *what) {
-    perror(what);
-    exit(2);
-}
-
-static double now_us(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
 static double microseconds(struct timeval t) {
     return (double)t.tv_sec * 1e6 + (double)t.tv_usec;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
 }
 
 /* Sorts in place. */

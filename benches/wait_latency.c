@@ -25,25 +25,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 enum { RUNS_MAX = 1000, ARGUMENTS_MAX = 64, PATIENCE_MS = 20000 };
 
 extern char **environ;
 
-static void fail(const char *what) {
-    perror(what);
-    exit(2);
-}
-
-static double now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+static double now_ms(void) { return now_us() / 1e3; }
 
 static void pause_ms(int ms) {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
