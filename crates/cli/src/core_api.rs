@@ -82,9 +82,8 @@ impl WaitTargets {
     /// The HTTP statuses that count: a path that was named is to be there, and without one any
     /// answer will do that is none of a server in trouble.
     fn good_statuses(&self, url: &HttpUrl) -> StatusSet {
-        const THERE: &str = "200-399";
         let usual = || match self.path.is_some() || url.path != "/" {
-            true => THERE.parse().unwrap_or_default(),
+            true => StatusSet::there(),
             false => StatusSet::default(),
         };
         self.statuses.clone().unwrap_or_else(usual)

@@ -64,6 +64,17 @@ fn command(words: &str, script: &str) -> Command {
     command
 }
 
+/// Reads on until that was said.
+#[track_caller]
+fn read_until(from: &mut impl Read, text: &mut String, said: &str) {
+    while !text.contains(said) {
+        let mut bytes = [0; 256];
+        let count = from.read(&mut bytes).unwrap();
+        assert!(count > 0, "{text}");
+        text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+}
+
 /// A server as a script: it takes its port from PORT, or else `port`, says what Node says when
 /// it cannot have it, and else that it is ready, with its port, and ends.
 fn server(port: u16) -> String {
@@ -556,12 +567,7 @@ fn it_waits_until_the_port_is_free() {
         .unwrap();
     let mut err = child.stderr.take().unwrap();
     let mut text = String::new();
-    while !text.contains("is held by") {
-        let mut byte = [0; 256];
-        let count = err.read(&mut byte).unwrap();
-        assert!(count > 0, "{text}");
-        text.push_str(std::str::from_utf8(&byte[..count]).unwrap());
-    }
+    read_until(&mut err, &mut text, "is held by");
     kill_process(Pid::from_raw(holder.pid().cast_signed()).unwrap(), Signal::TERM).unwrap();
     err.read_to_string(&mut text).unwrap();
     let mut out = String::new();
@@ -736,12 +742,7 @@ fn a_silent_move_is_pointed_out() {
         .unwrap();
     let mut err = child.stderr.take().unwrap();
     let mut text = String::new();
-    while !text.contains('\n') {
-        let mut bytes = [0; 256];
-        let count = err.read(&mut bytes).unwrap();
-        assert!(count > 0, "{text}");
-        text.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
-    }
+    read_until(&mut err, &mut text, "\n");
     File::create(&stop).unwrap();
     err.read_to_string(&mut text).unwrap();
     let mut out = String::new();

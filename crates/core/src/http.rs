@@ -22,9 +22,6 @@ pub use head::{Head as ResponseHead, read as read_head};
 pub use status::{StatusError, StatusSet};
 pub use url::{HttpUrl, Scheme};
 
-/// Whether this build can ask over TLS.
-pub const SPEAKS_TLS: bool = tls::SPOKEN;
-
 /// What a server answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {

@@ -16,6 +16,11 @@ pub struct StatusError(
 );
 
 impl StatusSet {
+    /// Success and redirection: what was asked for is there (RFC 9110 15.3, 15.4).
+    pub fn there() -> Self {
+        Self(vec![(200, 399)])
+    }
+
     /// Whether the status is one of them.
     pub fn contains(&self, status: u16) -> bool {
         self.0.iter().any(|&(first, last)| (first..=last).contains(&status))

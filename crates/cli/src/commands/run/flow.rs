@@ -2,13 +2,12 @@
 //! do what was chosen, and start again.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use proc_core::addr::Port;
+use proc_core::addr::{Endpoint, Port};
 use proc_core::host::{Host, LiveHost};
-use proc_core::http::{self, HttpUrl, Scheme};
+use proc_core::http::{self, HttpUrl};
 use proc_core::launch::Program;
 use proc_core::lease::{Leases, Places};
 use proc_core::message::{Class, Failure};
@@ -27,7 +26,9 @@ use super::launching::{Launching, Told};
 use super::same::{Own, running};
 use super::watcher::{Plan, Seen, Watcher};
 use crate::answer::{Answer, document};
-use crate::core_api::{ActRequest, Consent, Core, LookOptions, Looked, Verb, WaitTargets, connect};
+use crate::core_api::{
+    ActRequest, Consent, Core, LookOptions, Looked, Tell, Verb, WaitTargets, connect,
+};
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
 use crate::progress::Progress;
@@ -511,6 +512,16 @@ impl<'a> Flow<'a> {
 
     /// Frees them, or only plans to. A host of its own: it listens for Ctrl-C from now on.
     fn act(&self, targets: &[String], dry_run: bool) -> Result<Vec<TargetReport>, ErrorReport> {
+        let request = freeing(self.globals, self.timeout, targets, dry_run);
+        self.telling(targets, |core, tell| core.act(&request, &mut |_| Consent::Yes, tell))
+    }
+
+    /// Has a host of its own do something that takes a while, and tells how it goes.
+    fn telling(
+        &self,
+        targets: &[String],
+        does: impl FnOnce(&mut dyn Core, &mut Tell<'_>) -> Result<Vec<TargetReport>, ErrorReport>,
+    ) -> Result<Vec<TargetReport>, ErrorReport> {
         let mut progress = Progress::new(self.view(), targets.len() > 1);
         let quiet = self.globals.quiet;
         let mut tell = |target: &str, event: &_| {
@@ -518,8 +529,7 @@ impl<'a> Flow<'a> {
                 progress.tell(target, event);
             }
         };
-        let request = freeing(self.globals, self.timeout, targets, dry_run);
-        let reports = connect(None)?.act(&request, &mut |_| Consent::Yes, &mut tell);
+        let reports = does(&mut *connect(None)?, &mut tell);
         progress.finish();
         reports
     }
@@ -540,16 +550,7 @@ impl<'a> Flow<'a> {
             tells: !self.globals.quiet,
             ..WaitRequest::default()
         };
-        let mut progress = Progress::new(self.view(), targets.len() > 1);
-        let quiet = self.globals.quiet;
-        let mut tell = |target: &str, event: &_| {
-            if !quiet {
-                progress.tell(target, event);
-            }
-        };
-        let reports = connect(None)?.wait(&words, &request, &mut tell);
-        progress.finish();
-        let reports = reports?;
+        let reports = self.telling(targets, |core, tell| core.wait(&words, &request, tell))?;
         let all = reports.iter().all(|report| report.met == Some(true));
         if !all {
             self.say(&reports.into_iter().filter_map(|report| report.explain).collect::<Vec<_>>());
@@ -666,16 +667,8 @@ fn code_of(status: Status) -> Exit {
 /// Whether whoever listens on that port speaks HTTP, and says so soon.
 fn answers_http(port: Port) -> bool {
     const SOON: Duration = Duration::from_millis(150);
-    let url = HttpUrl {
-        scheme: Scheme::Http,
-        host: "localhost".to_owned(),
-        port,
-        addresses: [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
-            .map(|address| SocketAddr::new(address, port.get()))
-            .to_vec(),
-        path: "/".to_owned(),
-    };
-    http::get(&url, SOON, &|| true).is_ok()
+    let url = HttpUrl::new(&format!("http://localhost:{port}"), &Endpoint::any(port), None);
+    url.is_some_and(|url| http::get(&url, SOON, &|| true).is_ok())
 }
 
 fn not_found(name: &str, cwd: &str) -> String {
