@@ -15,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::addr::{Transport, unmap};
+use crate::addr::{Endpoint, Transport, unmap};
 use crate::snapshot::Policy;
 use crate::socket::{Socket, TcpState};
 
@@ -36,6 +36,35 @@ pub struct BindRequest {
     pub uid: u32,
     /// SO_BINDTODEVICE, by index.
     pub device: Option<u32>,
+}
+
+impl BindRequest {
+    /// As a server that sets nothing makes it: no SO_REUSEADDR, and `::` dual-stack.
+    pub const fn plain(transport: Transport, address: SocketAddr, uid: u32) -> Self {
+        Self {
+            transport,
+            address,
+            v6only: false,
+            reuse_addr: false,
+            reuse_port: false,
+            uid,
+            device: None,
+        }
+    }
+
+    /// The binds of every transport and address that an endpoint means.
+    pub fn all_of(
+        endpoint: &Endpoint,
+        reuse_addr: bool,
+        uid: u32,
+    ) -> impl Iterator<Item = Self> + use<'_> {
+        endpoint.transports().iter().flat_map(move |&transport| {
+            endpoint.addresses().into_iter().map(move |address| {
+                let address = SocketAddr::new(address, endpoint.port.get());
+                Self { reuse_addr, ..Self::plain(transport, address, uid) }
+            })
+        })
+    }
 }
 
 /// What the kernel said to a bind.
@@ -353,15 +382,7 @@ impl Attempt {
     /// The two binds that were tried, and their answers. Binds that do not ask for SO_REUSEPORT
     /// are judged without regard to the user, so here it is always 0.
     fn probes(&self) -> [(BindRequest, BindResult); 2] {
-        let plain = BindRequest {
-            transport: self.transport,
-            address: self.address,
-            v6only: false,
-            reuse_addr: false,
-            reuse_port: false,
-            uid: 0,
-            device: None,
-        };
+        let plain = BindRequest::plain(self.transport, self.address, 0);
         [(plain, self.plain), (BindRequest { reuse_addr: true, ..plain }, self.reuse_addr)]
     }
 }

@@ -46,17 +46,29 @@ impl Census {
         &self.0.asker.ancestors
     }
 
+    /// Those that a target means; nobody for one that is no process's.
+    pub(crate) fn meant_by(&self, target: &Target) -> Vec<u32> {
+        match target {
+            Target::Pid(pid) | Target::Number(pid) => self.alive(*pid),
+            Target::Name(name) => self.called(name),
+            Target::Path(path) => self.running(path),
+            Target::Container(name) => self.in_container(name),
+            Target::Unit(name) => self.in_unit(name),
+            Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
+        }
+    }
+
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
         let process = self.0.processes.get(&pid);
         let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
         lives.then_some(pid).into_iter().collect()
     }
 
-    pub(crate) fn called(&self, name: &str) -> Vec<u32> {
+    fn called(&self, name: &str) -> Vec<u32> {
         self.matching(|process| is_called(process, name))
     }
 
-    pub(crate) fn in_container(&self, name: &str) -> Vec<u32> {
+    fn in_container(&self, name: &str) -> Vec<u32> {
         self.matching(|process| {
             process.container.as_ref().is_some_and(|container| {
                 container.id == name || (name.len() >= 6 && container.id.starts_with(name))
@@ -64,7 +76,7 @@ impl Census {
         })
     }
 
-    pub(crate) fn in_unit(&self, name: &str) -> Vec<u32> {
+    fn in_unit(&self, name: &str) -> Vec<u32> {
         self.matching(|process| process.unit.as_deref() == Some(name))
     }
 

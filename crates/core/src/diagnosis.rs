@@ -573,15 +573,7 @@ fn touches(endpoint: &Endpoint, occupant: &Occupant) -> bool {
 }
 
 fn plain(attempt: &Attempt, uid: u32) -> BindRequest {
-    BindRequest {
-        transport: attempt.transport,
-        address: attempt.address,
-        v6only: false,
-        reuse_addr: false,
-        reuse_port: false,
-        uid,
-        device: None,
-    }
+    BindRequest::plain(attempt.transport, attempt.address, uid)
 }
 
 fn is_connection(socket: &Socket) -> bool {

@@ -48,12 +48,9 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
                 .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
             Target::Path(path) => unix_report(host, path, options)
                 .unwrap_or_else(|| process_report(host, target, &census.running(path), options)),
-            Target::Pid(pid) => process_report(host, target, &census.alive(*pid), options),
-            Target::Name(name) => process_report(host, target, &census.called(name), options),
-            Target::Container(name) => {
-                process_report(host, target, &census.in_container(name), options)
+            Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
+                process_report(host, target, &census.meant_by(target), options)
             }
-            Target::Unit(name) => process_report(host, target, &census.in_unit(name), options),
         })
         .collect()
 }

@@ -460,14 +460,8 @@ impl Live<'_> {
     /// The plain binds of the wish.
     fn requests(&mut self) -> Vec<BindRequest> {
         let addresses = self.addresses();
-        let request = |transport: Transport, address: IpAddr| BindRequest {
-            transport,
-            address: SocketAddr::new(address, 0),
-            v6only: false,
-            reuse_addr: false,
-            reuse_port: false,
-            uid: keep::user(),
-            device: None,
+        let request = |transport: Transport, address: IpAddr| {
+            BindRequest::plain(transport, SocketAddr::new(address, 0), keep::user())
         };
         let transports = self.wish.transports.iter();
         transports.flat_map(|t| addresses.iter().map(|a| request(*t, *a))).collect()

@@ -28,12 +28,9 @@ impl<'a> Chosen<'a> {
     fn new(host: &dyn Host, filter: &'a PortsFilter) -> Self {
         let census = Census::take(host, &filter.targets);
         let pids = filter.targets.iter().flat_map(|target| match target {
+            // Also one whose main thread has ended: what it holds is listed, not who lives.
             Target::Pid(pid) | Target::Number(pid) => vec![*pid],
-            Target::Name(name) => census.called(name),
-            Target::Path(path) => census.running(path),
-            Target::Container(name) => census.in_container(name),
-            Target::Unit(name) => census.in_unit(name),
-            Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
+            other => census.meant_by(other),
         });
         Self { filter, pids: pids.collect() }
     }

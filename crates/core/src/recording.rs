@@ -332,15 +332,8 @@ impl ReplayHost {
         let occupants: Vec<Occupant> =
             snapshot.sockets.iter().filter_map(Occupant::from_socket).collect();
         let bind = |reuse_addr| {
-            let request = BindRequest {
-                transport,
-                address,
-                v6only: false,
-                reuse_addr,
-                reuse_port: false,
-                uid: snapshot.asker.uid,
-                device: None,
-            };
+            let plain = BindRequest::plain(transport, address, snapshot.asker.uid);
+            let request = BindRequest { reuse_addr, ..plain };
             let may = snapshot.asker.may_bind_privileged;
             // Where an option that nobody saw decides, the port is not promised.
             match predict(&request, &occupants, &snapshot.policy, may).result {

@@ -345,6 +345,13 @@ pub struct ProcessReport {
     pub ancestors: Vec<u32>,
 }
 
+impl ProcessReport {
+    /// `node (pid 4242)`.
+    pub fn named(&self) -> String {
+        format!("{} (pid {})", self.name, self.pid)
+    }
+}
+
 /// Who runs a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -360,6 +367,16 @@ pub struct SupervisorReport {
     pub restarts: Option<bool>,
     /// What stops it for good.
     pub stop: Option<Vec<String>>,
+}
+
+impl SupervisorReport {
+    /// `nodemon (pid 41)`, or its name alone where it is no process.
+    pub fn named(&self) -> String {
+        match self.pid {
+            Some(pid) => format!("{} (pid {pid})", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// Something unseen.

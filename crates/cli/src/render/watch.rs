@@ -1,6 +1,6 @@
 //! One line for each event of `proc watch`: when, where, what, who.
 
-use proc_core::report::{ProcessReport, SocketReport, SupervisorReport, WatchEvent, WatchKind};
+use proc_core::report::{SocketReport, WatchEvent, WatchKind};
 use proc_core::socket::{Protocol, TcpState};
 
 use super::page::{Line, Page, Role, shown_columns};
@@ -95,13 +95,12 @@ fn rest(event: &WatchEvent, view: &View) -> String {
         WatchKind::ChangedHands => {
             let mut text = who(event, view);
             if let Some(from) = &event.from {
-                text.push_str(&format!(", before {}", short(from)));
+                text.push_str(&format!(", before {}", from.named()));
             }
             text + &after(event)
         }
         WatchKind::Restarted | WatchKind::ProcessStarted => {
-            let by =
-                event.by.as_ref().map_or_else(String::new, |by| format!(" by {}", manager(by)));
+            let by = event.by.as_ref().map_or_else(String::new, |by| format!(" by {}", by.named()));
             who(event, view) + &by + &after(event)
         }
         WatchKind::Listening | WatchKind::Opened | WatchKind::Closed | WatchKind::ProcessEnded => {
@@ -133,17 +132,6 @@ fn vanished(socket: &SocketReport) -> String {
     format!("by a process{by} that let go before it could be seen")
 }
 
-fn short(process: &ProcessReport) -> String {
-    format!("{} (pid {})", process.name, process.pid)
-}
-
-fn manager(by: &SupervisorReport) -> String {
-    match by.pid {
-        Some(pid) => format!("{} (pid {pid})", by.name),
-        None => by.name.clone(),
-    }
-}
-
 fn after(event: &WatchEvent) -> String {
     let ms = event.after_ms;
     ms.map_or_else(String::new, |ms| format!(", {} after", words::span(ms)))
@@ -152,6 +140,8 @@ fn after(event: &WatchEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
+    use proc_core::report::SupervisorReport;
+
     use super::*;
 
     fn line(change: impl FnOnce(&mut WatchEvent)) -> String {

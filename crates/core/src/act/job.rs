@@ -84,20 +84,8 @@ impl Job {
                 Target::Number(number) => {
                     jobs.push(Self::for_number(host, *number, &census, request, &options));
                 }
-                Target::Pid(pid) => {
-                    let pids = census.alive(*pid);
-                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
-                }
-                Target::Name(name) => {
-                    let pids = census.called(name);
-                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
-                }
-                Target::Container(name) => {
-                    let pids = census.in_container(name);
-                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
-                }
-                Target::Unit(name) => {
-                    let pids = census.in_unit(name);
+                Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
+                    let pids = census.meant_by(target);
                     jobs.push(Self::for_processes(host, target, &pids, request, &options));
                 }
             }

@@ -698,21 +698,7 @@ fn obstacles<'a>(
     reuse_addr: bool,
     uid: u32,
 ) -> Vec<&'a Socket> {
-    let requests: Vec<BindRequest> = endpoint
-        .transports()
-        .iter()
-        .flat_map(|&transport| {
-            endpoint.addresses().into_iter().map(move |address| BindRequest {
-                transport,
-                address: SocketAddr::new(address, endpoint.port.get()),
-                v6only: false,
-                reuse_addr,
-                reuse_port: false,
-                uid,
-                device: None,
-            })
-        })
-        .collect();
+    let requests: Vec<BindRequest> = BindRequest::all_of(endpoint, reuse_addr, uid).collect();
     sockets
         .iter()
         .filter(|socket| {

@@ -4,7 +4,6 @@
 //! waited for as well.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Eye, Step, Wish};
@@ -202,7 +201,7 @@ impl Bindable {
         let occupant = occupant.learn(learned.copied().unwrap_or_default());
         let mut worst = Conflict::No;
         for &place in self.by_port.get(&occupant.address.port()).into_iter().flatten() {
-            for request in requests(&self.endpoints[place], self.reuse_addr, uid) {
+            for request in BindRequest::all_of(&self.endpoints[place], self.reuse_addr, uid) {
                 match conflict(&request, &occupant) {
                     Conflict::Yes => return Conflict::Yes,
                     Conflict::Unknown => worst = Conflict::Unknown,
@@ -369,25 +368,6 @@ impl Wish for Bindable {
         }
         report
     }
-}
-
-/// The binds that are to succeed, as a server would make them.
-fn requests(
-    endpoint: &Endpoint,
-    reuse_addr: bool,
-    uid: u32,
-) -> impl Iterator<Item = BindRequest> + use<'_> {
-    endpoint.transports().iter().flat_map(move |&transport| {
-        endpoint.addresses().into_iter().map(move |address| BindRequest {
-            transport,
-            address: SocketAddr::new(address, endpoint.port.get()),
-            v6only: false,
-            reuse_addr,
-            reuse_port: false,
-            uid,
-            device: None,
-        })
-    })
 }
 
 /// What is left of connections, with the seconds that it stays, where nothing else is in the way:

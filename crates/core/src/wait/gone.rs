@@ -52,14 +52,7 @@ impl Gone {
     /// it later is another.
     fn take(&mut self, host: &dyn Host) {
         let census = Census::take(host, std::slice::from_ref(&self.target));
-        let mut pids = match &self.target {
-            Target::Pid(pid) | Target::Number(pid) => census.alive(*pid),
-            Target::Name(name) => census.called(name),
-            Target::Path(path) => census.running(path),
-            Target::Container(name) => census.in_container(name),
-            Target::Unit(name) => census.in_unit(name),
-            Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
-        };
+        let mut pids = census.meant_by(&self.target);
         if !matches!(self.target, Target::Pid(_) | Target::Number(_)) {
             // The shell or script that waits for this very program would never be gone.
             pids.retain(|pid| !census.above_asker().contains(pid));

@@ -48,16 +48,8 @@ impl Population {
         let census = Census::take(host, &self.targets);
         let mut now: BTreeMap<u32, (ProcessId, String)> = BTreeMap::new();
         for target in &self.targets {
-            let pids = match target {
-                Target::Pid(pid) | Target::Number(pid) => census.alive(*pid),
-                Target::Name(name) => census.called(name),
-                Target::Path(path) => census.running(path),
-                Target::Container(name) => census.in_container(name),
-                Target::Unit(name) => census.in_unit(name),
-                Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
-            };
             let numbered = matches!(target, Target::Pid(_) | Target::Number(_));
-            for pid in pids {
+            for pid in census.meant_by(target) {
                 let Some(process) = census.snapshot().processes.get(&pid) else { continue };
                 let same = self.members.get(&pid).is_some_and(|(id, _)| *id == process.id);
                 if first || same || !numbered {

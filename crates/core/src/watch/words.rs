@@ -1,7 +1,7 @@
 //! The sentence of each event, from the event alone.
 
 use crate::explain::count;
-use crate::report::{ProcessReport, SocketReport, SupervisorReport, WatchEvent, WatchKind};
+use crate::report::{SocketReport, WatchEvent, WatchKind};
 use crate::socket::{Protocol, TcpState};
 
 /// The one sentence on what happened. A gap brings its own.
@@ -19,13 +19,13 @@ pub(super) fn sentence(event: &WatchEvent) -> String {
             "{place} was opened and closed again, too quickly to see by whom or whether it listened"
         ),
         WatchKind::ChangedHands => match &event.from {
-            Some(from) => format!("{place} went from {} to {who}", named(from)),
+            Some(from) => format!("{place} went from {} to {who}", from.named()),
             None => format!("{place} went to {who}"),
         },
         WatchKind::Restarted => {
             let mut text = format!("{who} has {place} again");
             if let Some(by) = &event.by {
-                text.push_str(&format!(", started by {}", manager(by)));
+                text.push_str(&format!(", started by {}", by.named()));
             }
             if let Some(after) = event.after_ms {
                 text.push_str(&format!(", {after} ms after"));
@@ -41,7 +41,7 @@ pub(super) fn sentence(event: &WatchEvent) -> String {
         }
         WatchKind::ProcessStarted if event.initial => format!("{who} runs"),
         WatchKind::ProcessStarted => match &event.by {
-            Some(by) => format!("{who} was started by {}", manager(by)),
+            Some(by) => format!("{who} was started by {}", by.named()),
             None => format!("{who} was started"),
         },
         WatchKind::ProcessEnded => format!("{who} ended"),
@@ -51,7 +51,7 @@ pub(super) fn sentence(event: &WatchEvent) -> String {
 
 fn holder(event: &WatchEvent) -> String {
     if let Some(process) = &event.process {
-        return named(process);
+        return process.named();
     }
     let socket = event.socket.as_ref();
     let by = match socket.and_then(|socket| socket.uid) {
@@ -63,17 +63,6 @@ fn holder(event: &WatchEvent) -> String {
         Some(socket) if socket.kernel => "the kernel".to_owned(),
         Some(socket) if socket.hidden => format!("a process{by} that you may not see"),
         _ => format!("a process{by} that let go before it could be seen"),
-    }
-}
-
-fn named(process: &ProcessReport) -> String {
-    format!("{} (pid {})", process.name, process.pid)
-}
-
-fn manager(by: &SupervisorReport) -> String {
-    match by.pid {
-        Some(pid) => format!("{} (pid {pid})", by.name),
-        None => by.name.clone(),
     }
 }
 

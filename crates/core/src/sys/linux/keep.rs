@@ -16,14 +16,14 @@ use rustix::fs::{
     openat2,
 };
 use rustix::io::{Errno, FdFlags};
-use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, socket_type};
+use rustix::net::sockopt::{set_socket_reuseaddr, socket_type};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, getsockname, listen, socket_with,
 };
 use rustix::time::{ClockId, clock_gettime};
 
-use super::namespaces;
 use super::process::ProcessReader;
+use super::{namespaces, probe};
 use crate::addr::Transport;
 use crate::bind::BindResult;
 use crate::process::ProcessId;
@@ -90,22 +90,8 @@ pub(crate) fn parent_process() -> (ProcessId, String) {
 /// Binds, plainly, and stays bound without listening. With port 0 the kernel chooses. `::` is
 /// bound dual-stack, as servers do.
 pub(crate) fn hold(transport: Transport, address: SocketAddr) -> Result<Kept, BindResult> {
-    bound(transport, address).map_err(|error| BindResult::from_errno(error.raw_os_error()))
-}
-
-fn bound(transport: Transport, address: SocketAddr) -> Result<OwnedFd, Errno> {
-    let v6 = address.is_ipv6();
-    let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
-    let kind = match transport {
-        Transport::Tcp => SocketType::STREAM,
-        Transport::Udp => SocketType::DGRAM,
-    };
-    let fd = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
-    if v6 {
-        set_ipv6_v6only(&fd, false)?;
-    }
-    bind(&fd, &address)?;
-    Ok(fd)
+    probe::bound(transport, address, false)
+        .map_err(|error| BindResult::from_errno(error.raw_os_error()))
 }
 
 /// The port that the kernel chose.

@@ -2,6 +2,7 @@
 //! microseconds, so callers make one round an answer and never loop.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
@@ -28,20 +29,18 @@ pub(crate) fn plain(transport: Transport, address: SocketAddr) -> BindResult {
 
 /// One bind, undone at once.
 fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> BindResult {
-    match bind_and_close(transport, address, reuse_addr) {
-        Ok(()) => BindResult::Ok,
-        Err(Errno::ADDRINUSE) => BindResult::InUse,
-        Err(Errno::ACCESS | Errno::PERM) => BindResult::Denied,
-        Err(Errno::ADDRNOTAVAIL) => BindResult::NotLocal,
-        Err(error) => BindResult::Other(error.raw_os_error()),
+    match bound(transport, address, reuse_addr) {
+        Ok(_closed) => BindResult::Ok,
+        Err(error) => BindResult::from_errno(error.raw_os_error()),
     }
 }
 
-fn bind_and_close(
+/// A socket that is bound and does nothing else. `::` is bound dual-stack, as servers do.
+pub(super) fn bound(
     transport: Transport,
     address: SocketAddr,
     reuse_addr: bool,
-) -> Result<(), Errno> {
+) -> Result<OwnedFd, Errno> {
     let v6 = address.is_ipv6();
     let family = if v6 { AddressFamily::INET6 } else { AddressFamily::INET };
     let kind = match transport {
@@ -55,7 +54,8 @@ fn bind_and_close(
     if reuse_addr {
         set_socket_reuseaddr(&fd, true)?;
     }
-    bind(&fd, &address)
+    bind(&fd, &address)?;
+    Ok(fd)
 }
 
 #[cfg(test)]
