@@ -36,7 +36,7 @@ impl Prompt {
             return Consent::No(NO_TERMINAL.to_owned());
         }
         let question = format!("{}Go ahead? [y/N] ", render::plan(targets, &view()));
-        match terminal::answer(&question) {
+        match terminal::answer(&question, &mut |_| true) {
             None => Consent::No(NO_TERMINAL.to_owned()),
             Some(word) if is_yes(&word) => Consent::Yes,
             Some(_) => Consent::No(NO.to_owned()),
@@ -44,12 +44,17 @@ impl Prompt {
     }
 }
 
-/// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C
-/// and Ctrl-D are an empty line.
-#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
-pub fn line(question: &str) -> Option<String> {
-    terminal::answer(question)
+/// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C,
+/// Ctrl-D and `goes_on` saying no are an empty line. It is asked before each key and may wait for
+/// one, on the terminal that it is given.
+#[cfg(unix)]
+pub fn line(question: &str, goes_on: &mut GoesOn<'_>) -> Option<String> {
+    terminal::answer(question, goes_on)
 }
+
+/// Waits for a key; false where none is wanted any more.
+#[cfg(unix)]
+pub type GoesOn<'a> = dyn FnMut(std::os::fd::BorrowedFd<'_>) -> bool + 'a;
 
 /// Whether the terminal is there and is ours at the moment: a job in the background that asked
 /// would be stopped for it.
@@ -91,23 +96,24 @@ const fn key(byte: u8, line_is_empty: bool) -> Key {
 mod terminal {
     use std::fs::{File, OpenOptions};
     use std::io::{Read, Write};
+    use std::os::fd::AsFd;
 
     use rustix::termios::{
         LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
     };
 
-    use super::{Key, key};
+    use super::{GoesOn, Key, key};
 
     /// Shows the question and reads a line; `None` where there is no terminal. Ctrl-C, Ctrl-D and
     /// a terminal that went away are an empty line.
-    pub fn answer(question: &str) -> Option<String> {
+    pub fn answer(question: &str, goes_on: &mut GoesOn<'_>) -> Option<String> {
         let mut tty = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
         let modes = tcgetattr(&tty).ok()?;
         let line = {
             // First, since it drops what was typed before: an answer may follow the question at once.
             let _restored = Restored::without_line_editing(&tty, modes)?;
             (&tty).write_all(question.as_bytes()).ok()?;
-            read_line(&mut (&tty))
+            read_line(&mut (&tty), &mut || goes_on(tty.as_fd()))
         };
         let _ = tty.write_all(b"\n");
         Some(line)
@@ -145,10 +151,13 @@ mod terminal {
         }
     }
 
-    fn read_line(tty: &mut (impl Read + Write)) -> String {
+    fn read_line(tty: &mut (impl Read + Write), goes_on: &mut dyn FnMut() -> bool) -> String {
         let mut line = String::new();
         let mut byte = [0];
         loop {
+            if !goes_on() {
+                return String::new();
+            }
             match tty.read(&mut byte) {
                 Ok(1) => {}
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -201,8 +210,9 @@ mod terminal {
                 (b"", ""),
                 (b"\x1b[Ay\n", "[Ay"),
             ] {
-                assert_eq!(read_line(&mut Typed(typed)), want, "{typed:?}");
+                assert_eq!(read_line(&mut Typed(typed), &mut || true), want, "{typed:?}");
             }
+            assert_eq!(read_line(&mut Typed(b"y\n"), &mut || false), "");
         }
     }
 }
@@ -210,7 +220,7 @@ mod terminal {
 #[cfg(not(unix))]
 mod terminal {
     /// There is no way to ask yet.
-    pub fn answer(_: &str) -> Option<String> {
+    pub fn answer(_: &str, _: &mut dyn FnMut(()) -> bool) -> Option<String> {
         None
     }
 

@@ -613,6 +613,19 @@ fn a_person_is_asked() {
 }
 
 #[test]
+fn who_ends_it_during_the_question_is_not_kept_waiting() {
+    let holder = orphan(&["listen", "--addr", "::"]);
+    for number in [15, 1, 2] {
+        let mut terminal = Terminal::run(&["--", "sh", "-c", &server(holder.port())]);
+        terminal.until("[l]eave it: ");
+        signal(&terminal.child, Signal::from_named_raw(number).unwrap());
+        let (status, text) = terminal.end();
+        assert_eq!(status.signal(), Some(number), "{text}");
+    }
+    assert!(lives(holder.pid()));
+}
+
+#[test]
 fn a_refusal_is_said_in_place_of_the_offer() {
     // The holder has started the terminal: an ancestor.
     let own = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -2,7 +2,7 @@
 //! when all it wrote has been passed on.
 
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -167,6 +167,26 @@ impl Relay {
             asked = asked.or(end.contains(&caught.signal).then_some(caught.signal));
         }
         asked
+    }
+
+    /// Waits until there is something to read, while no command runs; or else the signal by which
+    /// somebody asked us to end.
+    pub fn end_before(&self, input: BorrowedFd<'_>) -> Option<i32> {
+        loop {
+            if let Some(signal) = self.asked_to_end() {
+                return Some(signal);
+            }
+            let mut fds = [
+                PollFd::new(&self.signals, PollFlags::IN),
+                PollFd::from_borrowed_fd(input, PollFlags::IN),
+            ];
+            match poll(&mut fds, None) {
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+                Ok(_) if !fds[1].revents().is_empty() => return None,
+                Ok(_) => {}
+            }
+        }
     }
 
     fn poll(&self, time: Option<Duration>) {

@@ -481,8 +481,16 @@ impl<'a> Flow<'a> {
         }
         choices.push(Choice::Leave);
         self.relay.say(&text);
-        let answer = prompt::line(&question(&choices));
+        let mut asked_to_end = None;
+        let relay = &self.relay;
+        let answer = prompt::line(&question(&choices), &mut |terminal| {
+            asked_to_end = relay.end_before(terminal);
+            asked_to_end.is_none()
+        });
         self.reserved = None;
+        if let Some(signal) = asked_to_end {
+            end_by(signal);
+        }
         Ok(answer.map_or(Choice::Leave, |word| answered(&word, &choices)))
     }
 
