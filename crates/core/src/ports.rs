@@ -28,7 +28,7 @@ impl<'a> Chosen<'a> {
     fn new(host: &dyn Host, filter: &'a PortsFilter) -> Self {
         let census = Census::take(host, &filter.targets);
         let pids = filter.targets.iter().flat_map(|target| match target {
-            // Also one whose main thread has ended: what it holds is listed, not who lives.
+            // A number needs no look at who lives: what nobody holds is not listed.
             Target::Pid(pid) | Target::Number(pid) => vec![*pid],
             other => census.meant_by(other),
         });
