@@ -21,6 +21,7 @@ use crate::signal::Signal;
 use crate::{interrupt, output};
 
 pub use proc_core::act::Consent;
+pub use proc_core::learn::Learn;
 pub use proc_core::look::LookOptions;
 pub use proc_core::plan::Verb;
 

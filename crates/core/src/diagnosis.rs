@@ -9,7 +9,7 @@ use crate::bind::{
 };
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
-use crate::supervisor::container_proxy;
+use crate::supervisor::{container_proxy, is_service_manager};
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -344,8 +344,7 @@ impl<'a> Scene<'a> {
     }
 
     fn is_activator(&self, pid: u32) -> bool {
-        let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        (pid == 1 || process.ppid == 1) && process.program() == "systemd"
+        self.snapshot.processes.get(&pid).is_some_and(is_service_manager)
     }
 
     /// Whether a process is in a container that the asker is not in.

@@ -8,7 +8,7 @@ use crate::addr::{AddressScope, Endpoint, Exposure, Transport, exposure, unmap};
 use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
-use crate::snapshot::{Gap, Namespace, Snapshot};
+use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::container_proxy;
 
@@ -413,6 +413,21 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::UnstableTable => {
             ("the socket table kept changing while it was read".to_owned(), None)
         }
+        Gap::Manager { name, why } => {
+            let (what, cure) = match why {
+                Silence::Denied => ("may not be asked by you", Some("sudo")),
+                Silence::Late => ("did not answer in time", None),
+                Silence::Garbled => ("gave an answer that is not understood", None),
+                Silence::Failed => ("could not be asked", None),
+            };
+            (format!("{name} {what}, so what it runs is known less well"), cure.map(str::to_owned))
+        }
+        Gap::NoRules { error } => (
+            format!(
+                "the rules of the packet filter could not be read ({error}): one of them may send the port elsewhere"
+            ),
+            (snapshot.asker.uid != 0).then(|| "sudo".to_owned()),
+        ),
         Gap::Truncated { kept } => {
             (format!("of a very large socket table only {kept} sockets were kept"), None)
         }

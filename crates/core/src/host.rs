@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::process::ProcessId;
+use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Protocol, Socket, TcpState};
 use crate::sys;
+use crate::unit::{UnitAnswer, UnitWish};
 
 pub use crate::sys::LiveHost;
 
@@ -276,11 +279,43 @@ pub trait Host {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 
+    /// What the container engines of this machine say, all of them together within
+    /// [`MANAGER_LIMIT`].
+    fn containers(&self, _wish: &EngineWish) -> EngineAnswer {
+        EngineAnswer::default()
+    }
+
+    /// What the service managers say, all of them together within [`MANAGER_LIMIT`].
+    fn units(&self, _wish: &UnitWish) -> UnitAnswer {
+        UnitAnswer::default()
+    }
+
+    /// The rules of the packet filter that send one of these ports elsewhere.
+    fn redirects(&self, _ports: &[u16]) -> RedirectAnswer {
+        RedirectAnswer::default()
+    }
+
+    /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,
+    /// each ended by a zero byte. `None` where it may not be read.
+    fn environment(&self, _pid: u32) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Stops a container through the API of its engine, which asks, waits the container's own
+    /// time, and forces.
+    fn stop_container(&self, _container: &ContainerFacts, _timeout: Duration) -> Ran {
+        Ran { success: false, message: ActError::Unsupported.to_string() }
+    }
+
     /// Runs a command of an engine or service manager, for at most that long.
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
         Ran { success: false, message: ActError::Unsupported.to_string() }
     }
 }
+
+/// The longest that engines, or service managers, may take to tell what they know: an answer
+/// without them is better than one that comes late.
+pub const MANAGER_LIMIT: Duration = Duration::from_millis(300);
 
 /// Whether a socket is one that [`Host::servers`] reports.
 pub(crate) fn serves(socket: &Socket, endpoints: &[Endpoint], look: Glance) -> bool {

@@ -8,6 +8,7 @@ use crate::census::Census;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::explain;
 use crate::host::Host;
+use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
@@ -289,7 +290,8 @@ fn process_report(
         pids: pids.to_vec(),
         ..Scope::default()
     };
-    let snapshot = host.snapshot(&scope);
+    let mut snapshot = host.snapshot(&scope);
+    learn(host, &mut snapshot, pids, &[], options.learn);
     let mut report = empty_report(target.to_string());
     report.sockets = snapshot
         .sockets
@@ -324,7 +326,9 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
         holders: true,
         ..Scope::default()
     };
-    let snapshot = host.snapshot(&scope);
+    let mut snapshot = host.snapshot(&scope);
+    let holders = learn::holders(&snapshot);
+    learn(host, &mut snapshot, &holders, &[], options.learn);
     let target = if name.starts_with('@') { format!("unix:{name}") } else { name.to_owned() };
     let mut report = empty_report(target.clone());
     report.sockets =
@@ -474,6 +478,8 @@ pub fn process_facts(
             pid: supervisor.pid,
             restarts: supervisor.restarts,
             stop: supervisor.stop,
+            policy: supervisor.policy,
+            takes_along: supervisor.takes_along,
         }),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }

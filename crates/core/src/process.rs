@@ -60,6 +60,28 @@ pub struct Supervisor {
     pub restarts: Option<bool>,
     /// The command that stops the process for good.
     pub stop: Option<Vec<String>>,
+    /// When it starts the process again, in its own word: `always`, `on-failure`, `unless-stopped`.
+    pub policy: Option<String>,
+    /// The user it belongs to, where that is another than root: who has to ask it.
+    pub owner: Option<u32>,
+    /// What ends along when it is stopped, in a few words each: units, containers, applications.
+    pub takes_along: Vec<String>,
+}
+
+impl Default for Supervisor {
+    /// A parent of which nothing is known.
+    fn default() -> Self {
+        Self {
+            kind: SupervisorKind::Parent,
+            name: String::new(),
+            pid: None,
+            restarts: None,
+            stop: None,
+            policy: None,
+            owner: None,
+            takes_along: Vec::new(),
+        }
+    }
 }
 
 /// The kinds of [`Supervisor`].

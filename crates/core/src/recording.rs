@@ -12,13 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
+use crate::engine::{EngineAnswer, EngineWish};
 use crate::host::{Host, Pinned, Watch, Woken};
+use crate::learn::{self, Learn, learn};
 use crate::look::LookOptions;
 use crate::mask::mask_argv;
 use crate::process::Process;
+use crate::redirect::RedirectAnswer;
 use crate::sight::look_at_ports;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket, TcpState};
+use crate::unit::{UnitAnswer, UnitWish};
 
 /// The version of the file. It changes when an older program could no longer read a file rightly.
 pub const RECORDING: u32 = 1;
@@ -94,7 +98,12 @@ impl Recording {
     pub fn take(host: &dyn Host, endpoints: &[Endpoint]) -> Self {
         let tap = Tap { host, scope: wide_scope(endpoints), attempts: RefCell::default() };
         let mut snapshot = match endpoints {
-            [] => host.snapshot(&tap.scope),
+            [] => {
+                let mut snapshot = host.snapshot(&tap.scope);
+                let holders = learn::holders(&snapshot);
+                learn(host, &mut snapshot, &holders, &[], Learn::Holders);
+                snapshot
+            }
             _ => tap.look(endpoints),
         };
         if endpoints.is_empty() {
@@ -262,7 +271,8 @@ struct Tap<'a> {
 impl Tap<'_> {
     /// Looks the way `proc on` does, so that exactly its probes are made, in its order.
     fn look(&self, endpoints: &[Endpoint]) -> Snapshot {
-        let sights = look_at_ports(self, endpoints, &LookOptions::default());
+        let options = LookOptions { learn: Learn::Everything, ..LookOptions::default() };
+        let sights = look_at_ports(self, endpoints, &options);
         let mut snapshot = sights
             .first()
             .map_or_else(|| self.host.snapshot(&self.scope), |sight| (*sight.snapshot).clone());
@@ -289,6 +299,22 @@ impl Host for Tap<'_> {
 
     fn local_addresses(&self) -> Vec<IpAddr> {
         self.host.local_addresses()
+    }
+
+    fn containers(&self, wish: &EngineWish) -> EngineAnswer {
+        self.host.containers(wish)
+    }
+
+    fn units(&self, wish: &UnitWish) -> UnitAnswer {
+        self.host.units(wish)
+    }
+
+    fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
+        self.host.redirects(ports)
+    }
+
+    fn environment(&self, pid: u32) -> Option<Vec<u8>> {
+        self.host.environment(pid)
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {
@@ -451,7 +477,9 @@ fn gaps_in(gaps: &[Gap], scope: &Scope, seen: &Snapshot) -> Vec<Gap> {
         | Gap::NoSockDiag { .. }
         | Gap::NoSockets { .. }
         | Gap::UnstableTable
-        | Gap::Truncated { .. } => true,
+        | Gap::Truncated { .. }
+        | Gap::Manager { .. }
+        | Gap::NoRules { .. } => true,
     };
     gaps.iter().filter(met).cloned().collect()
 }
@@ -508,6 +536,28 @@ impl Host for ReplayHost {
 
     fn local_addresses(&self) -> Vec<IpAddr> {
         self.recording.local_addresses.clone()
+    }
+
+    /// All that was recorded: a reader takes what concerns it. Gaps come with the snapshot.
+    fn containers(&self, _wish: &EngineWish) -> EngineAnswer {
+        let containers = self.recording.snapshot.containers.clone();
+        EngineAnswer { containers, gaps: Vec::new() }
+    }
+
+    fn units(&self, _wish: &UnitWish) -> UnitAnswer {
+        UnitAnswer { units: self.recording.snapshot.units.clone(), gaps: Vec::new() }
+    }
+
+    fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
+        let recorded = self.recording.snapshot.redirects.iter();
+        let wanted = recorded.filter(|rule| ports.iter().any(|port| rule.ports.contains(port)));
+        RedirectAnswer { redirects: wanted.cloned().collect(), gaps: Vec::new() }
+    }
+
+    fn environment(&self, pid: u32) -> Option<Vec<u8>> {
+        let marks = self.recording.snapshot.marks.get(&pid)?;
+        let entries = marks.iter().map(|(name, value)| format!("{name}={value}\0"));
+        Some(entries.collect::<String>().into_bytes())
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {

@@ -367,6 +367,12 @@ pub struct SupervisorReport {
     pub restarts: Option<bool>,
     /// What stops it for good.
     pub stop: Option<Vec<String>>,
+    /// When it starts the process again, in its own word: `always`, `on-failure`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// What ends along when it is stopped, in a few words each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_along: Vec<String>,
 }
 
 impl SupervisorReport {

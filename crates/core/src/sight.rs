@@ -9,6 +9,7 @@ use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::diagnosis::{CauseKind, Diagnosis, diagnose, is_unexplained};
 use crate::host::{Host, Watch};
+use crate::learn::{self, Learn, learn};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
 
 /// How to look.
@@ -25,6 +26,8 @@ pub struct LookOptions {
     /// Also find what a person decides by before an act, whatever it costs: how many clients are
     /// connected, and the holders' other ports.
     pub before_acting: bool,
+    /// What to ask beyond sockets and processes.
+    pub learn: Learn,
 }
 
 /// One endpoint's answer with the facts behind it.
@@ -103,6 +106,9 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     if not_local {
         snapshot.local_addresses = host.local_addresses();
     }
+    let ports: Vec<u16> = endpoints.iter().map(|endpoint| endpoint.port.get()).collect();
+    let holders = learn::holders(&snapshot);
+    learn(host, &mut snapshot, &holders, &ports, options.learn);
     let snapshot = std::sync::Arc::new(snapshot);
     endpoints
         .iter()

@@ -8,8 +8,12 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Port};
+use crate::engine::ContainerFacts;
+use crate::marks::Marks;
 use crate::process::Process;
+use crate::redirect::Redirect;
 use crate::socket::Socket;
+use crate::unit::UnitFacts;
 
 /// What to look at. Every flag costs something; the cheapest scope that answers is the right one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -197,6 +201,32 @@ pub enum Gap {
         /// How many rows were kept.
         kept: usize,
     },
+    /// A container engine or a service manager is there and did not tell what it knows.
+    Manager {
+        /// Which, as a person knows it: `docker (/run/docker.sock)`, `systemd`.
+        name: String,
+        /// Why not.
+        why: Silence,
+    },
+    /// The rules of the packet filter could not be read.
+    NoRules {
+        /// The error's name.
+        error: String,
+    },
+}
+
+/// Why a manager that was asked told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Silence {
+    /// This user may not ask it.
+    Denied,
+    /// It did not answer in time.
+    Late,
+    /// What it answered was not understood.
+    Garbled,
+    /// It, or the command that asks it, is not there or failed.
+    Failed,
 }
 
 /// Everything seen at one moment.
@@ -220,6 +250,18 @@ pub struct Snapshot {
     pub peer_listeners: Vec<std::net::SocketAddr>,
     /// The addresses of this machine; only where one asked for turned out not to be.
     pub local_addresses: Vec<std::net::IpAddr>,
+    /// Containers in the answer, as their engines describe them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerFacts>,
+    /// Units in the answer, as systemd describes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<UnitFacts>,
+    /// Rules that send ports of the answer elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirects: Vec<Redirect>,
+    /// The marks in the environments of processes in the answer, by PID.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub marks: BTreeMap<u32, Marks>,
     /// What answered.
     pub source: Source,
     /// What could not be seen, each once.
@@ -239,6 +281,10 @@ impl Snapshot {
             namespaces: Vec::new(),
             peer_listeners: Vec::new(),
             local_addresses: Vec::new(),
+            containers: Vec::new(),
+            units: Vec::new(),
+            redirects: Vec::new(),
+            marks: BTreeMap::new(),
             source: Source::default(),
             gaps: Vec::new(),
         }

@@ -7,7 +7,7 @@ mod door;
 mod program;
 mod session;
 
-pub use cgroup::{container_of, unit_of};
+pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 
@@ -42,6 +42,11 @@ pub fn could_restart(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
+/// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
+pub fn is_service_manager(process: &Process) -> bool {
+    (process.id.pid == 1 || process.ppid == 1) && process.program() == "systemd"
+}
+
 /// The container or the service of a process.
 fn box_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let container = container_supervisor(process, snapshot);
@@ -54,7 +59,7 @@ fn container_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Superv
         return None;
     }
     let name = short_id(&container.id);
-    let owner = process.cgroup.as_deref().and_then(cgroup::user_manager);
+    let owner = process.cgroup.as_deref().and_then(manager_user);
     let stop = match owner {
         // A rootless engine knows its containers only when its own user asks.
         Some(owner) if owner != snapshot.asker.uid => None,
@@ -66,6 +71,7 @@ fn container_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Superv
         pid: None,
         restarts: None,
         stop,
+        ..Supervisor::default()
     })
 }
 
@@ -99,7 +105,7 @@ fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor>
     if by_hand || session::is_session_unit(&unit) || askers(snapshot).any(same) {
         return None;
     }
-    let stop = match cgroup::user_manager(cgroup).filter(|_| user) {
+    let stop = match manager_user(cgroup).filter(|_| user) {
         None => Some(words(&["systemctl", "stop", &unit])),
         Some(owner) if owner == snapshot.asker.uid => {
             Some(words(&["systemctl", "--user", "stop", &unit]))
@@ -115,6 +121,7 @@ fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor>
         // Restart= is known only to systemd.
         restarts: None,
         stop,
+        ..Supervisor::default()
     })
 }
 
@@ -210,6 +217,7 @@ fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
         pid: Some(link.parent.id.pid),
         restarts: link.role.restarts(),
         stop: stop_command(link.parent),
+        ..Supervisor::default()
     })
 }
 

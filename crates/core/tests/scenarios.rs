@@ -581,6 +581,8 @@ fn every_gap_is_met_in_some_scenario() {
             Gap::TooFewDescriptors => "too few descriptors",
             Gap::UnstableTable => "unstable table",
             Gap::Truncated { .. } => "truncated",
+            Gap::Manager { .. } => "manager",
+            Gap::NoRules { .. } => "no rules",
         })
         .map(str::to_owned)
         .collect();

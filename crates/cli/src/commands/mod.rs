@@ -16,7 +16,7 @@ pub mod wait;
 pub mod watch;
 pub mod why;
 
-use crate::core_api::LookOptions;
+use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;
 
 /// The target words of a command that needs at least one.
@@ -59,6 +59,7 @@ pub struct LookArgs {
 impl LookArgs {
     fn options(&self, globals: &Globals) -> LookOptions {
         LookOptions {
+            learn: Learn::Everything,
             every_state: self.all_states,
             all_namespaces: self.all_namespaces,
             show_secrets: globals.show_secrets,

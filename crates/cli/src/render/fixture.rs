@@ -109,6 +109,8 @@ pub fn held() -> TargetReport {
         pid: Some(4200),
         restarts: Some(true),
         stop: Some(strings(&["proc", "stop", "pid:4200"])),
+        policy: None,
+        takes_along: Vec::new(),
     });
     let mut parent = process(4200, 4100, "nodemon", &["nodemon"]);
     parent.ancestors = vec![4100, 1];

@@ -183,6 +183,8 @@ mod tests {
                 pid: Some(41),
                 restarts: Some(true),
                 stop: None,
+                policy: None,
+                takes_along: Vec::new(),
             });
         });
         assert!(restarted.ends_with(" by nodemon (pid 41), 168 ms after\n"), "{restarted}");

@@ -8,6 +8,7 @@ use crate::addr::{Endpoint, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
 use crate::host::Host;
+use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
 use crate::plan::{Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use crate::report::{Outcome, TargetReport};
@@ -37,6 +38,7 @@ impl Job {
         let options = LookOptions {
             show_secrets: request.show_secrets,
             before_acting: true,
+            learn: Learn::Everything,
             ..LookOptions::default()
         };
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
@@ -145,7 +147,9 @@ impl Job {
             holders: true,
             ..Scope::default()
         };
-        let snapshot = host.snapshot(&scope);
+        let mut snapshot = host.snapshot(&scope);
+        let holders = learn::holders(&snapshot);
+        learn(host, &mut snapshot, &holders, &[], options.learn);
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
         let planned = plan_unix(&snapshot, name, &request.limits);
         Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
@@ -202,7 +206,8 @@ impl Job {
             return Self::settled(report, Outcome::NotFound, explain);
         }
         let scope = Scope { pids: pids.to_vec(), ..Scope::default() };
-        let snapshot = host.snapshot(&scope);
+        let mut snapshot = host.snapshot(&scope);
+        learn(host, &mut snapshot, pids, &[], options.learn);
         let planned = plan_processes(pids, &snapshot, &request.limits);
         Self::new(report, planned, Goal::Processes, request)
     }

@@ -18,7 +18,7 @@ pub fn unit_of(cgroup: &str) -> Option<(String, bool)> {
 }
 
 /// The user whose own systemd that control group is below.
-pub(super) fn user_manager(cgroup: &str) -> Option<u32> {
+pub fn manager_user(cgroup: &str) -> Option<u32> {
     below_user_manager(skip_slices(cgroup)).map(|(uid, _)| uid)
 }
 

@@ -8,6 +8,7 @@ const ALL: LookOptions = LookOptions {
     show_secrets: false,
     ancestors: false,
     before_acting: false,
+    learn: proc_core::learn::Learn::Nothing,
 };
 
 #[test]

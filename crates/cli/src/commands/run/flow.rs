@@ -27,7 +27,7 @@ use super::same::{Own, running};
 use super::watcher::{Plan, Seen, Watcher};
 use crate::answer::{Answer, document};
 use crate::core_api::{
-    ActRequest, Consent, Core, LookOptions, Looked, Tell, Verb, WaitTargets, connect,
+    ActRequest, Consent, Core, Learn, LookOptions, Looked, Tell, Verb, WaitTargets, connect,
 };
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
@@ -207,6 +207,7 @@ impl<'a> Flow<'a> {
         let options = LookOptions {
             show_secrets: to_compare,
             ancestors: to_compare,
+            learn: Learn::Holders,
             ..LookOptions::default()
         };
         let Looked { targets, .. } = self.core.look(targets, options)?;

@@ -151,6 +151,10 @@ impl Host for LiveHost {
         std::fs::remove_file(path)
     }
 
+    fn environment(&self, pid: u32) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
         act::run(argv, timeout)
     }

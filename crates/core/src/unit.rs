@@ -1,0 +1,55 @@
+//! Units of systemd, as systemd itself describes them: what would start one again, what triggers
+//! it, what ends with it. Which unit a process is in is told by its control group alone
+//! ([`crate::supervisor`]).
+
+use serde::{Deserialize, Serialize};
+
+use crate::snapshot::Gap;
+
+/// A unit as its manager describes it (the properties of `systemctl show`, systemctl(1) and
+/// org.freedesktop.systemd1(5)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitFacts {
+    /// Its name, escapes kept (`Id`).
+    pub id: String,
+    /// The user whose manager has it; `None` for the system's.
+    pub user: Option<u32>,
+    /// What it is, in its author's words (`Description`).
+    pub description: Option<String>,
+    /// `active`, `inactive`, `activating`, `failed` … (`ActiveState`).
+    pub active: Option<String>,
+    /// `enabled`, `disabled`, `static` … (`UnitFileState`).
+    pub enabled: Option<String>,
+    /// When the manager starts it again by itself: `no`, `always`, `on-failure` … (`Restart`).
+    pub restart: Option<String>,
+    /// Its first process (`MainPID`).
+    pub main_pid: Option<u32>,
+    /// Units that start it: a socket, a timer, a path (`TriggeredBy`).
+    pub triggered_by: Vec<String>,
+    /// Units that it starts (`Triggers`).
+    pub triggers: Vec<String>,
+    /// Of a socket unit, what it listens on, as systemd writes it: `[::]:80 (Stream)` (`Listen`).
+    pub listens: Vec<String>,
+    /// Units that end when it is stopped (`RequiredBy`, `BoundBy`, `ConsistsOf`).
+    pub takes_along: Vec<String>,
+    /// Whether the manager refuses to stop it by hand (`RefuseManualStop`).
+    pub refuses_stop: bool,
+}
+
+/// What to ask the managers for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitWish {
+    /// These units, each with the user whose manager has it (`None`: the system's).
+    pub units: Vec<(String, Option<u32>)>,
+    /// Every socket unit of these managers.
+    pub sockets_of: Vec<Option<u32>>,
+}
+
+/// What the managers said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitAnswer {
+    /// The units wished for, and the units that trigger them.
+    pub units: Vec<UnitFacts>,
+    /// Managers that are there and told nothing.
+    pub gaps: Vec<Gap>,
+}
