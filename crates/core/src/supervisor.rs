@@ -11,7 +11,7 @@ pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 
-use program::{Program, file_name};
+pub(crate) use program::{Program, file_name};
 
 use crate::process::{Container, Process, ProcessState, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
