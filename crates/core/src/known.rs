@@ -66,11 +66,15 @@ pub fn known(port: Port, transport: Transport, system: System) -> Option<Known> 
         let (ports, rest) = line.split_once(',')?;
         let (transports, _) = rest.split_once(',')?;
         let exactness = exactness(ports, port.get())?;
-        transports.split(['+', '/']).any(|name| name == transport.name()).then_some((exactness, line))
+        transports
+            .split(['+', '/'])
+            .any(|name| name == transport.name())
+            .then_some((exactness, line))
     });
     let (_, line) = rows.min_by_key(|(exactness, _)| *exactness)?;
     let fields = fields(line);
-    let field = |at: usize| fields.get(at).filter(|text| !matches!(text.as_str(), "" | "-")).cloned();
+    let field =
+        |at: usize| fields.get(at).filter(|text| !matches!(text.as_str(), "" | "-")).cloned();
     Some(Known {
         software: field(2)?,
         holder: field(system.column())?,
@@ -87,17 +91,54 @@ impl Known {
         [exe, process.program()].iter().any(|name| {
             let name = name.strip_suffix(".exe").unwrap_or(name);
             !RUNTIMES.contains(&name)
-                && words().any(|word| word.strip_suffix(".exe").unwrap_or(word) == name && !name.is_empty())
+                && words().any(|word| {
+                    word.strip_suffix(".exe").unwrap_or(word) == name && !name.is_empty()
+                })
         })
     }
 }
 
 /// Names of holders that say nothing of the software, and words of the table that are no names.
 const RUNTIMES: &[&str] = &[
-    "node", "python", "python3", "java", "ruby", "php", "deno", "bun", "dotnet", "beam.smp", "erl",
-    "docker-proxy", "com.docker.backend", "wslrelay", "systemd", "launchd", "svchost", "System",
-    "app", "service", "session", "server", "your", "or", "in", "on", "and", "the", "of", "by", "old",
-    "this", "any", "host", "network", "pid", "through", "run", "tool",
+    "node",
+    "python",
+    "python3",
+    "java",
+    "ruby",
+    "php",
+    "deno",
+    "bun",
+    "dotnet",
+    "beam.smp",
+    "erl",
+    "docker-proxy",
+    "com.docker.backend",
+    "wslrelay",
+    "systemd",
+    "launchd",
+    "svchost",
+    "System",
+    "app",
+    "service",
+    "session",
+    "server",
+    "your",
+    "or",
+    "in",
+    "on",
+    "and",
+    "the",
+    "of",
+    "by",
+    "old",
+    "this",
+    "any",
+    "host",
+    "network",
+    "pid",
+    "through",
+    "run",
+    "tool",
 ];
 
 /// How exactly a list of ports (`80`, `67-68`, `587/465`, `49152+`) has this one: the width of
@@ -124,9 +165,11 @@ fn stop_on(all: &str, system: System) -> Option<String> {
     let labels = [System::Mac, System::Linux, System::Windows].map(System::label);
     let ways: Vec<&str> = all
         .split(" | ")
-        .filter_map(|way| match labels.iter().find_map(|label| Some((label, way.strip_prefix(label)?))) {
-            Some((label, way)) => (*label == system.label()).then_some(way),
-            None => Some(way),
+        .filter_map(|way| {
+            match labels.iter().find_map(|label| Some((label, way.strip_prefix(label)?))) {
+                Some((label, way)) => (*label == system.label()).then_some(way),
+                None => Some(way),
+            }
         })
         .collect();
     (!ways.is_empty()).then(|| ways.join(" | "))
@@ -169,7 +212,10 @@ mod tests {
         for line in lines {
             let fields = fields(line);
             assert_eq!(fields.len(), 7, "{line}");
-            assert!(fields.iter().all(|f| !f.is_empty() && f.trim() == f && f.is_ascii()), "{line}");
+            assert!(
+                fields.iter().all(|f| !f.is_empty() && f.trim() == f && f.is_ascii()),
+                "{line}"
+            );
             for span in fields[0].split('/') {
                 assert!(span_of(span).is_some(), "{span} in {line}");
             }
@@ -181,7 +227,13 @@ mod tests {
             for way in fields[6].split(" | ") {
                 assert!(!way.is_empty() && !way.contains(" | "), "{line}");
                 // What is of one system says so, and refers to no other row.
-                for (start, label) in [("brew ", "mac"), ("sudo ", "linux"), ("systemctl ", "linux"), ("Stop-Service ", "win"), ("as for ", "?")] {
+                for (start, label) in [
+                    ("brew ", "mac"),
+                    ("sudo ", "linux"),
+                    ("systemctl ", "linux"),
+                    ("Stop-Service ", "win"),
+                    ("as for ", "?"),
+                ] {
                     assert!(!way.starts_with(start), "{way} needs {label}: in {line}");
                 }
                 for label in ["linux: ", "mac: ", "win: "] {
@@ -195,7 +247,8 @@ mod tests {
     #[test]
     fn the_most_exact_row_of_the_transport_counts() {
         use Transport::{Tcp, Udp};
-        let software = |port, transport| at(port, transport, System::Linux).map(|known| known.software);
+        let software =
+            |port, transport| at(port, transport, System::Linux).map(|known| known.software);
         let starts = |port, transport, start: &str| {
             software(port, transport).is_some_and(|software| software.starts_with(start))
         };
@@ -218,15 +271,24 @@ mod tests {
         assert!(airplay.holder.starts_with("ControlCenter (AirPlay Receiver"));
         assert!(airplay.stop.unwrap().starts_with("System Settings"));
         let linux = at(5000, Tcp, System::Linux).unwrap();
-        assert!(!linux.holder.contains("ControlCenter") && !linux.stop.unwrap().contains("System Settings"));
+        assert!(
+            !linux.holder.contains("ControlCenter")
+                && !linux.stop.unwrap().contains("System Settings")
+        );
         let postgres = at(5432, Tcp, System::Linux).unwrap();
-        assert_eq!(postgres.stop.unwrap(), "sudo systemctl stop postgresql | never kill -9 postgres");
+        assert_eq!(
+            postgres.stop.unwrap(),
+            "sudo systemctl stop postgresql | never kill -9 postgres"
+        );
         // A port of Windows and of macOS alone.
         assert_eq!(at(5357, Tcp, System::Linux), None);
         assert_eq!(at(3283, Tcp, System::Linux), None);
         assert!(at(5357, Tcp, System::Windows).is_some() && at(3283, Tcp, System::Mac).is_some());
         let mongo = at(27017, Tcp, System::Windows).unwrap().stop.unwrap();
-        assert!(mongo.contains(r#"getSiblingDB("admin")"#) && mongo.contains("Stop-Service"), "{mongo}");
+        assert!(
+            mongo.contains(r#"getSiblingDB("admin")"#) && mongo.contains("Stop-Service"),
+            "{mongo}"
+        );
         assert!(!mongo.contains("brew") && !mongo.contains("systemctl"), "{mongo}");
     }
 

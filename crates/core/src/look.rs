@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
-use crate::nature::{Nature, nature_of};
+use crate::nature::{Nature, is_login, nature_of};
 use crate::plan::signal_name;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
@@ -21,7 +21,7 @@ use crate::report::{
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
-use crate::snapshot::{Gap, Scope, Snapshot, SocketScope};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::supervisor_of;
 use crate::target::Target;
@@ -156,8 +156,33 @@ pub fn port_report(
     if options.before_acting {
         add_other_ports(host, &mut report, &pids);
     }
+    name_peers(host, &mut report, snapshot, options);
     report.gaps = gaps(snapshot);
     report
+}
+
+/// A login that listens for `ssh -R` is known by where it comes from, which only its own
+/// connection tells: that is looked at for such a holder alone.
+fn name_peers(
+    host: &dyn Host,
+    report: &mut TargetReport,
+    snapshot: &Snapshot,
+    options: &LookOptions,
+) {
+    for process in &mut report.processes {
+        let login =
+            snapshot.processes.get(&process.pid).filter(|holder| is_login(holder, snapshot));
+        let Some(login) = login else { continue };
+        let scope = Scope {
+            sockets: SocketScope::HeldBy(vec![login.id.pid, login.ppid]),
+            holders: true,
+            states: States::AllIfCheap,
+            ..Scope::default()
+        };
+        let connections = host.snapshot(&scope);
+        process.nature =
+            nature_of(login, &connections).map(|nature| nature_report(nature, options));
+    }
 }
 
 fn add_diagnosis(report: &mut TargetReport, diagnosis: &Diagnosis, snapshot: &Snapshot) {
@@ -525,14 +550,14 @@ fn usual(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<UsualReport> {
         let guess = cause.kind == CauseKind::HiddenHolder;
         let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
         let known = known(diagnosis.endpoint.port, transport, system)?;
-        (guess || (cause.kind.is_served() && holders.any(|holder| known.is_held_by(holder)))).then(
-            || UsualReport {
-                software: known.software,
-                holder: known.holder,
-                stop: known.stop,
-                guess,
-            },
-        )
+        // Who merely has a connection from the port is not whom the table means.
+        let serves = socket.is_server() && holders.any(|holder| known.is_held_by(holder));
+        (guess || serves).then(|| UsualReport {
+            software: known.software,
+            holder: known.holder,
+            stop: known.stop,
+            guess,
+        })
     })
 }
 

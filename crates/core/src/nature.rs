@@ -99,6 +99,12 @@ pub fn nature_of(process: &Process, snapshot: &Snapshot) -> Option<Nature> {
         .or_else(|| traced(process))
 }
 
+/// Whether it is OpenSSH's server for one login, whose own connection tells where that is from.
+pub(crate) fn is_login(process: &Process, snapshot: &Snapshot) -> bool {
+    let subject = Subject::new(process, snapshot);
+    subject.is(&tunnel::SSHD) && tunnel::tunnel(&subject).is_some()
+}
+
 /// Any program that a debugger holds still.
 fn traced(process: &Process) -> Option<Nature> {
     (process.state == ProcessState::Traced).then(|| {

@@ -27,6 +27,7 @@ pub fn empty(target: &str) -> TargetReport {
         notes: Vec::new(),
         clients: None,
         other_ports: Vec::new(),
+        usual: None,
         outcome: None,
         explain: None,
         met: None,
@@ -56,6 +57,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         container: None,
         unit: None,
         supervisor: None,
+        nature: None,
         ancestors: Vec::new(),
     }
 }

@@ -82,7 +82,7 @@ fn java(subject: &Subject<'_>) -> Option<Nature> {
         subject,
         &[port],
         "Java debug port (JDWP)",
-        "take -agentlib:jdwp out of its options, JAVA_TOOL_OPTIONS or MAVEN_OPTS, or let it use address=*:0",
+        "start it without -agentlib:jdwp (look into JAVA_TOOL_OPTIONS, MAVEN_OPTS)",
     )
 }
 
@@ -112,7 +112,7 @@ fn inspector(subject: &Subject<'_>) -> Option<Nature> {
         subject,
         &[port.unwrap_or(INSPECTOR)],
         "Node's inspector port",
-        "start it without --inspect (look into NODE_OPTIONS), or with --inspect=0",
+        "start it without --inspect (look into NODE_OPTIONS)",
     )
 }
 
@@ -121,9 +121,8 @@ const INSPECTOR: u16 = 9229;
 /// A runtime whose debug port alone is looked at.
 fn debug_port(subject: &Subject<'_>, ports: &[u16], name: &str, instead: &str) -> Option<Nature> {
     subject.only_ports(ports).then(|| {
-        named(name).advice(format!(
-            "the application itself ends when this port is taken from it; {instead}"
-        ))
+        named(name)
+            .advice(format!("the application ends with it; to have the port alone, {instead}"))
     })
 }
 

@@ -20,6 +20,9 @@ pub(super) struct Ssh<'a> {
     pub runs_nothing: bool,
     /// Whether something is to be run over there instead of a login shell.
     pub runs_command: bool,
+    /// Options that decide which control socket a path with tokens means, as typed: another
+    /// `ssh` with these finds the same.
+    pub same_connection: Vec<(char, &'a str)>,
 }
 
 /// The options that take a value (OpenSSH 9.9, `ssh.c`).
@@ -92,6 +95,17 @@ impl<'a> Ssh<'a> {
             'S' => self.control = Some(value),
             'o' => self.setting(value),
             _ => {}
+        }
+        let decides = match flag {
+            'F' | 'S' | 'p' | 'l' => true,
+            'o' => {
+                let name = value.trim().split(['=', ' ', '\t']).next().unwrap_or_default();
+                ["controlpath", "port", "user", "hostname"].contains(&&*name.to_ascii_lowercase())
+            }
+            _ => false,
+        };
+        if decides {
+            self.same_connection.push((flag, value));
         }
     }
 

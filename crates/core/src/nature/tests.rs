@@ -236,12 +236,20 @@ fn a_forward_is_cancelled_where_its_connection_is_shared() {
         (
             "ssh -oControlMaster=yes -oControlPath=/tmp/c -L 1:a:1 -D 1080 build1",
             1080,
-            "ssh -S /tmp/c -O cancel -D 1080 build1",
+            "ssh -o ControlPath=/tmp/c -O cancel -D 1080 build1",
         ),
-        // Not its master, no path, a path with tokens, another port, a hostile destination.
+        // What the tokens of a path mean is said again.
+        (
+            "ssh -fNF /x/conf -o ControlMaster=auto -oControlPath=~/.ssh/%r@%h:%p -p 2222 -l me -L 8080:localhost:80 build1",
+            8080,
+            "ssh -F /x/conf -o ControlPath=~/.ssh/%r@%h:%p -p 2222 -l me -O cancel -L 8080:localhost:80 build1",
+        ),
+        // Not its master, no path, a relative path, another port, a hostile destination.
         ("ssh -S /tmp/c -L 8080:localhost:80 build1", 8080, ""),
         ("ssh -M -L 8080:localhost:80 build1", 8080, ""),
-        ("ssh -M -S /tmp/%h -L 8080:localhost:80 build1", 8080, ""),
+        ("ssh -M -S c -L 8080:localhost:80 build1", 8080, ""),
+        ("ssh -F c -M -S /tmp/c -L 8080:localhost:80 build1", 8080, ""),
+        ("ssh -M -S none -L 8080:localhost:80 build1", 8080, ""),
         ("ssh -M -S /tmp/c -L 8080:localhost:80 build1", 8081, ""),
         ("ssh -M -S /tmp/c -L 8080:localhost:80 -- -oProxyCommand=x", 8080, ""),
     ] {
@@ -277,8 +285,7 @@ fn a_login_that_listens_is_told_from_the_server() {
     for title in ["sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", "sshd: me [priv]"] {
         assert_eq!(nature("/usr/sbin/sshd", &[title], &[22]), None, "{title}");
     }
-    let session =
-        nature("/usr/lib/openssh/sshd-session", &["sshd-session: me@pts/0"], &[2201]);
+    let session = nature("/usr/lib/openssh/sshd-session", &["sshd-session: me@pts/0"], &[2201]);
     assert_eq!(session.unwrap().kind, NatureKind::Tunnel);
 }
 

@@ -10,8 +10,8 @@ use crate::socket::TcpState;
 pub(super) fn tunnel(subject: &Subject<'_>) -> Option<Nature> {
     match subject.file {
         "ssh" | "slogin" => ssh(subject),
-        "sshd" | "sshd-session" => sshd(subject),
-        "autossh" => Some(named("autossh").advice("it starts its ssh again: end autossh, not the ssh")),
+        file if SSHD.contains(&file) => sshd(subject),
+        "autossh" => Some(named("autossh").advice("its ssh ends with it")),
         "kubectl" | "kubectl.exe" | "oc" | "k3s" => kubectl(subject),
         "socat" => socat(subject),
         "cloudflared" => Some(cloudflared(subject)),
@@ -23,6 +23,9 @@ pub(super) fn tunnel(subject: &Subject<'_>) -> Option<Nature> {
         _ => gcloud(subject).or_else(|| sshuttle(subject)).or_else(|| simple(subject)),
     }
 }
+
+/// OpenSSH's server; since 9.8 the part that serves one login has a file of its own.
+pub(super) const SSHD: [&str; 2] = ["sshd", "sshd-session"];
 
 fn named(name: impl Into<String>) -> Nature {
     Nature::new(NatureKind::Tunnel, name)
@@ -45,7 +48,10 @@ fn ssh(subject: &Subject<'_>) -> Option<Nature> {
     };
     let nature = named(name).stop(cancel(subject, &ssh));
     Some(if let Some(autossh) = subject.ancestor(&["autossh"]) {
-        nature.advice(format!("autossh (pid {}) starts it again: end that one", autossh.id.pid))
+        nature.advice(format!(
+            "autossh (pid {}) starts it again when it is lost or forced: end that one",
+            autossh.id.pid
+        ))
     } else if nature.stop.is_some() {
         nature
             .advice("the connection and its other forwards live on when this forward is cancelled")
@@ -84,7 +90,13 @@ fn shared_connection(subject: &Subject<'_>, title: &str) -> Option<Nature> {
 /// `ssh -O cancel` for the one forward that has the port, where this client is the master of a
 /// connection whose control socket it names (ssh(1)).
 fn cancel(subject: &Subject<'_>, ssh: &Ssh<'_>) -> Option<Vec<String>> {
-    let control = ssh.control.filter(|path| path.starts_with('/') && !path.contains('%'))?;
+    let control = ssh.control?;
+    // Relative ones mean something else in another directory.
+    let absolute = |path: &str| path.starts_with(['/', '~']);
+    let mut files = ssh.same_connection.iter().filter(|(flag, _)| *flag == 'F');
+    if !absolute(control) || !files.all(|(_, path)| absolute(path)) {
+        return None;
+    }
     let destination = ssh.destination.filter(|host| ssh.master && !host.starts_with('-'))?;
     let ports = subject.ports();
     let [port] = ports.as_slice() else { return None };
@@ -98,16 +110,22 @@ fn cancel(subject: &Subject<'_>, ssh: &Ssh<'_>) -> Option<Vec<String>> {
     if found.next().is_some() {
         return None;
     }
-    subject.own_command(&["ssh", "-S", control, "-O", "cancel", flag, spec, destination])
+    let mut words = vec!["ssh".to_owned()];
+    for (option, value) in &ssh.same_connection {
+        words.extend([format!("-{option}"), (*value).to_owned()]);
+    }
+    words.extend(["-O", "cancel", flag, spec, destination].map(str::to_owned));
+    subject.own_command(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// The server's process of one login, which listens for `ssh -R` and for X11. The server itself
 /// is none of these: it is the machine's door.
 fn sshd(subject: &Subject<'_>) -> Option<Nature> {
-    let title = subject.title?;
+    let title = subject.title?.trim_end();
     let (_, login) = title.split_once(": ").filter(|(of, _)| of.starts_with("sshd"))?;
-    let login = login.split(' ').next().unwrap_or(login);
-    if title.contains(['[', '(']) || !login.contains('@') {
+    // `me@pts/0`, `me@notty`, and `me` where nothing runs over there. The others have more words:
+    // `me [priv]`, `/usr/sbin/sshd -D [listener] 0 of 10-100 startups`.
+    if login.is_empty() || login.contains([' ', '[']) || login.starts_with('/') {
         return None;
     }
     let what = if subject.only_ports(&X11) { "X11 forwarding" } else { "ssh -R" };
