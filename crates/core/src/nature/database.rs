@@ -100,6 +100,7 @@ fn erlang(subject: &Subject<'_>) -> Option<Nature> {
     Some(Nature::new(NatureKind::Database, name).never_forced(RECOVERY).advice(advice))
 }
 
+#[derive(Clone, Copy)]
 struct Family {
     name: &'static str,
     programs: &'static [&'static str],
