@@ -78,8 +78,9 @@ fn postgres(subject: &Subject<'_>) -> Nature {
         (Some(above), _) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it").advice(
             format!("the server is pid {}: signal that one, never its parts", above.id.pid),
         ),
-        (None, true) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it")
-            .advice("its server is above it: signal that one, never its parts"),
+        (None, true) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it").advice(
+            "its server is gone or not to be seen; where that runs, signal it, never its parts",
+        ),
     };
     nature.never_forced(BACKEND)
 }
