@@ -10,6 +10,7 @@ mod session;
 pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
+pub(crate) use session::is_session_host;
 
 use program::{Program, file_name};
 
