@@ -281,6 +281,7 @@ impl Core for Library {
         let limits = Limits {
             verb: request.verb,
             force: request.force,
+            mine: false,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,

@@ -88,6 +88,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         other_ports: Vec::new(),
         outcome: None,
         explain: None,
+        refusal: None,
         met: None,
         waited_ms: None,
         status: None,

@@ -1,16 +1,21 @@
 //! What to do about a port, a socket file or processes, and what never: a pure function of what
 //! was seen and what is allowed. Doing it is [`crate::act`]'s.
 
+mod refusal;
+
 use std::time::Duration;
 
-use crate::addr::{Endpoint, Transport};
+use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
-use crate::report::StepReport;
+use crate::report::{RefusalReason, StepReport};
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{could_restart, door, supervisor_of};
+use crate::supervisor::{could_restart, supervisor_of};
+
+pub use refusal::{Refusal, Why};
+use refusal::{check, guard};
 
 /// What a person wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub struct Limits {
     pub verb: Verb,
     /// Lift the guard rails.
     pub force: bool,
+    /// Refuse what is not the asker's own ([`crate::origin::is_mine`]).
+    pub mine: bool,
     /// Do not ask: SIGKILL at once.
     pub now: bool,
     /// The signal that asks.
@@ -102,19 +109,6 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Why nothing will be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is nothing to do.
-    AlreadyFree,
-    /// Another user's: whose, and how.
-    Denied(String),
-    /// A guard rail.
-    Guarded(String),
-    /// Nothing that could be done would help.
-    Helpless(String),
-}
-
 /// Plans for a port.
 pub fn plan_port(
     diagnosis: &Diagnosis,
@@ -136,68 +130,20 @@ pub fn plan_port(
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
         let of_cause = || cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
+        obstacle(cause, diagnosis, snapshot, limits)?;
         match cause.kind {
-            CauseKind::HiddenHolder => {
-                return Err(Refusal::Denied(hidden(cause, &diagnosis.endpoint, snapshot, limits)));
-            }
-            CauseKind::Kernel => {
-                return Err(Refusal::Helpless(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
-            }
-            CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
-                return Err(Refusal::Denied(explain::cause(cause, &diagnosis.endpoint, snapshot)));
-            }
-            CauseKind::Unexplained | CauseKind::NoPortsLeft => {
-                return Err(Refusal::Helpless(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
-            }
-            CauseKind::SocketActivation if !limits.force => {
-                return Err(Refusal::Guarded(format!(
-                    "{}; its socket unit must be stopped, and systemctl list-sockets names it",
-                    explain::cause(cause, &diagnosis.endpoint, snapshot)
-                )));
-            }
-            CauseKind::InFlight if !limits.force => {
-                return Err(Refusal::Guarded(format!(
-                    "{}; it is not certain that it is this one, so it is left alone without --force",
-                    explain::cause(cause, &diagnosis.endpoint, snapshot)
-                )));
-            }
             CauseKind::TimeWait | CauseKind::Closing => {
-                if limits.verb == Verb::Stop {
-                    plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
-                } else {
+                if limits.verb != Verb::Stop {
                     plan.destroy.extend(of_cause().cloned());
-                    plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
                 }
+                plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
             }
             // Its process was not named, so it is never signalled for this.
-            CauseKind::OutgoingConnection => {
-                if !snapshot.asker.may_destroy {
-                    return Err(Refusal::Denied(format!(
-                        "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {}",
-                        explain::cause(cause, &diagnosis.endpoint, snapshot),
-                        diagnosis.endpoint
-                    )));
-                }
-                if limits.verb == Verb::Stop {
-                    return Err(Refusal::Guarded(format!(
-                        "{}; that program is not stopped for it: proc free {} closes the connection",
-                        explain::cause(cause, &diagnosis.endpoint, snapshot),
-                        diagnosis.endpoint
-                    )));
-                }
-                plan.destroy.extend(of_cause().cloned());
-            }
+            CauseKind::OutgoingConnection => plan.destroy.extend(of_cause().cloned()),
             CauseKind::AcceptedConnection
                 if limits.verb == Verb::Free && snapshot.asker.may_destroy =>
             {
+                refusal::all_mine(&cause.pids, snapshot, limits)?;
                 plan.destroy.extend(of_cause().cloned());
             }
             _ => sockets.extend(of_cause()),
@@ -209,6 +155,65 @@ pub fn plan_port(
         return Err(Refusal::AlreadyFree);
     }
     Ok(plan)
+}
+
+/// Whether nothing can, or may, be done about this cause.
+fn obstacle(
+    cause: &Cause,
+    diagnosis: &Diagnosis,
+    snapshot: &Snapshot,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let endpoint = &diagnosis.endpoint;
+    let what = || explain::cause(cause, endpoint, snapshot);
+    let why =
+        |reason, explain| Why { pid: cause.pids.first().copied(), ..Why::new(reason, explain) };
+    Err(match cause.kind {
+        CauseKind::HiddenHolder => {
+            let cure = match snapshot.asker.uid {
+                0 => String::new(),
+                _ => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+            };
+            Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
+        }
+        CauseKind::Kernel => Refusal::Helpless(why(RefusalReason::Kernel, what())),
+        CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
+            Refusal::Denied(why(RefusalReason::MayNotBind, what()))
+        }
+        CauseKind::Unexplained | CauseKind::NoPortsLeft => {
+            Refusal::Helpless(why(RefusalReason::Unexplained, what()))
+        }
+        CauseKind::SocketActivation if !limits.force => Refusal::Guarded(why(
+            RefusalReason::SocketActivation,
+            format!(
+                "{}; its socket unit must be stopped, and systemctl list-sockets names it",
+                what()
+            ),
+        )),
+        CauseKind::InFlight if !limits.force => Refusal::Guarded(why(
+            RefusalReason::InFlight,
+            format!(
+                "{}; it is not certain that it is this one, so it is left alone without --force",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {endpoint}",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; that program is not stopped for it: proc free {endpoint} closes the connection",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection => return refusal::all_mine(&cause.pids, snapshot, limits),
+        _ => return Ok(()),
+    })
 }
 
 /// Plans for processes that were named themselves.
@@ -228,9 +233,10 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
 pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Plan, Refusal> {
     let sockets: Vec<&Socket> = snapshot.sockets.iter().collect();
     if sockets.iter().any(|socket| socket.holders == crate::socket::Holders::Hidden) {
-        return Err(Refusal::Denied(format!(
-            "{name} is served by a process that you may not see: sudo proc {} {name}",
-            limits.verb.name()
+        let verb = limits.verb.name();
+        return Err(Refusal::Denied(Why::new(
+            RefusalReason::Hidden,
+            format!("{name} is served by a process that you may not see: sudo proc {verb} {name}"),
         )));
     }
     let mut plan = Plan::default();
@@ -396,66 +402,6 @@ fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
     pids.dedup();
     pids.retain(|pid| victims.iter().all(|victim| victim.id.pid != *pid));
     pids
-}
-
-/// Who is never signalled without `--force`, and who cannot be.
-fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    guard(process, snapshot, limits)?;
-    permitted(process, snapshot, limits)
-}
-
-/// The guard rails.
-fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    let pid = process.id.pid;
-    let who = format!("{} (pid {pid})", process.program());
-    let asker = &snapshot.asker;
-    let guarded =
-        |reason: &str| Refusal::Guarded(format!("{who} {reason}; --force does it all the same"));
-    if !limits.force {
-        if pid == 1 {
-            return Err(guarded(
-                "is the first process: the machine, or this container, ends with it",
-            ));
-        }
-        if process.kernel_thread {
-            return Err(guarded("is a thread of the kernel"));
-        }
-        if pid == asker.pid || asker.ancestors.contains(&pid) {
-            return Err(guarded("is this very command or started it"));
-        }
-        if let Some(reason) = door(process) {
-            return Err(guarded(&format!("is left alone: {reason}")));
-        }
-    }
-    Ok(())
-}
-
-/// Another user's process takes another user to end.
-fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    let asker = &snapshot.asker;
-    let who = format!("{} (pid {})", process.program(), process.id.pid);
-    let foreign = process.uid.is_some_and(|uid| uid != asker.uid) && asker.uid != 0;
-    if foreign {
-        let whose = match (&process.user, process.uid) {
-            (Some(user), _) => user.clone(),
-            (None, Some(uid)) => format!("user {uid}"),
-            (None, None) => "another user".to_owned(),
-        };
-        return Err(Refusal::Denied(format!(
-            "{who} belongs to {whose}; as root: sudo proc {} pid:{}",
-            limits.verb.name(),
-            process.id.pid
-        )));
-    }
-    Ok(())
-}
-
-fn hidden(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot, limits: &Limits) -> String {
-    let what = explain::cause(cause, endpoint, snapshot);
-    match snapshot.asker.uid {
-        0 => what,
-        _ => format!("{what}: sudo proc {} {endpoint}", limits.verb.name()),
-    }
 }
 
 impl Plan {

@@ -166,6 +166,9 @@ pub struct TargetReport {
     /// One sentence on the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<String>,
+    /// Why an action was refused or not permitted, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalReport>,
     /// Of `wait`: whether what was waited for is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub met: Option<bool>,
@@ -423,6 +426,67 @@ pub enum Outcome {
     Declined,
     /// `--dry-run`: nothing was done.
     Planned,
+}
+
+/// Why nothing was done, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RefusalReport {
+    /// What stands before it.
+    pub reason: RefusalReason,
+    /// The process because of which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+}
+
+/// What stands before an action. Those that `--force` lifts are said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    /// It is PID 1, of the machine or of this container (`--force`).
+    FirstProcess,
+    /// It is a thread of the kernel (`--force`).
+    KernelThread,
+    /// It is this command or one of its ancestors (`--force`).
+    OwnAncestor,
+    /// A door of the machine or of containers: sshd, dockerd and kin (`--force`).
+    Door,
+    /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
+    NeverForced,
+    /// systemd holds the port for a socket unit that could not be named (`--force`).
+    SocketActivation,
+    /// The descriptor is on its way between processes: nobody is certain to have it (`--force`).
+    InFlight,
+    /// `--mine`: another user's.
+    NotMineAnotherUser,
+    /// `--mine`: of another project's directory.
+    NotMineAnotherProject,
+    /// `--mine`: another coding agent's.
+    NotMineAnotherAgent,
+    /// `--mine`: another session's.
+    NotMineAnotherSession,
+    /// `--mine`: nothing tells whose it is.
+    NotMineUnknown,
+    /// It belongs to another user, who alone may end it, or root.
+    AnotherUser,
+    /// Its manager belongs to another user, who alone may ask it, or root.
+    ManagerOfAnotherUser,
+    /// It could not be seen who has it.
+    Hidden,
+    /// A program's outgoing connection has the port: that program is not ended for it.
+    OutgoingConnection,
+    /// The kernel has it for itself.
+    Kernel,
+    /// This user may not bind it, whoever holds it.
+    MayNotBind,
+    /// Nothing that was seen explains it.
+    Unexplained,
+    /// No process is left: only a file is to be removed, which is another command.
+    StaleFile,
+    /// The number is both a process and a port.
+    Ambiguous,
 }
 
 /// One step of a plan.

@@ -161,6 +161,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
     let mut limits = Limits {
         verb: Verb::Kill,
         force: false,
+        mine: false,
         now: false,
         signal: 15,
         grace: Duration::from_secs(5),
@@ -265,9 +266,9 @@ fn deserved_act(plan: &Result<Plan, Refusal>, limits: &Limits) -> DeservedAct {
     };
     match plan {
         Err(Refusal::AlreadyFree) => refused("already-free", None),
-        Err(Refusal::Denied(why)) => refused("denied", Some(why)),
-        Err(Refusal::Guarded(why)) => refused("guarded", Some(why)),
-        Err(Refusal::Helpless(why)) => refused("helpless", Some(why)),
+        Err(Refusal::Denied(why)) => refused("denied", Some(&why.explain)),
+        Err(Refusal::Guarded(why)) => refused("guarded", Some(&why.explain)),
+        Err(Refusal::Helpless(why)) => refused("helpless", Some(&why.explain)),
         Ok(plan) => DeservedAct {
             steps: plan
                 .steps(limits)
@@ -436,7 +437,9 @@ fn every_verdict_refusal_and_guard_rail_has_a_scenario() {
                 Refusal::AlreadyFree => "already free".to_owned(),
                 Refusal::Denied(_) => "denied".to_owned(),
                 Refusal::Helpless(_) => "helpless".to_owned(),
-                Refusal::Guarded(why) => format!("guarded: {}", rail(why, &played.snapshot)),
+                Refusal::Guarded(why) => {
+                    format!("guarded: {}", rail(&why.explain, &played.snapshot))
+                }
             });
         }
     }

@@ -29,6 +29,7 @@ pub fn empty(target: &str) -> TargetReport {
         other_ports: Vec::new(),
         outcome: None,
         explain: None,
+        refusal: None,
         met: None,
         waited_ms: None,
         status: None,

@@ -10,8 +10,8 @@ use crate::diagnosis::CauseKind;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
-use crate::plan::{Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
-use crate::report::{Outcome, TargetReport};
+use crate::plan::{Plan, Refusal, Verb, Why, plan_port, plan_processes, plan_unix};
+use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, SocketScope};
 use crate::target::Target;
@@ -135,8 +135,11 @@ impl Job {
         if kind == CauseKind::StaleUnixSocket {
             let planned = match request.limits.verb {
                 Verb::Free => Ok(Plan { remove_file: Some(name.to_owned()), ..Plan::default() }),
-                _ => Err(Refusal::Helpless(format!(
-                    "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
+                _ => Err(Refusal::Helpless(Why::new(
+                    RefusalReason::StaleFile,
+                    format!(
+                        "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
+                    ),
                 ))),
             };
             let goal = Goal::Unix { name: name.to_owned(), inodes: HashSet::new() };
@@ -172,7 +175,10 @@ impl Job {
             };
             sights.iter().any(|sight| sight.diagnosis.causes.iter().any(|c| taken(c.kind)))
         });
-        let report = empty_report(target.to_string());
+        let mut report = empty_report(target.to_string());
+        if held && !pids.is_empty() {
+            report.refusal = Some(RefusalReport { reason: RefusalReason::Ambiguous, pid: None });
+        }
         match (pids.is_empty(), held) {
             (false, true) => Self::settled(
                 report,
@@ -225,14 +231,15 @@ impl Job {
                 Self { report, plan: Some(plan), goal }
             }
             Err(refusal) => {
+                report.refusal = refusal.report();
                 let (outcome, explain) = match refusal {
                     Refusal::AlreadyFree => {
                         let explain = format!("{} is free", report.target);
                         (Outcome::AlreadyFree, explain)
                     }
-                    Refusal::Denied(why) => (Outcome::Denied, why),
-                    Refusal::Guarded(why) => (Outcome::Refused, why),
-                    Refusal::Helpless(why) => (Outcome::StillHeld, why),
+                    Refusal::Denied(why) => (Outcome::Denied, why.explain),
+                    Refusal::Guarded(why) => (Outcome::Refused, why.explain),
+                    Refusal::Helpless(why) => (Outcome::StillHeld, why.explain),
                 };
                 Self::settled(report, outcome, explain)
             }
