@@ -10,6 +10,7 @@ use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
+use crate::origin::origin_of;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
@@ -482,6 +483,7 @@ pub fn process_facts(
             policy: supervisor.policy,
             takes_along: supervisor.takes_along,
         }),
+        origin: Some(origin_of(process.id.pid, snapshot)).filter(|origin| !origin.is_empty()),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
 }

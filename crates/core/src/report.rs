@@ -344,6 +344,9 @@ pub struct ProcessReport {
     pub unit: Option<String>,
     /// Who would start it again, or runs it.
     pub supervisor: Option<SupervisorReport>,
+    /// Where it comes from: the project, the session and the coding agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<crate::origin::Origin>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }
@@ -467,6 +470,10 @@ pub enum RefusalReason {
     NotMineAnotherAgent,
     /// `--mine`: another session's.
     NotMineAnotherSession,
+    /// `--mine`: a service of the machine, there for everybody.
+    NotMineSharedService,
+    /// `--mine`: a container that is not known to be the project's.
+    NotMineAnotherContainer,
     /// `--mine`: nothing tells whose it is.
     NotMineUnknown,
     /// It belongs to another user, who alone may end it, or root.

@@ -200,7 +200,7 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
     known_role(program)
         .or_else(|| reloader_role(parent, child))
         .or_else(|| master_role(parent, child, snapshot))
-        .or_else(|| (!session::is_session_host(parent)).then(|| waiting_role(program)))
+        .or_else(|| (!is_session_host(parent)).then(|| waiting_role(program)))
 }
 
 /// The programs known by name. `Some(true)` only for those that start again what was killed

@@ -12,6 +12,7 @@ use crate::core_api::{ActRequest, Verb};
 Examples:
   proc free :3000                    stop what holds it, clear what is left, prove it by a bind
   proc free -y :3000 && npm start
+  proc free -y --mine :3000          only if it is of this work tree, terminal or agent
   proc free --timeout 2m :5000       wait longer for closed connections to pass
   proc free --dry-run :3000          only say what would be done")]
 pub struct Args {
@@ -40,6 +41,7 @@ impl Args {
             targets: self.targets.targets.clone(),
             dry_run: self.act.dry_run,
             force: self.act.force,
+            mine: self.act.mine,
             now: false,
             signal: None,
             grace: self.grace,

@@ -57,6 +57,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         container: None,
         unit: None,
         supervisor: None,
+        origin: None,
         ancestors: Vec::new(),
     }
 }

@@ -59,8 +59,7 @@ const MARKS: &[(&str, &str)] = &[
 /// The agent that started a process: the nearest above it, else by the nearest mark.
 pub(super) fn of(line: &Line<'_>, snapshot: &Snapshot) -> Option<Agent> {
     let above = line.iter().skip(1).find_map(|process| {
-        name_of(process)
-            .map(|name| Agent { name: name.to_owned(), pid: Some(process.id.pid) })
+        name_of(process).map(|name| Agent { name: name.to_owned(), pid: Some(process.id.pid) })
     });
     above.or_else(|| {
         let name = line.marks(snapshot).find_map(|marks| {

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::origin::line::Line;
 use crate::origin::agent;
+use crate::origin::line::Line;
 use crate::snapshot::Snapshot;
 use crate::supervisor::is_interactive_shell;
 

@@ -627,6 +627,7 @@ fn freeing(
         targets: targets.to_vec(),
         dry_run,
         force: false,
+        mine: false,
         now: false,
         signal: None,
         grace: GRACE,

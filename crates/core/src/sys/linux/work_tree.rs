@@ -86,6 +86,9 @@ fn work_tree(directory: &str, homes: &Homes) -> Option<PathBuf> {
     {
         directory = Path::new(OsStr::from_bytes(gone));
     }
+    if !directory.is_absolute() {
+        return None;
+    }
     let mut part = None;
     for place in directory.ancestors().filter(|place| !homes.contains(place)) {
         match kind(place) {
