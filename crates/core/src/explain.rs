@@ -459,9 +459,11 @@ pub fn theirs(theirs: &Theirs) -> String {
             format!("is not yours: it belongs to {whose}{by_agent}{mine}")
         }
         NotMine::AnotherAgent => {
-            let whose = agent.as_deref().unwrap_or("it is a coding agent, or one");
             let place = project.map_or(String::new(), |project| format!(" in {project}"));
-            format!("is not yours: {whose} is at work there{place}")
+            match agent {
+                Some(agent) => format!("is not yours: {agent} started it and still runs{place}"),
+                None => format!("is not yours: it is a coding agent{place}"),
+            }
         }
         NotMine::AnotherSession => {
             let session = origin.session.as_ref();

@@ -174,6 +174,7 @@ fn judge(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot) -> Option<Not
     if kind == Some(SupervisorKind::SystemdUnit) {
         return Some(NotMine::SharedService);
     }
+    let projects = (project::of(holder, snapshot), project::of(asker, snapshot));
     let (own, other) = (agent::living(asker), agent::living(holder));
     if let Some(own) = own
         && holder.has(own.id)
@@ -182,12 +183,15 @@ fn judge(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot) -> Option<Not
     }
     let same_terminal = session::same_terminal(holder, asker, snapshot);
     if other.is_some() && (own.is_some() || same_terminal != Some(true)) {
-        return Some(NotMine::AnotherAgent);
+        // Where the work trees differ too, that says more than who works in it.
+        return Some(match projects {
+            (Some(theirs), Some(mine)) if theirs != mine => NotMine::AnotherProject,
+            _ => NotMine::AnotherAgent,
+        });
     }
     if same_terminal == Some(true) {
         return None;
     }
-    let projects = (project::of(holder, snapshot), project::of(asker, snapshot));
     match projects {
         (Some(theirs), Some(mine)) if theirs == mine => None,
         (Some(_), _) => Some(NotMine::AnotherProject),

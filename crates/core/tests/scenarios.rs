@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::host::Host;
+use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
@@ -174,6 +175,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "stop" => limits.verb = Verb::Stop,
             "free" => limits.verb = Verb::Free,
             "--force" => limits.force = true,
+            "--mine" => limits.mine = true,
             "--now" => limits.now = true,
             other => of = target(other),
         }
@@ -184,7 +186,12 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             plan_processes(&[*pid], &host.snapshot(&scope), &limits)
         }
         Target::Port(_) => {
-            let sight = &look_at_ports(host, &of.endpoints(), &LookOptions::default())[0];
+            let options = LookOptions {
+                before_acting: true,
+                learn: Learn::Everything,
+                ..LookOptions::default()
+            };
+            let sight = &look_at_ports(host, &of.endpoints(), &options)[0];
             plan_port(&sight.diagnosis, &sight.snapshot, &limits)
         }
         other => {
@@ -586,6 +593,7 @@ fn every_gap_is_met_in_some_scenario() {
             Gap::Truncated { .. } => "truncated",
             Gap::Manager { .. } => "manager",
             Gap::NoRules { .. } => "no rules",
+            Gap::LateDirectory { .. } => "a late directory",
         })
         .map(str::to_owned)
         .collect();

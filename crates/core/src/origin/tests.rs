@@ -244,6 +244,8 @@ fn two_agents_in_one_work_tree() {
     machine.server(886, 885, SHOP);
     assert_eq!(machine.why(811), None, "its own agent's, wherever");
     assert_eq!(machine.why(886), Some(NotMine::AnotherAgent));
+    machine.server(887, 885, FEATURE);
+    assert_eq!(machine.why(887), Some(NotMine::AnotherProject));
     let theirs = is_mine(886, &machine.0).unwrap_err();
     let agent = theirs.origin.agent.unwrap();
     assert_eq!((agent.named(), agent.pid), ("claude (pid 880)".to_owned(), Some(880)));
@@ -287,7 +289,7 @@ fn a_person_and_an_agent() {
 
 #[test]
 fn an_agent_that_listens_itself() {
-    let mut machine = two_agents();
+    let machine = two_agents();
     assert_eq!(machine.why(880), Some(NotMine::AnotherAgent));
     assert_eq!(origin_of(880, &machine.0).agent, None, "it did not start itself");
 }

@@ -10,24 +10,31 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::host::{MANAGER_LIMIT, WorkTrees};
 
 /// The work trees of all these directories. A thread of its own asks, so that one on a dead file
 /// server costs the limit and no more; the kernel lets go of it when the program ends.
 pub(super) fn of_all(directories: &[String]) -> WorkTrees {
+    let homes = Homes::known();
+    ask_all(directories, MANAGER_LIMIT, move |directory| work_tree(directory, &homes))
+}
+
+fn ask_all(
+    directories: &[String],
+    limit: Duration,
+    ask: impl Fn(&str) -> Option<PathBuf> + Send + 'static,
+) -> WorkTrees {
     let mut answer = WorkTrees::default();
     if directories.is_empty() {
         return answer;
     }
     let (teller, told) = mpsc::channel();
     let wanted = directories.to_vec();
-    let homes = Homes::known();
     let asking = std::thread::Builder::new().name("work-tree".to_owned()).spawn(move || {
         for directory in wanted {
-            let tree = work_tree(&directory, &homes);
-            if teller.send(tree).is_err() {
+            if teller.send(ask(&directory)).is_err() {
                 return;
             }
         }
@@ -38,7 +45,7 @@ pub(super) fn of_all(directories: &[String]) -> WorkTrees {
     let start = Instant::now();
     let mut found = BTreeMap::new();
     for directory in directories {
-        let left = MANAGER_LIMIT.saturating_sub(start.elapsed());
+        let left = limit.saturating_sub(start.elapsed());
         let Ok(tree) = told.recv_timeout(left) else {
             answer.late = Some(directory.clone());
             break;
@@ -245,6 +252,19 @@ mod tests {
         assert_eq!(place.tree("a"), None);
         // As if it came just after the look at what it is.
         assert_eq!(first_bytes(&fifo), Some(Vec::new()));
+    }
+
+    #[test]
+    fn a_directory_that_never_answers_costs_the_limit() {
+        let wanted = ["/a", "/dead", "/b"].map(str::to_owned);
+        let answer = ask_all(&wanted, Duration::from_millis(50), |directory| {
+            while directory == "/dead" {
+                std::thread::park();
+            }
+            Some(PathBuf::from(directory))
+        });
+        assert_eq!(answer.late.as_deref(), Some("/dead"));
+        assert_eq!(answer.found.into_keys().collect::<Vec<_>>(), ["/a"]);
     }
 
     #[test]
