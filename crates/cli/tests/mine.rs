@@ -9,7 +9,7 @@ mod live;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use live::*;
 use proc_core::origin::{Agent, SessionKind};
@@ -340,4 +340,55 @@ fn two_holders_of_one_port_must_both_be_mine() {
     let words = format!("free --mine --json -y tcp:{port}");
     refused(&project.run("shop", &words), RefusalReason::NotMineAnotherProject, &theirs);
     assert!(lives(own.pid()));
+}
+
+/// A server of tmux(1) that ends with the test.
+struct Tmux<'a>(&'a Project);
+
+impl Tmux<'_> {
+    fn run(&self, words: &[&str]) -> bool {
+        let mut tmux = Command::new("tmux");
+        tmux.arg("-S").arg(self.0.path("tmux")).args(["-f", "/dev/null"]).args(words);
+        tmux.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
+        tmux.env("SHELL", "/bin/sh").env("TERM", "screen").env("ACTOR", actor_path());
+        tmux.env("PROC", env!("CARGO_BIN_EXE_proc")).env("D", self.0.path("elsewhere"));
+        let done = tmux.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Tmux<'_> {
+    fn drop(&mut self) {
+        self.run(&["kill-server"]);
+    }
+}
+
+#[test]
+fn panes_of_tmux_are_told_apart_without_any_project() {
+    let Some(project) = Project::new("tmux") else { return };
+    let tmux = Tmux(&project);
+    // Each pane has a server without a terminal or a parent; the first then asks about both.
+    let serve = "cd $D; mkfifo hold-$N; (sleep 60 >hold-$N &) ; \
+                 setsid \"$ACTOR\" listen --orphan <hold-$N >$N; ";
+    let ask = "until test -s b; do sleep 0.02; done; for n in b a; do \
+               port=$(sed 's/.* port=\\([0-9]*\\).*/\\1/' $n); \
+               \"$PROC\" free --mine -y --json tcp:$port >answer-$n; echo $? >>answer-$n; done; \
+               mv answer-b answered; sleep 60";
+    let first = format!("N=a; {serve}{ask}");
+    if !tmux.run(&["new-session", "-d", "-x", "80", "-y", "24", &first]) {
+        return proc_testkit::skip("it needs tmux");
+    }
+    assert!(tmux.run(&["split-window", &format!("N=b; {serve}sleep 60")]));
+    let read = |name: &str| fs::read_to_string(project.0.join("elsewhere").join(name));
+    assert!(wait_until(SOON, || read("answered").is_ok()), "{:?}", read("answer-b"));
+    let answer = |name: &str| {
+        let text = read(name).unwrap();
+        let (document, code) = text.trim_end().rsplit_once('\n').unwrap();
+        Ran { code: code.parse().unwrap(), out: document.to_owned(), err: String::new() }
+    };
+    let theirs = answer("answered").ended(4, Outcome::Refused);
+    assert_eq!(theirs.refusal.unwrap().reason, RefusalReason::NotMineAnotherSession);
+    let session = theirs.processes[0].origin.clone().unwrap().session.unwrap();
+    assert_eq!((session.kind, &*session.name), (SessionKind::Tmux, "%1"));
+    answer("answer-a").ended(0, Outcome::Freed);
 }

@@ -122,14 +122,14 @@ pub fn origin_of(pid: u32, snapshot: &Snapshot) -> Origin {
 ///
 /// # Errors
 /// Whose it is, where it is not.
-pub fn is_mine(pid: u32, snapshot: &Snapshot) -> Result<(), Theirs> {
+pub fn is_mine(pid: u32, snapshot: &Snapshot) -> Result<(), Box<Theirs>> {
     let asker = Line::asker(snapshot);
     let Some(holder) = Line::of(pid, snapshot) else {
-        return Err(theirs(NotMine::Unknown, pid, None, &asker, snapshot));
+        return Err(Box::new(theirs(NotMine::Unknown, pid, None, &asker, snapshot)));
     };
     match judge(&holder, &asker, snapshot) {
         None => Ok(()),
-        Some(why) => Err(theirs(why, pid, Some(&holder), &asker, snapshot)),
+        Some(why) => Err(Box::new(theirs(why, pid, Some(&holder), &asker, snapshot))),
     }
 }
 
