@@ -54,6 +54,8 @@ pub struct ActRequest {
     pub dry_run: bool,
     /// Lift the guard rails.
     pub force: bool,
+    /// Signal the holders, and use no other lever.
+    pub only_signal: bool,
     /// Force at once.
     pub now: bool,
     /// The signal that asks; SIGTERM where none is given.
@@ -282,6 +284,7 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: false,
+            only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::host::Host;
+use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
@@ -162,6 +163,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         verb: Verb::Kill,
         force: false,
         mine: false,
+        only_signal: false,
         now: false,
         signal: 15,
         grace: Duration::from_secs(5),
@@ -175,6 +177,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "free" => limits.verb = Verb::Free,
             "--force" => limits.force = true,
             "--now" => limits.now = true,
+            "--only-signal" => limits.only_signal = true,
             other => of = target(other),
         }
     }
@@ -184,7 +187,12 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             plan_processes(&[*pid], &host.snapshot(&scope), &limits)
         }
         Target::Port(_) => {
-            let sight = &look_at_ports(host, &of.endpoints(), &LookOptions::default())[0];
+            let options = LookOptions {
+                before_acting: true,
+                learn: Learn::Everything,
+                ..LookOptions::default()
+            };
+            let sight = &look_at_ports(host, &of.endpoints(), &options)[0];
             plan_port(&sight.diagnosis, &sight.snapshot, &limits)
         }
         other => {

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of};
+use super::{
+    askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of,
+};
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
@@ -72,6 +74,7 @@ pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Su
         policy: Some("on connection".to_owned()),
         owner: activation.user,
         takes_along: along,
+        alone: false,
     };
     let user = activation.user.and_then(|uid| user_name(uid, snapshot));
     supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);
@@ -129,6 +132,7 @@ pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<
         policy: facts.and_then(|facts| policy(facts, &triggers)),
         owner,
         takes_along: taken_along(&stopped, owner, snapshot),
+        alone: false,
     };
     let user = process.user.as_deref().filter(|_| process.uid == owner);
     supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);
@@ -160,11 +164,7 @@ fn facts<'a>(unit: &str, owner: Option<u32>, snapshot: &'a Snapshot) -> Option<&
 
 /// The socket units of a manager that say they listen there. Of several, those that are active:
 /// one that failed to bind names the same port.
-fn listening<'a>(
-    socket: &Socket,
-    user: Option<u32>,
-    snapshot: &'a Snapshot,
-) -> Vec<&'a UnitFacts> {
+fn listening<'a>(socket: &Socket, user: Option<u32>, snapshot: &'a Snapshot) -> Vec<&'a UnitFacts> {
     let all = || snapshot.units.iter().filter(move |unit| unit.user == user);
     let exact: Vec<&UnitFacts> = all().filter(|unit| unit.listens_on(socket)).collect();
     let active = exact.iter().copied().filter(|unit| unit.is_active());
@@ -189,7 +189,8 @@ fn starts(socket: &UnitFacts, service: &str) -> bool {
     if socket.triggers.iter().any(|unit| unit == service) {
         return true;
     }
-    let instance = |stem: &str| service.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@'));
+    let instance =
+        |stem: &str| service.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@'));
     socket.accepts && socket.id.strip_suffix(".socket").is_some_and(instance)
 }
 
