@@ -58,6 +58,8 @@ pub struct ActRequest {
     pub force: bool,
     /// Refuse what is not the asker's own.
     pub mine: bool,
+    /// Signal the holders, and use no other lever.
+    pub only_signal: bool,
     /// Force at once.
     pub now: bool,
     /// The signal that asks; SIGTERM where none is given.
@@ -286,6 +288,7 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
+            only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,

@@ -157,9 +157,15 @@ pub struct TargetReport {
     /// How many open connections the listeners have, where they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<usize>,
-    /// Other ports that the holders have.
+    /// Before an action: whose those connections are, most first, the first few dozen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerReport>,
+    /// Other ports that the holders have; before an action also those of all that ends with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_ports: Vec<OtherPort>,
+    /// Before an action: what ends with the holders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<AlongReport>,
     /// What an action came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -184,6 +190,49 @@ pub struct TargetReport {
     /// What was done, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventReport>,
+}
+
+/// Who is connected to a port: a process of this machine, or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PeerReport {
+    /// The process at the other end, where it is on this machine and could be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<NamedReport>,
+    /// The other end's address, without its port, where its process is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How many connections.
+    pub connections: usize,
+}
+
+/// A process by number and name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NamedReport {
+    /// Its number.
+    pub pid: u32,
+    /// Its program.
+    pub name: String,
+}
+
+/// What ends with the holders of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AlongReport {
+    /// Whether they end for certain: their container or unit is stopped. What a process merely
+    /// started may live on without it.
+    pub certain: bool,
+    /// How many processes besides the holders.
+    pub processes: usize,
+    /// The first few of them, one of each name before the second of any.
+    pub named: Vec<NamedReport>,
+    /// What else stops, as its manager tells: units, containers, applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
 
 /// A port that a holder has besides the one asked about.

@@ -163,6 +163,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         verb: Verb::Kill,
         force: false,
         mine: false,
+        only_signal: false,
         now: false,
         signal: 15,
         grace: Duration::from_secs(5),
@@ -177,6 +178,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "--force" => limits.force = true,
             "--mine" => limits.mine = true,
             "--now" => limits.now = true,
+            "--only-signal" => limits.only_signal = true,
             other => of = target(other),
         }
     }

@@ -48,6 +48,7 @@ impl Args {
             dry_run: self.act.dry_run,
             force: self.act.force,
             mine: self.act.mine,
+            only_signal: false,
             now: self.now,
             signal: self.signal,
             grace: if self.now { Duration::ZERO } else { self.grace },

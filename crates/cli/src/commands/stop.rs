@@ -49,6 +49,7 @@ impl Args {
             dry_run: self.act.dry_run,
             force: self.act.force,
             mine: self.act.mine,
+            only_signal: false,
             now: false,
             signal: self.signal,
             grace: self.timeout,

@@ -74,6 +74,7 @@ pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Su
         policy: Some("on connection".to_owned()),
         owner: activation.user,
         takes_along: along,
+        alone: false,
     };
     let user = activation.user.and_then(|uid| user_name(uid, snapshot));
     supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);
@@ -131,6 +132,7 @@ pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<
         policy: facts.and_then(|facts| policy(facts, &triggers)),
         owner,
         takes_along: taken_along(&stopped, owner, snapshot),
+        alone: false,
     };
     let user = process.user.as_deref().filter(|_| process.uid == owner);
     supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);

@@ -39,6 +39,7 @@ const fn ask(verb: Verb) -> Ask {
         verb,
         force: false,
         mine: false,
+        only_signal: false,
         now: false,
         signal: 15,
         grace: GRACE,

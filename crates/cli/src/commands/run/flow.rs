@@ -628,6 +628,7 @@ fn freeing(
         dry_run,
         force: false,
         mine: false,
+        only_signal: false,
         now: false,
         signal: None,
         grace: GRACE,

@@ -161,6 +161,6 @@ impl Host for LiveHost {
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
-        act::run(argv, timeout)
+        act::run(argv, self.interrupt.as_ref().map(AsFd::as_fd), timeout)
     }
 }
