@@ -392,3 +392,21 @@ fn panes_of_tmux_are_told_apart_without_any_project() {
     assert_eq!((session.kind, &*session.name), (SessionKind::Tmux, "%1"));
     answer("answer-a").ended(0, Outcome::Freed);
 }
+
+#[test]
+fn a_recording_keeps_whose_everything_was() {
+    let Some(project) = Project::new("replay") else { return };
+    let (own, theirs) =
+        (project.server("shop", &[], &[]), project.server("wt/feature-x", &[], &[]));
+    let record =
+        format!("record tcp:{} tcp:{} -o {}", own.port(), theirs.port(), project.path("r"));
+    assert_eq!(project.run("shop", &record).code, 0);
+    let file = project.path("r");
+    let plan = |server: &Actor| {
+        let words = format!("free --mine --dry-run --json --replay {file}");
+        // From elsewhere: whose it is was settled by who recorded it.
+        project.run("elsewhere", &format!("{words} tcp:{}", server.port()))
+    };
+    plan(&own).ended(0, Outcome::Planned);
+    refused(&plan(&theirs), RefusalReason::NotMineAnotherProject, &theirs);
+}
