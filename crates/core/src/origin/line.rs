@@ -100,16 +100,8 @@ impl<'a> Line<'a> {
         if let Some(uid) = told.and_then(|uid| uid.parse().ok()) {
             return Some(uid);
         }
-        // The first that is not root's, where one that became root stands below it.
-        let mut became_root = false;
-        for process in self.iter() {
-            match process.uid {
-                Some(0) => became_root |= becomes_root(process),
-                Some(uid) if became_root => return Some(uid),
-                _ => return None,
-            }
-        }
-        None
+        // A root's process below another user's comes from a set-user-ID program: sudo, su, doas.
+        self.iter().find(|process| process.uid != Some(0))?.uid
     }
 }
 
@@ -117,8 +109,4 @@ impl<'a> Line<'a> {
 fn belongs(process: &Process) -> bool {
     process.id.pid > 1
         && (!is_session_host(process) || is_interactive_shell(process) || agent::is_one(process))
-}
-
-fn becomes_root(process: &Process) -> bool {
-    matches!(process.program(), "sudo" | "sudo-rs" | "doas" | "pkexec" | "su" | "run0")
 }
