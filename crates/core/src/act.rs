@@ -5,6 +5,7 @@
 mod group;
 mod job;
 mod run;
+mod toll;
 
 use std::time::Duration;
 

@@ -1,13 +1,13 @@
 //! What is asked beyond sockets and processes, and only where the answer turns on it: the
 //! engine of a container that holds the port, the manager of a unit, the environment of a
-//! holder and of those above it, the rules that send a free port elsewhere. Whoever does not answer in time is a
+//! holder and of those above it, the work tree its directory is in, the rules that send a free port elsewhere. Whoever does not answer in time is a
 //! gap; nothing here decides anything.
 
 use std::collections::BTreeSet;
 
 use crate::engine::EngineWish;
 use crate::host::Host;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Gap, Snapshot};
 use crate::supervisor::{container_proxy, is_service_manager, manager_user, unit_of};
 use crate::unit::UnitWish;
 
@@ -48,6 +48,7 @@ pub(crate) fn learn(
         snapshot.units.extend(answer.units);
         answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
+    learn_projects(host, snapshot, pids);
     if how_much == Learn::Everything && pids.is_empty() && !ports.is_empty() {
         let answer = host.redirects(ports);
         snapshot.redirects.extend(answer.redirects);
@@ -76,6 +77,19 @@ fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
         if !marks.is_empty() {
             snapshot.marks.insert(pid, marks);
         }
+    }
+}
+
+/// The work trees that tell whose these processes are, and whose the asker.
+fn learn_projects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    if pids.is_empty() {
+        return;
+    }
+    let wanted = crate::origin::directories(pids, snapshot);
+    let answer = host.work_trees(&wanted);
+    snapshot.projects.extend(answer.found);
+    if let Some(directory) = answer.late {
+        snapshot.note(Gap::LateDirectory { directory });
     }
 }
 

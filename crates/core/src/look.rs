@@ -12,6 +12,7 @@ use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::nature::{Nature, is_login, nature_of};
+use crate::origin::origin_of;
 use crate::plan::signal_name;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
@@ -88,10 +89,13 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         gaps: Vec::new(),
         notes: Vec::new(),
         clients: None,
+        peers: Vec::new(),
         other_ports: Vec::new(),
         usual: None,
+        along: None,
         outcome: None,
         explain: None,
+        refusal: None,
         met: None,
         waited_ms: None,
         status: None,
@@ -518,6 +522,7 @@ pub fn process_facts(
             takes_along: supervisor.takes_along,
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),
+        origin: Some(origin_of(process.id.pid, snapshot)).filter(|origin| !origin.is_empty()),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
 }

@@ -1,16 +1,29 @@
 //! What to do about a port, a socket file or processes, and what never: a pure function of what
 //! was seen and what is allowed. Doing it is [`crate::act`]'s.
 
+pub(crate) mod kin;
+mod lever;
+mod refusal;
+mod steps;
+
 use std::time::Duration;
 
-use crate::addr::{Endpoint, Transport};
+use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
-use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
-use crate::report::StepReport;
+use crate::nature::{NatureKind, nature_of};
+use crate::process::{Process, ProcessId};
+use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{could_restart, door, supervisor_of};
+use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
+
+use kin::Kin;
+pub use lever::Lever;
+use lever::{Scene, Way, again};
+pub use refusal::{Refusal, Why};
+use refusal::{check, named};
+pub use steps::signal_name;
 
 /// What a person wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +54,10 @@ pub struct Limits {
     pub verb: Verb,
     /// Lift the guard rails.
     pub force: bool,
+    /// Refuse what is not the asker's own ([`crate::origin::is_mine`]).
+    pub mine: bool,
+    /// Signal the holders and use no other lever.
+    pub only_signal: bool,
     /// Do not ask: SIGKILL at once.
     pub now: bool,
     /// The signal that asks.
@@ -50,6 +67,16 @@ pub struct Limits {
     /// How long the whole act may take.
     pub timeout: Duration,
 }
+
+impl Limits {
+    /// Whether whoever runs a holder may be stopped in its place: that is what `free` is for.
+    pub(crate) fn uses_levers(&self) -> bool {
+        self.verb == Verb::Free && !self.only_signal
+    }
+}
+
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
 
 /// A process that is to let go of something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,15 +92,25 @@ pub struct Victim {
     pub holds: Vec<(Holder, u64)>,
     /// Whether no other victim is above it.
     pub topmost: bool,
+    /// Why it is one.
+    pub part: Part,
+    /// The signal that asks it, where its kind wants another than SIGTERM.
+    pub ask: Option<i32>,
+    /// Why it is not forced, where it is not.
+    pub never_forced: Option<&'static str>,
 }
 
-/// A command of whoever runs the holder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lever {
-    /// The command.
-    pub argv: Vec<String>,
-    /// What it stops, for sentences.
-    pub name: String,
+/// Why a process is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It was named itself.
+    Target,
+    /// It holds what is wanted.
+    Holder,
+    /// It would start a holder again: a watcher, a master, a loop. It has to end.
+    Runner,
+    /// It was started by a runner and holds nothing that is wanted: asked, never forced.
+    Kin,
 }
 
 /// What will be done, in this order.
@@ -102,19 +139,6 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Why nothing will be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is nothing to do.
-    AlreadyFree,
-    /// Another user's: whose, and how.
-    Denied(String),
-    /// A guard rail.
-    Guarded(String),
-    /// Nothing that could be done would help.
-    Helpless(String),
-}
-
 /// Plans for a port.
 pub fn plan_port(
     diagnosis: &Diagnosis,
@@ -136,68 +160,20 @@ pub fn plan_port(
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
         let of_cause = || cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
+        obstacle(cause, diagnosis, snapshot, limits)?;
         match cause.kind {
-            CauseKind::HiddenHolder => {
-                return Err(Refusal::Denied(hidden(cause, &diagnosis.endpoint, snapshot, limits)));
-            }
-            CauseKind::Kernel => {
-                return Err(Refusal::Helpless(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
-            }
-            CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
-                return Err(Refusal::Denied(explain::cause(cause, &diagnosis.endpoint, snapshot)));
-            }
-            CauseKind::Unexplained | CauseKind::NoPortsLeft => {
-                return Err(Refusal::Helpless(explain::cause(
-                    cause,
-                    &diagnosis.endpoint,
-                    snapshot,
-                )));
-            }
-            CauseKind::SocketActivation if !limits.force => {
-                return Err(Refusal::Guarded(format!(
-                    "{}; its socket unit must be stopped, and systemctl list-sockets names it",
-                    explain::cause(cause, &diagnosis.endpoint, snapshot)
-                )));
-            }
-            CauseKind::InFlight if !limits.force => {
-                return Err(Refusal::Guarded(format!(
-                    "{}; it is not certain that it is this one, so it is left alone without --force",
-                    explain::cause(cause, &diagnosis.endpoint, snapshot)
-                )));
-            }
             CauseKind::TimeWait | CauseKind::Closing => {
-                if limits.verb == Verb::Stop {
-                    plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
-                } else {
+                if limits.verb != Verb::Stop {
                     plan.destroy.extend(of_cause().cloned());
-                    plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
                 }
+                plan.wait_ms = plan.wait_ms.max(cause.expires_ms);
             }
             // Its process was not named, so it is never signalled for this.
-            CauseKind::OutgoingConnection => {
-                if !snapshot.asker.may_destroy {
-                    return Err(Refusal::Denied(format!(
-                        "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {}",
-                        explain::cause(cause, &diagnosis.endpoint, snapshot),
-                        diagnosis.endpoint
-                    )));
-                }
-                if limits.verb == Verb::Stop {
-                    return Err(Refusal::Guarded(format!(
-                        "{}; that program is not stopped for it: proc free {} closes the connection",
-                        explain::cause(cause, &diagnosis.endpoint, snapshot),
-                        diagnosis.endpoint
-                    )));
-                }
-                plan.destroy.extend(of_cause().cloned());
-            }
+            CauseKind::OutgoingConnection => plan.destroy.extend(of_cause().cloned()),
             CauseKind::AcceptedConnection
                 if limits.verb == Verb::Free && snapshot.asker.may_destroy =>
             {
+                refusal::all_mine(&cause.pids, snapshot, limits)?;
                 plan.destroy.extend(of_cause().cloned());
             }
             _ => sockets.extend(of_cause()),
@@ -211,14 +187,86 @@ pub fn plan_port(
     Ok(plan)
 }
 
+/// Whether nothing can, or may, be done about this cause.
+fn obstacle(
+    cause: &Cause,
+    diagnosis: &Diagnosis,
+    snapshot: &Snapshot,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let endpoint = &diagnosis.endpoint;
+    let what = || explain::cause(cause, endpoint, snapshot);
+    let why =
+        |reason, explain| Why { pid: cause.pids.first().copied(), ..Why::new(reason, explain) };
+    Err(match cause.kind {
+        CauseKind::HiddenHolder => {
+            let cure = match snapshot.asker.uid {
+                0 => String::new(),
+                _ => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+            };
+            Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
+        }
+        CauseKind::Kernel => Refusal::Helpless(why(RefusalReason::Kernel, what())),
+        CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
+            Refusal::Denied(why(RefusalReason::MayNotBind, what()))
+        }
+        CauseKind::Unexplained | CauseKind::NoPortsLeft => {
+            Refusal::Helpless(why(RefusalReason::Unexplained, what()))
+        }
+        CauseKind::SocketActivation if !limits.force => {
+            let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
+            let units = sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot));
+            let stop = units.filter_map(|unit| unit.stop).map(|argv| argv.join(" ")).next();
+            let cure = match stop {
+                Some(_) if limits.uses_levers() => return Ok(()),
+                Some(stop) => format!("what gives the port back: {stop}"),
+                None => "systemctl list-sockets names it".to_owned(),
+            };
+            let text = format!("{}; its socket unit must be stopped, and {cure}", what());
+            Refusal::Guarded(why(RefusalReason::SocketActivation, text))
+        }
+        CauseKind::InFlight if !limits.force => Refusal::Guarded(why(
+            RefusalReason::InFlight,
+            format!(
+                "{}; it is not certain that it is this one, so it is left alone without --force",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {endpoint}",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; that program is not stopped for it: proc free {endpoint} closes the connection",
+                what()
+            ),
+        )),
+        CauseKind::OutgoingConnection => return refusal::all_mine(&cause.pids, snapshot, limits),
+        _ => return Ok(()),
+    })
+}
+
 /// Plans for processes that were named themselves.
 pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<Plan, Refusal> {
     let mut plan = Plan::default();
-    let ordered = topmost(snapshot, pids);
-    for pid in &ordered {
-        let Some(process) = snapshot.processes.get(pid) else { continue };
+    for pid in topmost(snapshot, pids) {
+        let Some(process) = snapshot.processes.get(&pid) else { continue };
         check(process, snapshot, limits)?;
-        plan.victims.push(victim(process, Vec::new(), &ordered, snapshot));
+        let above = snapshot.ancestors(pid);
+        let top = !above.iter().any(|ancestor| pids.contains(&ancestor.id.pid));
+        if let Some(by) = supervisor_of(pid, snapshot).filter(|_| top)
+            && let Some(note) = again(process, &by, None)
+        {
+            plan.notes.push(note);
+        }
+        plan.notes.extend(nature_note(process, snapshot));
+        let victim = victim(process, Part::Target, Vec::new(), top, snapshot, limits)?;
+        plan.victims.push(victim);
     }
     plan.restarters = restarters(&plan.victims, snapshot);
     Ok(plan)
@@ -228,9 +276,10 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
 pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Plan, Refusal> {
     let sockets: Vec<&Socket> = snapshot.sockets.iter().collect();
     if sockets.iter().any(|socket| socket.holders == crate::socket::Holders::Hidden) {
-        return Err(Refusal::Denied(format!(
-            "{name} is served by a process that you may not see: sudo proc {} {name}",
-            limits.verb.name()
+        let verb = limits.verb.name();
+        return Err(Refusal::Denied(Why::new(
+            RefusalReason::Hidden,
+            format!("{name} is served by a process that you may not see: sudo proc {verb} {name}"),
         )));
     }
     let mut plan = Plan::default();
@@ -287,286 +336,217 @@ fn add_holders(
     let mut pids: Vec<u32> = sockets.iter().flat_map(|socket| socket.holders.pids()).collect();
     pids.sort_unstable();
     pids.dedup();
-    let ordered = topmost(snapshot, &pids);
-    for pid in &ordered {
-        let Some(process) = snapshot.processes.get(pid) else { continue };
-        if limits.verb == Verb::Free
-            && let Some(lever) = lever(process, snapshot)
-        {
-            // Stopping the unit of a door shuts it as surely as a signal would.
-            guard(process, snapshot, limits)?;
-            if !plan.levers.contains(&lever) {
-                plan.levers.push(lever);
-            }
+    let scene = Scene { snapshot, limits, kin: Kin::of(snapshot), sockets, holders: &pids };
+    for lever in scene.socket_units()? {
+        plan.pull(lever);
+    }
+    let mut signalled: Vec<(&Process, Option<String>)> = Vec::new();
+    let mut runners: Vec<(&Process, String)> = Vec::new();
+    for pid in topmost(snapshot, &pids) {
+        let Some(process) = snapshot.processes.get(&pid) else { continue };
+        if plan.levers.iter().any(|lever| lever.pids.contains(&pid)) {
             continue;
         }
-        check(process, snapshot, limits)?;
-        let holds = sockets
-            .iter()
-            .filter_map(|socket| Some((socket, socket.inode?)))
-            .flat_map(|(socket, inode)| {
-                socket.holders.list().iter().map(move |holder| (*holder, inode))
-            })
-            .filter(|(holder, _)| holder.pid == *pid)
-            .collect();
-        plan.victims.push(victim(process, holds, &ordered, snapshot));
-    }
-    // A lever stops a whole unit or container: what it runs need not be signalled as well.
-    if !plan.levers.is_empty() {
-        let levers = plan.levers.clone();
-        plan.victims.retain(|victim| {
-            snapshot
-                .ancestors(victim.id.pid)
-                .iter()
-                .all(|above| lever(above, snapshot).is_none_or(|above| !levers.contains(&above)))
-        });
-    }
-    plan.restarters = restarters(&plan.victims, snapshot);
-    plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
-    // Those below another victim end with it, or have it for their supervisor.
-    for victim in plan.victims.iter().filter(|victim| victim.topmost) {
-        if let Some(supervisor) = supervisor_of(victim.id.pid, snapshot)
-            && supervisor.restarts != Some(false)
-            && supervisor.kind != SupervisorKind::Master
-        {
-            let certainly = supervisor.restarts == Some(true);
-            let stop = supervisor.stop.as_ref().map_or(String::new(), |argv| {
-                format!("; what stops it for good: {}", argv.join(" "))
-            });
-            let note = format!(
-                "{} (pid {}) is run by {}, which {} start it again{stop}",
-                victim.name,
-                victim.id.pid,
-                called(&supervisor),
-                if certainly { "will" } else { "may" },
-            );
-            if !plan.notes.contains(&note) {
-                plan.notes.push(note);
+        match scene.way(process)? {
+            Way::Lever(lever) => plan.pull(lever),
+            Way::Signal(note) => signalled.push((process, note)),
+            Way::Runner(by) => {
+                signalled.push((process, None));
+                let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
+                let new = runner.filter(|new| runners.iter().all(|(old, _)| old.id != new.id));
+                runners.extend(new.map(|runner| (runner, by.name)));
             }
         }
     }
+    // A lever stops a whole unit or container: what that runs need not be signalled as well.
+    signalled.retain(|(process, _)| !is_stopped_by(&plan.levers, process, snapshot));
+    let victims = Victims { scene: &scene, runners: &runners };
+    for (process, note) in &signalled {
+        check(process, snapshot, limits)?;
+        let victim = victims.holder(process)?;
+        // Those below another victim end with it, or have it for their supervisor.
+        if victim.topmost {
+            plan.note(note.clone());
+        }
+        plan.note(nature_note(process, snapshot));
+        plan.victims.push(victim);
+    }
+    let mut family = victims.family()?;
+    // Whoever would start it again comes first, what else it runs last.
+    family.retain(|victim| plan.levers.iter().all(|lever| !lever.pids.contains(&victim.id.pid)));
+    let (runners, kin): (Vec<Victim>, Vec<Victim>) =
+        family.into_iter().partition(|victim| victim.part == Part::Runner);
+    plan.victims.splice(0..0, runners);
+    plan.victims.extend(kin);
+    plan.restarters = restarters(&plan.victims, snapshot);
+    plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
     Ok(())
 }
 
-/// The command that stops the unit or container a holder is the main process of. A process
-/// further down in a unit (a job of cron.service) is not the unit: stopping that would hurt
-/// others.
-fn lever(process: &Process, snapshot: &Snapshot) -> Option<Lever> {
-    let supervisor = supervisor_of(process.id.pid, snapshot)?;
-    let argv = supervisor.stop.clone()?;
-    let parent = snapshot.processes.get(&process.ppid);
-    let heads_its_group = parent.is_none_or(|parent| parent.cgroup != process.cgroup);
-    match supervisor.kind {
-        SupervisorKind::Container => Some(Lever { argv, name: called(&supervisor) }),
-        SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit if heads_its_group => {
-            Some(Lever { argv, name: supervisor.name })
+/// Whether a lever ends this holder as well: it is below one that the lever is for, or it is run by
+/// the same unit or container.
+fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
+    if levers.is_empty() {
+        return false;
+    }
+    let above = snapshot.ancestors(process.id.pid);
+    let stop = supervisor_of(process.id.pid, snapshot).and_then(|supervisor| supervisor.stop);
+    levers.iter().any(|lever| {
+        above.iter().any(|ancestor| lever.pids.contains(&ancestor.id.pid))
+            || stop.as_ref() == Some(&lever.argv)
+    })
+}
+
+/// Makes victims of the processes of a scene.
+struct Victims<'a> {
+    scene: &'a Scene<'a>,
+    /// Each with the name that people know it by.
+    runners: &'a [(&'a Process, String)],
+}
+
+impl Victims<'_> {
+    /// A process that holds what is wanted.
+    fn holder(&self, process: &Process) -> Result<Victim, Refusal> {
+        let pid = process.id.pid;
+        let sockets = self.scene.sockets.iter().filter_map(|socket| Some((socket, socket.inode?)));
+        let holds = sockets
+            .flat_map(|(socket, inode)| {
+                socket.holders.list().iter().map(move |holder| (*holder, inode))
+            })
+            .filter(|(holder, _)| holder.pid == pid)
+            .collect();
+        self.victim(process, Part::Holder, holds)
+    }
+
+    /// Those that would start the holders again, and what else they run: nobody of these is
+    /// signalled who stands behind a guard rail.
+    fn family(&self) -> Result<Vec<Victim>, Refusal> {
+        let Scene { snapshot, limits, holders, .. } = *self.scene;
+        let mut family = Vec::new();
+        for (runner, name) in self.runners {
+            let victim = self.victim(runner, Part::Runner, Vec::new())?;
+            family.push(Victim { name: name.clone(), ..victim });
         }
-        _ => None,
+        let below = self.scene.kin.below(self.runners.iter().map(|(runner, _)| runner.id.pid));
+        let others = below.into_iter().filter(|process| {
+            let pid = process.id.pid;
+            !holders.contains(&pid)
+                && self.runners.iter().all(|(runner, _)| runner.id.pid != pid)
+                && check(process, snapshot, limits).is_ok()
+        });
+        for process in others.take(MOST_KIN) {
+            family.push(self.victim(process, Part::Kin, Vec::new())?);
+        }
+        Ok(family)
+    }
+
+    fn victim(
+        &self,
+        process: &Process,
+        part: Part,
+        holds: Vec<(Holder, u64)>,
+    ) -> Result<Victim, Refusal> {
+        let Scene { snapshot, limits, holders, .. } = *self.scene;
+        let above = snapshot.ancestors(process.id.pid);
+        let hit = |pid: u32| {
+            holders.contains(&pid) || self.runners.iter().any(|(runner, _)| runner.id.pid == pid)
+        };
+        let topmost = !above.iter().any(|ancestor| hit(ancestor.id.pid));
+        victim(process, part, holds, topmost, snapshot, limits)
     }
 }
 
-/// A supervisor in a sentence: a container's bare id says nothing.
-fn called(supervisor: &Supervisor) -> String {
-    match supervisor.kind {
-        SupervisorKind::Container => format!("the container {}", supervisor.name),
-        _ => supervisor.name.clone(),
-    }
-}
+/// The most processes of a watcher's tree that are asked in person: each takes a descriptor. The
+/// rest follows or stays; it holds nothing that is wanted.
+const MOST_KIN: usize = 128;
 
 fn victim(
     process: &Process,
+    part: Part,
     holds: Vec<(Holder, u64)>,
-    all: &[u32],
+    topmost: bool,
     snapshot: &Snapshot,
-) -> Victim {
-    let above = snapshot.ancestors(process.id.pid);
-    Victim {
+    limits: &Limits,
+) -> Result<Victim, Refusal> {
+    let nature = nature_of(process, snapshot);
+    let never_forced = nature.as_ref().and_then(|nature| nature.never_forced);
+    let never_forced = never_forced.filter(|_| !limits.force);
+    if let Some(why) = never_forced
+        && (limits.now || limits.signal == SIGKILL)
+    {
+        let explain = format!(
+            "{} is not forced at once: {why}; without --now it is asked, and --force does it all the same",
+            named(process)
+        );
+        return Err(Refusal::Guarded(Why::of(process, RefusalReason::NeverForced, explain)));
+    }
+    Ok(Victim {
         id: process.id,
         name: process.program().to_owned(),
         stopped: process.is_stopped(),
         holds,
-        topmost: !above.iter().any(|ancestor| all.contains(&ancestor.id.pid)),
-    }
+        topmost,
+        part,
+        // A signal that somebody chose is theirs to choose.
+        ask: nature.and_then(|nature| nature.ask).filter(|_| limits.signal == SIGTERM),
+        never_forced,
+    })
+}
+
+/// What to know of a database and its like before it is ended.
+fn nature_note(process: &Process, snapshot: &Snapshot) -> Option<String> {
+    let nature = nature_of(process, snapshot)?;
+    let sort = match nature.kind {
+        NatureKind::Database => "a database",
+        NatureKind::Tunnel => "a tunnel",
+        NatureKind::Editor => "an editor",
+        NatureKind::VirtualMachine => "a virtual machine",
+        NatureKind::Debugger | NatureKind::Browser | NatureKind::ToolDaemon | NatureKind::Agent => {
+            return None;
+        }
+    };
+    let advice = nature.advice.map_or(String::new(), |advice| format!("; {advice}"));
+    Some(format!("{} is {sort} ({}){advice}", named(process), nature.name))
 }
 
 fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
-    let mut pids: Vec<u32> =
-        victims.iter().flat_map(|victim| could_restart(victim.id.pid, snapshot)).collect();
+    let mut pids: Vec<u32> = victims
+        .iter()
+        .filter(|victim| victim.part != Part::Kin)
+        .flat_map(|victim| could_restart(victim.id.pid, snapshot))
+        .collect();
     pids.sort_unstable();
     pids.dedup();
     pids.retain(|pid| victims.iter().all(|victim| victim.id.pid != *pid));
     pids
 }
 
-/// Who is never signalled without `--force`, and who cannot be.
-fn check(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    guard(process, snapshot, limits)?;
-    permitted(process, snapshot, limits)
-}
-
-/// The guard rails.
-fn guard(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    let pid = process.id.pid;
-    let who = format!("{} (pid {pid})", process.program());
-    let asker = &snapshot.asker;
-    let guarded =
-        |reason: &str| Refusal::Guarded(format!("{who} {reason}; --force does it all the same"));
-    if !limits.force {
-        if pid == 1 {
-            return Err(guarded(
-                "is the first process: the machine, or this container, ends with it",
-            ));
-        }
-        if process.kernel_thread {
-            return Err(guarded("is a thread of the kernel"));
-        }
-        if pid == asker.pid || asker.ancestors.contains(&pid) {
-            return Err(guarded("is this very command or started it"));
-        }
-        if let Some(reason) = door(process) {
-            return Err(guarded(&format!("is left alone: {reason}")));
-        }
-    }
-    Ok(())
-}
-
-/// Another user's process takes another user to end.
-fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
-    let asker = &snapshot.asker;
-    let who = format!("{} (pid {})", process.program(), process.id.pid);
-    let foreign = process.uid.is_some_and(|uid| uid != asker.uid) && asker.uid != 0;
-    if foreign {
-        let whose = match (&process.user, process.uid) {
-            (Some(user), _) => user.clone(),
-            (None, Some(uid)) => format!("user {uid}"),
-            (None, None) => "another user".to_owned(),
-        };
-        return Err(Refusal::Denied(format!(
-            "{who} belongs to {whose}; as root: sudo proc {} pid:{}",
-            limits.verb.name(),
-            process.id.pid
-        )));
-    }
-    Ok(())
-}
-
-fn hidden(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot, limits: &Limits) -> String {
-    let what = explain::cause(cause, endpoint, snapshot);
-    match snapshot.asker.uid {
-        0 => what,
-        _ => format!("{what}: sudo proc {} {endpoint}", limits.verb.name()),
-    }
-}
-
 impl Plan {
-    /// The plan as the documents and the prompt show it.
-    pub fn steps(&self, limits: &Limits) -> Vec<StepReport> {
-        let step = |step: &str, pid, argv, explain| StepReport {
-            step: step.to_owned(),
-            pid,
-            argv,
-            explain,
+    /// Adds a lever, once: of two where one does all that the other does, the greater.
+    fn pull(&mut self, lever: Lever) {
+        let covers = |one: &Lever, other: &Lever| {
+            one.is_same(other)
+                || (one.container.is_none()
+                    && other.container.is_none()
+                    && other.argv.iter().all(|word| one.argv.contains(word)))
         };
-        let mut steps = Vec::new();
-        for lever in &self.levers {
-            steps.push(step(
-                "run",
-                None,
-                Some(lever.argv.clone()),
-                format!("stop {} by: {}", lever.name, lever.argv.join(" ")),
-            ));
-        }
-        for victim in self.victims.iter().filter(|victim| victim.topmost) {
-            let below = self.victims.iter().filter(|other| !other.topmost).count();
-            let others = match (below, self.victims.iter().filter(|v| v.topmost).count()) {
-                (0, _) | (_, 2..) => String::new(),
-                (count, _) => format!(
-                    ", then {} that it started, if still there",
-                    explain::count(count, "process", "processes")
-                ),
-            };
-            let name = format!("{} (pid {})", victim.name, victim.id.pid);
-            steps.push(match limits.now {
-                true => step(
-                    "force",
-                    Some(victim.id.pid),
-                    None,
-                    format!("end {name} at once (SIGKILL){others}"),
-                ),
-                false => {
-                    let force = match limits.verb {
-                        Verb::Stop => String::new(),
-                        Verb::Kill | Verb::Free => format!(
-                            ", and force it (SIGKILL) if it still holds on after {} s",
-                            limits.grace.as_secs_f32()
-                        ),
-                    };
-                    step(
-                        "signal",
-                        Some(victim.id.pid),
-                        None,
-                        format!(
-                            "ask {name} to end ({}{}){others}{force}",
-                            signal_name(limits.signal),
-                            if victim.stopped { ", and continue it" } else { "" },
-                        ),
-                    )
-                }
-            });
-        }
-        if !self.destroy.is_empty() {
-            let open = self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
-            let over = self.destroy.len() - open;
-            if open > 0 {
-                steps.push(step(
-                    "destroy",
-                    None,
-                    None,
-                    format!(
-                        "close {}; the program that has it is not touched",
-                        explain::count(open, "connection", "connections")
-                    ),
-                ));
+        if let Some(known) =
+            self.levers.iter_mut().find(|known| covers(known, &lever) || covers(&lever, known))
+        {
+            let (pids, inodes) = (known.pids.clone(), known.inodes.clone());
+            let (more_pids, more_inodes) = (lever.pids.clone(), lever.inodes.clone());
+            if !covers(known, &lever) {
+                *known = lever;
             }
-            if over > 0 {
-                steps.push(step(
-                    "destroy",
-                    None,
-                    None,
-                    format!(
-                        "clear what {} left behind, or wait for it",
-                        explain::count(over, "closed connection", "closed connections")
-                    ),
-                ));
-            }
-        } else if let Some(ms) = self.wait_ms {
-            steps.push(step("wait", None, None, format!("wait {}", explain::seconds(ms))));
+            known.pids = pids.into_iter().chain(more_pids).collect();
+            known.inodes = inodes.into_iter().chain(more_inodes).collect();
+            return;
         }
-        if let Some(path) = &self.remove_file {
-            steps.push(step("remove", None, None, format!("remove the stale socket file {path}")));
-        }
-        steps
+        self.note(lever.note.clone());
+        self.levers.push(lever);
     }
-}
 
-/// `SIGTERM` for 15; the numbers are those of Linux on x86 and ARM for all but a few.
-pub fn signal_name(number: i32) -> String {
-    let name = match number {
-        1 => "HUP",
-        2 => "INT",
-        3 => "QUIT",
-        6 => "ABRT",
-        9 => "KILL",
-        15 => "TERM",
-        #[cfg(target_os = "linux")]
-        10 => "USR1",
-        #[cfg(target_os = "linux")]
-        12 => "USR2",
-        #[cfg(target_os = "linux")]
-        18 => "CONT",
-        #[cfg(target_os = "linux")]
-        19 => "STOP",
-        other => return format!("signal {other}"),
-    };
-    format!("SIG{name}")
+    fn note(&mut self, note: Option<String>) {
+        self.notes.extend(note.filter(|note| !self.notes.contains(note)));
+    }
 }

@@ -158,18 +158,26 @@ pub struct TargetReport {
     /// How many open connections the listeners have, where they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<usize>,
-    /// Other ports that the holders have.
+    /// Before an action: whose those connections are, most first, the first few dozen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerReport>,
+    /// Other ports that the holders have; before an action also those of all that ends with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_ports: Vec<OtherPort>,
     /// What usually has the port, where the holder is hidden or goes by the usual name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<UsualReport>,
+    /// Before an action: what ends with the holders.
+    pub along: Option<AlongReport>,
     /// What an action came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// One sentence on the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explain: Option<String>,
+    /// Why an action was refused or not permitted, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalReport>,
     /// Of `wait`: whether what was waited for is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub met: Option<bool>,
@@ -185,6 +193,49 @@ pub struct TargetReport {
     /// What was done, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventReport>,
+}
+
+/// Who is connected to a port: a process of this machine, or an address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PeerReport {
+    /// The process at the other end, where it is on this machine and could be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<NamedReport>,
+    /// The other end's address, without its port, where its process is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// How many connections.
+    pub connections: usize,
+}
+
+/// A process by number and name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NamedReport {
+    /// Its number.
+    pub pid: u32,
+    /// Its program.
+    pub name: String,
+}
+
+/// What ends with the holders of a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AlongReport {
+    /// Whether they end for certain: their container or unit is stopped. What a process merely
+    /// started may live on without it.
+    pub certain: bool,
+    /// How many processes besides the holders.
+    pub processes: usize,
+    /// The first few of them, one of each name before the second of any.
+    pub named: Vec<NamedReport>,
+    /// What else stops, as its manager tells: units, containers, applications.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
 }
 
 /// A port that a holder has besides the one asked about.
@@ -365,6 +416,8 @@ pub struct ProcessReport {
     /// What sort of program it is, where that decides how it is to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nature: Option<NatureReport>,
+    /// Where it comes from: the project, the session and the coding agent.
+    pub origin: Option<crate::origin::Origin>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }
@@ -470,6 +523,71 @@ pub enum Outcome {
     Declined,
     /// `--dry-run`: nothing was done.
     Planned,
+}
+
+/// Why nothing was done, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RefusalReport {
+    /// What stands before it.
+    pub reason: RefusalReason,
+    /// The process because of which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+}
+
+/// What stands before an action. Those that `--force` lifts are said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalReason {
+    /// It is PID 1, of the machine or of this container (`--force`).
+    FirstProcess,
+    /// It is a thread of the kernel (`--force`).
+    KernelThread,
+    /// It is this command or one of its ancestors (`--force`).
+    OwnAncestor,
+    /// A door of the machine or of containers: sshd, dockerd and kin (`--force`).
+    Door,
+    /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
+    NeverForced,
+    /// systemd holds the port for a socket unit that could not be named (`--force`).
+    SocketActivation,
+    /// The descriptor is on its way between processes: nobody is certain to have it (`--force`).
+    InFlight,
+    /// `--mine`: another user's.
+    NotMineAnotherUser,
+    /// `--mine`: of another project's directory.
+    NotMineAnotherProject,
+    /// `--mine`: another coding agent's.
+    NotMineAnotherAgent,
+    /// `--mine`: another session's.
+    NotMineAnotherSession,
+    /// `--mine`: a service of the machine, there for everybody.
+    NotMineSharedService,
+    /// `--mine`: a container that is not known to be the project's.
+    NotMineAnotherContainer,
+    /// `--mine`: nothing tells whose it is.
+    NotMineUnknown,
+    /// It belongs to another user, who alone may end it, or root.
+    AnotherUser,
+    /// Its manager belongs to another user, who alone may ask it, or root.
+    ManagerOfAnotherUser,
+    /// It could not be seen who has it.
+    Hidden,
+    /// A program's outgoing connection has the port: that program is not ended for it.
+    OutgoingConnection,
+    /// The kernel has it for itself.
+    Kernel,
+    /// This user may not bind it, whoever holds it.
+    MayNotBind,
+    /// Nothing that was seen explains it.
+    Unexplained,
+    /// No process is left: only a file is to be removed, which is another command.
+    StaleFile,
+    /// The number is both a process and a port.
+    Ambiguous,
 }
 
 /// One step of a plan.

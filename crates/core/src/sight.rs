@@ -79,6 +79,8 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
         },
         namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
         options: true,
+        // Whoever runs a holder is judged by what else it runs.
+        all_processes: options.before_acting && !settled,
         ..Scope::default()
     };
     if settled && !options.every_state {

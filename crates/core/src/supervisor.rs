@@ -6,12 +6,16 @@ mod cgroup;
 mod door;
 mod program;
 mod session;
+mod unit;
 
 pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
+pub(crate) use session::is_session_host;
+pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 
 pub(crate) use program::{Program, file_name};
+use unit::unit_supervisor;
 
 use crate::process::{Container, Process, ProcessState, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
@@ -88,41 +92,6 @@ fn container_stop(container: &Container, name: &str) -> Option<Vec<String>> {
 /// The 12 digits engines print of an id; other names whole.
 fn short_id(id: &str) -> &str {
     if cgroup::is_id(id) { &id[..12] } else { id }
-}
-
-fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
-    let cgroup = process.cgroup.as_deref()?;
-    let (unit, user) = unit_of(cgroup)?;
-    let same = |other: &Process| {
-        other.cgroup.as_deref().and_then(unit_of).is_some_and(|other| other == (unit.clone(), user))
-    };
-    // Somebody typed this process into a shell that lives in the unit: sshd without its PAM
-    // module, tmux as a user's service, a CI runner.
-    let by_hand = snapshot
-        .ancestors(process.id.pid)
-        .into_iter()
-        .any(|ancestor| is_interactive_shell(ancestor) && same(ancestor));
-    if by_hand || session::is_session_unit(&unit) || askers(snapshot).any(same) {
-        return None;
-    }
-    let stop = match manager_user(cgroup).filter(|_| user) {
-        None => Some(words(&["systemctl", "stop", &unit])),
-        Some(owner) if owner == snapshot.asker.uid => {
-            Some(words(&["systemctl", "--user", "stop", &unit]))
-        }
-        Some(owner) => process.user.as_ref().filter(|_| process.uid == Some(owner)).map(|name| {
-            words(&["systemctl", "--user", &format!("--machine={name}@"), "stop", &unit])
-        }),
-    };
-    Some(Supervisor {
-        kind: if user { SupervisorKind::SystemdUserUnit } else { SupervisorKind::SystemdUnit },
-        name: unit,
-        pid: None,
-        // Restart= is known only to systemd.
-        restarts: None,
-        stop,
-        ..Supervisor::default()
-    })
 }
 
 /// The asker and its ancestors, so far as they were seen.
@@ -231,7 +200,7 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
     known_role(program)
         .or_else(|| reloader_role(parent, child))
         .or_else(|| master_role(parent, child, snapshot))
-        .or_else(|| (!session::is_session_host(parent)).then(|| waiting_role(program)))
+        .or_else(|| (!is_session_host(parent)).then(|| waiting_role(program)))
 }
 
 /// The programs known by name. `Some(true)` only for those that start again what was killed

@@ -2,13 +2,18 @@
 //! it, what ends with it. Which unit a process is in is told by its control group alone
 //! ([`crate::supervisor`]).
 
+mod listen;
+pub mod show;
+
 use serde::{Deserialize, Serialize};
 
 use crate::snapshot::Gap;
+use crate::socket::Socket;
 
 /// A unit as its manager describes it (the properties of `systemctl show`, systemctl(1) and
 /// org.freedesktop.systemd1(5)).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UnitFacts {
     /// Its name, escapes kept (`Id`).
     pub id: String,
@@ -34,6 +39,26 @@ pub struct UnitFacts {
     pub takes_along: Vec<String>,
     /// Whether the manager refuses to stop it by hand (`RefuseManualStop`).
     pub refuses_stop: bool,
+    /// Of a socket unit, whether it starts an instance of a template for each connection
+    /// (`Accept`).
+    pub accepts: bool,
+}
+
+impl UnitFacts {
+    /// Whether it runs or is on its way up or down; a unit whose state was not told counts.
+    pub fn is_active(&self) -> bool {
+        !matches!(self.active.as_deref(), Some("inactive" | "failed"))
+    }
+
+    /// Whether it is started when the machine boots, or its user logs in.
+    pub fn is_enabled(&self) -> bool {
+        matches!(self.enabled.as_deref(), Some("enabled" | "enabled-runtime"))
+    }
+
+    /// Whether it is a socket unit that listens on that very address.
+    pub fn listens_on(&self, socket: &Socket) -> bool {
+        self.listens.iter().any(|line| listen::covers(line, socket))
+    }
 }
 
 /// What to ask the managers for.

@@ -289,6 +289,7 @@ impl Waiting {
             Step::Never { why, denied } => TargetReport {
                 outcome: denied.then_some(Outcome::Denied),
                 explain: Some(why.clone()),
+                refusal: None,
                 met: None,
                 ..self.wish.not_met(host)
             },

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::host::Host;
+use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
@@ -164,6 +165,8 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
     let mut limits = Limits {
         verb: Verb::Kill,
         force: false,
+        mine: false,
+        only_signal: false,
         now: false,
         signal: 15,
         grace: Duration::from_secs(5),
@@ -176,7 +179,9 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "stop" => limits.verb = Verb::Stop,
             "free" => limits.verb = Verb::Free,
             "--force" => limits.force = true,
+            "--mine" => limits.mine = true,
             "--now" => limits.now = true,
+            "--only-signal" => limits.only_signal = true,
             other => of = target(other),
         }
     }
@@ -186,7 +191,12 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             plan_processes(&[*pid], &host.snapshot(&scope), &limits)
         }
         Target::Port(_) => {
-            let sight = &look_at_ports(host, &of.endpoints(), &LookOptions::default())[0];
+            let options = LookOptions {
+                before_acting: true,
+                learn: Learn::Everything,
+                ..LookOptions::default()
+            };
+            let sight = &look_at_ports(host, &of.endpoints(), &options)[0];
             plan_port(&sight.diagnosis, &sight.snapshot, &limits)
         }
         other => {
@@ -280,9 +290,9 @@ fn deserved_act(plan: &Result<Plan, Refusal>, limits: &Limits) -> DeservedAct {
     };
     match plan {
         Err(Refusal::AlreadyFree) => refused("already-free", None),
-        Err(Refusal::Denied(why)) => refused("denied", Some(why)),
-        Err(Refusal::Guarded(why)) => refused("guarded", Some(why)),
-        Err(Refusal::Helpless(why)) => refused("helpless", Some(why)),
+        Err(Refusal::Denied(why)) => refused("denied", Some(&why.explain)),
+        Err(Refusal::Guarded(why)) => refused("guarded", Some(&why.explain)),
+        Err(Refusal::Helpless(why)) => refused("helpless", Some(&why.explain)),
         Ok(plan) => DeservedAct {
             steps: plan
                 .steps(limits)
@@ -451,7 +461,9 @@ fn every_verdict_refusal_and_guard_rail_has_a_scenario() {
                 Refusal::AlreadyFree => "already free".to_owned(),
                 Refusal::Denied(_) => "denied".to_owned(),
                 Refusal::Helpless(_) => "helpless".to_owned(),
-                Refusal::Guarded(why) => format!("guarded: {}", rail(why, &played.snapshot)),
+                Refusal::Guarded(why) => {
+                    format!("guarded: {}", rail(&why.explain, &played.snapshot))
+                }
             });
         }
     }
@@ -502,7 +514,7 @@ fn rail(why: &str, snapshot: &Snapshot) -> String {
 }
 
 /// Each variant of each sentence, by words that only it has.
-const SENTENCES: [&str; 66] = [
+const SENTENCES: [&str; 74] = [
     "is held by node (pid 4242), started 2 d 5 h ago in /home/me/shop",
     "suspended as by Ctrl-Z, so clients connect and hang",
     "sockets (SO_REUSEPORT) by",
@@ -569,6 +581,14 @@ const SENTENCES: [&str; 66] = [
     "kept changing",
     "of a very large socket table",
     "and 1 more",
+    "is not yours: it belongs to /home/me/wt/feature-x, started by claude (pid 8800), and you are in",
+    "is not yours: claude (pid 8800) started it and still runs in /home/me/shop",
+    "is not yours: it was started from terminal pts/4",
+    "is not yours: it belongs to www-data; --mine",
+    "is not yours alone: shop-db.service is a service of this machine",
+    "is in a container, and nothing tells that it is your project's",
+    "may not be yours: nothing tells for what project it was started",
+    "/mnt/nas/shop did not answer in time",
 ];
 
 #[test]
@@ -598,10 +618,11 @@ fn every_gap_is_met_in_some_scenario() {
             Gap::Truncated { .. } => "truncated",
             Gap::Manager { .. } => "manager",
             Gap::NoRules { .. } => "no rules",
+            Gap::LateDirectory { .. } => "a late directory",
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 10, "only these: {met:?}");
+    assert_eq!(met.len(), 11, "only these: {met:?}");
 }
 
 #[test]

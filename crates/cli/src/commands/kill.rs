@@ -47,6 +47,8 @@ impl Args {
             targets: self.targets.targets.clone(),
             dry_run: self.act.dry_run,
             force: self.act.force,
+            mine: self.act.mine,
+            only_signal: false,
             now: self.now,
             signal: self.signal,
             grace: if self.now { Duration::ZERO } else { self.grace },

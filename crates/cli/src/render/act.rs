@@ -1,7 +1,9 @@
 //! `kill`, `stop` and `free` for people: the plan before, a line for each thing that happens, and
 //! what it came to.
 
-use proc_core::report::{EventReport, Outcome, StepReport, TargetReport};
+use std::collections::BTreeSet;
+
+use proc_core::report::{EventReport, OtherPort, Outcome, PeerReport, StepReport, TargetReport};
 
 use super::page::{Fit, Line, Page, Role};
 use super::{card, holders, words};
@@ -71,44 +73,134 @@ pub fn plan(targets: &[TargetReport], view: &View) -> String {
     page.render(view)
 }
 
+/// What is shown of each: a question fits on a screen, whatever it is about.
+const CARDS: usize = 3;
+const NOTES: usize = 5;
+const STEPS: usize = 6;
+const LISTED: usize = 6;
+
 /// What would be done to one target, and what a person needs to decide: who is hit, what else
-/// they hold, who is being served.
+/// they hold, who is being served, what ends with them.
 fn put_plan(page: &mut Page, target: &TargetReport, view: &View) {
     page.push(Line::new(0).with(words::verdict_role(target.verdict), target.target.clone()));
-    for pid in holders(target) {
-        match target.processes.iter().find(|process| process.pid == pid) {
+    let holders = holders(target);
+    for pid in holders.iter().take(CARDS) {
+        match target.processes.iter().find(|process| process.pid == *pid) {
             Some(process) => card::card(page, process, view),
             None => page.push(Line::new(2).text(format!("pid {pid}"))),
         }
-        let also: Vec<&str> = target
-            .other_ports
-            .iter()
-            .filter(|other| other.pid == pid)
-            .map(|other| other.port.as_str())
-            .collect();
-        if !also.is_empty() {
-            page.push(Line::new(4).text(format!("also holds {}", also.join(", "))));
+        let also = |other: &&OtherPort| other.pid == *pid;
+        let also = target.other_ports.iter().filter(also).map(|other| other.port.clone());
+        if let Some(also) = listed(also) {
+            page.push(Line::new(4).text(format!("also holds {also}")));
         }
     }
-    if let Some(clients) = target.clients.filter(|&clients| clients > 0) {
-        page.push(Line::new(2).with(
-            Role::Lingering,
-            format!("{} would be cut", words::count(clients, "live connection")),
-        ));
+    let rest = holders.iter().skip(CARDS).map(|pid| words::named(*pid, &target.processes));
+    if let Some(rest) = listed(rest) {
+        page.push(Line::new(2).text(format!("and {rest}")));
     }
-    card::remarks(page, target);
+    put_toll(page, target, &holders);
+    put_some(page, &target.notes, NOTES, |note| Line::new(2).text(note.clone()));
     if target.plan.is_empty() {
         let nothing = target.explain.clone().unwrap_or_else(|| "nothing is to be done".to_owned());
         page.push(Line::new(2).text(nothing));
     }
-    for (at, step) in target.plan.iter().enumerate() {
-        page.push(step_line(at + 1, step));
+    let steps: Vec<(usize, &StepReport)> = target.plan.iter().enumerate().collect();
+    put_some(page, &steps, STEPS, |(at, step)| step_line(at + 1, step));
+}
+
+/// Who is cut off, and what ends as well.
+fn put_toll(page: &mut Page, target: &TargetReport, holders: &[u32]) {
+    if let Some(clients) = target.clients.filter(|&clients| clients > 0) {
+        let cut = format!("{} would be cut", words::count(clients, "live connection"));
+        let text = match who(&target.peers, clients) {
+            Some(who) => format!("{cut}: {who}"),
+            None => cut,
+        };
+        page.push(Line::new(2).with(Role::Lingering, text));
+    }
+    if let Some(along) = &target.along {
+        if along.processes > 0 {
+            let ends = match (along.certain, along.processes) {
+                (true, 1) => "ends with it",
+                (true, _) => "end with it",
+                (false, _) => "may end with it",
+            };
+            let what = match along.processes {
+                1 => "1 process".to_owned(),
+                count => format!("{count} processes"),
+            };
+            let named = along.named.iter().map(|one| format!("{} ({})", one.name, one.pid));
+            let named = listed_of(named, along.processes).unwrap_or_default();
+            page.push(Line::new(2).text(format!("{what} {ends}: {named}")));
+        }
+        if let Some(others) = listed(along.others.iter().cloned()) {
+            page.push(Line::new(2).text(format!("also stops: {others}")));
+        }
+    }
+    let theirs = target.other_ports.iter().filter(|other| !holders.contains(&other.pid));
+    if let Some(ports) = listed(theirs.map(|other| other.port.clone())) {
+        page.push(Line::new(2).text(format!("what ends with it holds {ports}")));
+    }
+}
+
+/// Whose the connections are: `curl (812), 192.168.1.4 (12 of them), and 3 more`.
+fn who(peers: &[PeerReport], clients: usize) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut named = 0;
+    for peer in peers.iter().take(LISTED) {
+        let name = match (&peer.process, &peer.address) {
+            (Some(process), _) => format!("{} ({})", process.name, process.pid),
+            (None, Some(address)) => address.clone(),
+            (None, None) => continue,
+        };
+        named += peer.connections;
+        parts.push(match peer.connections {
+            1 => name,
+            count => format!("{name} with {count}"),
+        });
+    }
+    let left = clients.saturating_sub(named);
+    if left > 0 && !parts.is_empty() {
+        parts.push(format!("and {left} more"));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// The first few, each once, and how many more there are; `None` for none.
+fn listed(items: impl Iterator<Item = String>) -> Option<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    all.extend(items.filter(|item| seen.insert(item.clone())));
+    let count = all.len();
+    listed_of(all.into_iter(), count)
+}
+
+/// As [`listed`], of that many in all.
+fn listed_of(items: impl Iterator<Item = String>, count: usize) -> Option<String> {
+    let mut shown: Vec<String> = items.take(LISTED).collect();
+    if count > shown.len() && !shown.is_empty() {
+        shown.push(format!("and {} more", count - shown.len()));
+    }
+    (!shown.is_empty()).then(|| shown.join(", "))
+}
+
+/// The first few lines, and how many more there are.
+fn put_some<T>(page: &mut Page, items: &[T], most: usize, line: impl Fn(&T) -> Line) {
+    for item in items.iter().take(most) {
+        page.push(line(item));
+    }
+    if items.len() > most {
+        let more = format!("and {} more; --json lists all", items.len() - most);
+        page.push(Line::new(2).with(Role::Dim, more));
     }
 }
 
 fn step_line(number: usize, step: &StepReport) -> Line {
     let line = Line::new(2).text(format!("{number}. {}", step.explain));
     match &step.argv {
+        // Most say their command in their sentence.
+        Some(argv) if step.explain.ends_with(&argv.join(" ")) => line.fit(Fit::Whole),
         Some(argv) => line.fit(Fit::Whole).with(Role::Dim, format!("  {}", sanitize::shell(argv))),
         None => line,
     }
@@ -130,6 +222,8 @@ pub fn progress(target: &str, event: &EventReport, several: bool, view: &View) -
 
 #[cfg(test)]
 mod tests {
+    use proc_core::report::{AlongReport, NamedReport};
+
     use super::*;
     use crate::render::fixture;
 
@@ -186,6 +280,59 @@ mod tests {
         );
         let planned = TargetReport { outcome: Some(Outcome::Planned), ..fixture::held() };
         assert_eq!(shown(std::slice::from_ref(&planned)), plan(&[planned], &View::plain()));
+    }
+
+    #[test]
+    fn thousands_fit_on_a_screen() {
+        let mut target = fixture::held();
+        let one = |pid: u32| NamedReport { pid, name: format!("w{pid}") };
+        target.clients = Some(2000);
+        target.peers = (0..40)
+            .map(|n| PeerReport {
+                process: (n == 0).then(|| one(9)),
+                address: (n > 0).then(|| format!("10.0.0.{n}")),
+                connections: 40 - n,
+            })
+            .collect();
+        target.other_ports = (0..500)
+            .map(|n| OtherPort { pid: 4242 + n % 2, port: format!("tcp:{}", 5000 + n) })
+            .collect();
+        target.along = Some(AlongReport {
+            certain: true,
+            processes: 300,
+            named: (1..40).map(one).collect(),
+            others: (0..20).map(|n| format!("unit-{n}.service")).collect(),
+        });
+        target.notes = (0..300).map(|n| format!("note {n}")).collect();
+        let step = target.plan[0].clone();
+        target.plan = vec![step; 300];
+        let text = plan(&[target], &View::plain());
+        assert!(text.lines().count() < 24, "{text}");
+        for part in [
+            "2000 live connections would be cut: w9 (9) with 40, 10.0.0.1 with 39, ",
+            ", and 1775 more\n",
+            "300 processes end with it: w1 (1), w2 (2), w3 (3), w4 (4), w5 (5), w6 (6), and 294 more",
+            "also stops: unit-0.service, ",
+            "also holds tcp:5000, tcp:5002, ",
+            "what ends with it holds tcp:5001, ",
+            "and 295 more; --json lists all",
+        ] {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_shown_once() {
+        let mut target = fixture::held();
+        let argv: Vec<String> = ["docker", "stop", "web"].map(str::to_owned).to_vec();
+        target.plan = vec![StepReport {
+            step: "run".to_owned(),
+            pid: None,
+            explain: "stop the container web by: docker stop web".to_owned(),
+            argv: Some(argv),
+        }];
+        let text = plan(&[target], &View::plain());
+        assert_eq!(text.matches("docker stop web").count(), 1, "{text}");
     }
 
     #[test]

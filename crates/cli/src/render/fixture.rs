@@ -26,10 +26,13 @@ pub fn empty(target: &str) -> TargetReport {
         gaps: Vec::new(),
         notes: Vec::new(),
         clients: None,
+        peers: Vec::new(),
         other_ports: Vec::new(),
         usual: None,
+        along: None,
         outcome: None,
         explain: None,
+        refusal: None,
         met: None,
         waited_ms: None,
         status: None,
@@ -58,6 +61,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         unit: None,
         supervisor: None,
         nature: None,
+        origin: None,
         ancestors: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::host::{Host, Pinned};
-use crate::plan::Victim;
+use crate::plan::{Part, Victim};
 
 /// The victims with their pins.
 pub(super) struct Group {
@@ -11,6 +11,7 @@ pub(super) struct Group {
     pub(super) forced: bool,
     pub(super) last_exit: Duration,
     pub(super) topmost: Vec<bool>,
+    parts: Vec<Part>,
 }
 
 pub(super) struct Member {
@@ -30,7 +31,8 @@ impl Group {
             })
             .collect();
         let topmost = victims.iter().map(|victim| victim.topmost).collect();
-        Self { members, forced: false, last_exit: host.now(), topmost }
+        let parts = victims.iter().map(|victim| victim.part).collect();
+        Self { members, forced: false, last_exit: host.now(), topmost, parts }
     }
 
     /// Finds out who has ended since the last time.
@@ -59,15 +61,37 @@ impl Group {
         self.members.iter().all(|member| member.gone)
     }
 
-    /// Whether each has ended or let go by itself.
-    pub(super) fn none_holds(&self) -> bool {
-        self.members.iter().all(|member| member.gone || member.let_go)
+    /// Whether those that would start a holder again have ended.
+    pub(super) fn runners_gone(&self) -> bool {
+        self.of(|part| part == Part::Runner).all(|member| member.gone)
     }
 
-    /// Those that neither ended nor let go.
+    /// Whether there are some that hold nothing that is wanted and are asked all the same.
+    pub(super) fn has_kin(&self) -> bool {
+        self.parts.contains(&Part::Kin)
+    }
+
+    /// Whether each that matters has ended or let go by itself.
+    pub(super) fn none_holds(&self) -> bool {
+        self.of(|part| part != Part::Kin).all(|member| member.gone || member.let_go)
+    }
+
+    /// Those that matter and neither ended nor let go.
     pub(super) fn holding(&self) -> Vec<usize> {
-        let holding = |member: &Member| !member.gone && !member.let_go;
-        (0..self.members.len()).filter(|&index| holding(&self.members[index])).collect()
+        let holding = |index: &usize| {
+            let member = &self.members[*index];
+            self.parts[*index] != Part::Kin && !member.gone && !member.let_go
+        };
+        (0..self.members.len()).filter(holding).collect()
+    }
+
+    fn of(&self, wanted: impl Fn(Part) -> bool) -> impl Iterator<Item = &Member> {
+        let parts = self.parts.iter();
+        self.members
+            .iter()
+            .zip(parts)
+            .filter(move |(_, part)| wanted(**part))
+            .map(|(member, _)| member)
     }
 
     pub(super) fn alive_pins(&self) -> Vec<&Pinned> {

@@ -2,18 +2,19 @@
 //! is asked.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::ActRequest;
+use super::{ActRequest, toll};
 use crate::addr::{Endpoint, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
-use crate::plan::{Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
-use crate::report::{Outcome, TargetReport};
+use crate::plan::{Plan, Refusal, Verb, Why, plan_port, plan_processes, plan_unix};
+use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports};
-use crate::snapshot::{Scope, SocketScope};
+use crate::snapshot::{Scope, Snapshot, SocketScope};
 use crate::target::Target;
 
 /// What is to be true in the end.
@@ -31,9 +32,19 @@ pub(super) struct Job {
     /// `None` where there is nothing to do: the report says why.
     pub(super) plan: Option<Plan>,
     pub(super) goal: Goal,
+    /// What the plan was made from.
+    pub(super) snapshot: Option<Arc<Snapshot>>,
 }
 
 impl Job {
+    /// The port that it is about.
+    pub(super) const fn endpoint(&self) -> Option<&Endpoint> {
+        match &self.goal {
+            Goal::Port(endpoint) => Some(endpoint),
+            Goal::Unix { .. } | Goal::Processes => None,
+        }
+    }
+
     pub(super) fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
         let options = LookOptions {
             show_secrets: request.show_secrets,
@@ -92,6 +103,7 @@ impl Job {
                 }
             }
         }
+        toll::add(host, &mut jobs);
         jobs
     }
 
@@ -102,14 +114,16 @@ impl Job {
         options: &LookOptions,
     ) -> Self {
         let endpoint = sight.diagnosis.endpoint;
-        let report = port_report(host, &Target::Port(endpoint), &[sight], options);
+        // Other ports are looked up once for all targets.
+        let options = LookOptions { before_acting: false, ..*options };
+        let report = port_report(host, &Target::Port(endpoint), &[sight], &options);
         let planned = plan_port(&sight.diagnosis, &sight.snapshot, &request.limits);
         let tcp_only = planned.as_ref().is_ok_and(|plan| plan.tcp_only);
         let goal = match tcp_only {
             true => Endpoint { transport: Some(Transport::Tcp), ..endpoint },
             false => endpoint,
         };
-        Self::new(report, planned, Goal::Port(goal), request)
+        Self::new(report, planned, Goal::Port(goal), request).seen(sight.snapshot.clone())
     }
 
     fn for_unix(
@@ -135,8 +149,11 @@ impl Job {
         if kind == CauseKind::StaleUnixSocket {
             let planned = match request.limits.verb {
                 Verb::Free => Ok(Plan { remove_file: Some(name.to_owned()), ..Plan::default() }),
-                _ => Err(Refusal::Helpless(format!(
-                    "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
+                _ => Err(Refusal::Helpless(Why::new(
+                    RefusalReason::StaleFile,
+                    format!(
+                        "{name} is a stale socket file: no process is left to stop; proc free {name} removes it"
+                    ),
                 ))),
             };
             let goal = Goal::Unix { name: name.to_owned(), inodes: HashSet::new() };
@@ -145,6 +162,7 @@ impl Job {
         let scope = Scope {
             sockets: SocketScope::Unix(vec![name.to_owned()]),
             holders: true,
+            all_processes: true,
             ..Scope::default()
         };
         let mut snapshot = host.snapshot(&scope);
@@ -153,6 +171,7 @@ impl Job {
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
         let planned = plan_unix(&snapshot, name, &request.limits);
         Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
+            .seen(Arc::new(snapshot))
     }
 
     fn for_number(
@@ -172,7 +191,10 @@ impl Job {
             };
             sights.iter().any(|sight| sight.diagnosis.causes.iter().any(|c| taken(c.kind)))
         });
-        let report = empty_report(target.to_string());
+        let mut report = empty_report(target.to_string());
+        if held && !pids.is_empty() {
+            report.refusal = Some(RefusalReport { reason: RefusalReason::Ambiguous, pid: None });
+        }
         match (pids.is_empty(), held) {
             (false, true) => Self::settled(
                 report,
@@ -205,11 +227,11 @@ impl Job {
             let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
             return Self::settled(report, Outcome::NotFound, explain);
         }
-        let scope = Scope { pids: pids.to_vec(), ..Scope::default() };
+        let scope = Scope { pids: pids.to_vec(), all_processes: true, ..Scope::default() };
         let mut snapshot = host.snapshot(&scope);
         learn(host, &mut snapshot, pids, &[], options.learn);
         let planned = plan_processes(pids, &snapshot, &request.limits);
-        Self::new(report, planned, Goal::Processes, request)
+        Self::new(report, planned, Goal::Processes, request).seen(Arc::new(snapshot))
     }
 
     fn new(
@@ -222,26 +244,32 @@ impl Job {
             Ok(plan) => {
                 report.plan = plan.steps(&request.limits);
                 report.notes.extend(plan.notes.iter().cloned());
-                Self { report, plan: Some(plan), goal }
+                Self { report, plan: Some(plan), goal, snapshot: None }
             }
             Err(refusal) => {
+                report.refusal = refusal.report();
                 let (outcome, explain) = match refusal {
                     Refusal::AlreadyFree => {
                         let explain = format!("{} is free", report.target);
                         (Outcome::AlreadyFree, explain)
                     }
-                    Refusal::Denied(why) => (Outcome::Denied, why),
-                    Refusal::Guarded(why) => (Outcome::Refused, why),
-                    Refusal::Helpless(why) => (Outcome::StillHeld, why),
+                    Refusal::Denied(why) => (Outcome::Denied, why.explain),
+                    Refusal::Guarded(why) => (Outcome::Refused, why.explain),
+                    Refusal::Helpless(why) => (Outcome::StillHeld, why.explain),
                 };
                 Self::settled(report, outcome, explain)
             }
         }
     }
 
+    fn seen(mut self, snapshot: Arc<Snapshot>) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
     fn settled(mut report: TargetReport, outcome: Outcome, explain: String) -> Self {
         report.outcome = Some(outcome);
         report.explain = Some(explain);
-        Self { report, plan: None, goal: Goal::Processes }
+        Self { report, plan: None, goal: Goal::Processes, snapshot: None }
     }
 }

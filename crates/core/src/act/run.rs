@@ -12,7 +12,7 @@ use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
-use crate::plan::{Limits, Plan, Verb, Victim, signal_name};
+use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, signal_name};
 use crate::report::{EventReport, Outcome};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
@@ -32,8 +32,6 @@ const FAMILY: Duration = Duration::from_millis(300);
 const RESPAWN: Duration = Duration::from_millis(1600);
 /// Between two looks at the table while a restart is watched for.
 const RESPAWN_STEP: Duration = Duration::from_millis(20);
-/// The longest a command of an engine or service manager may take.
-const LEVER: Duration = Duration::from_secs(30);
 /// Between two lines of a countdown.
 const COUNTDOWN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
@@ -78,22 +76,10 @@ pub(super) struct Run<'a> {
 impl Run<'_> {
     pub(super) fn carry_out(&mut self, goal: &Goal) -> End {
         let restarters = self.pin_restarters();
-        for lever in &self.plan.levers {
-            let ran = self.host.run(&lever.argv, LEVER);
-            let command = lever.argv.join(" ");
-            if !ran.success {
-                self.note("failed", None, format!("{command}: {}", ran.message));
-                let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
-                let (outcome, advice) = match root {
-                    true => (Outcome::StillHeld, String::new()),
-                    false => (Outcome::Denied, format!("; try: sudo {command}")),
-                };
-                return End::new(
-                    outcome,
-                    format!("{} could not be stopped ({}){advice}", lever.name, ran.message),
-                );
+        for place in 0..self.plan.levers.len() {
+            if let Some(end) = self.pull(place) {
+                return end;
             }
-            self.note("ran", None, format!("stopped {} by: {command}", lever.name));
         }
         if let Some(path) = &self.plan.remove_file {
             return self.remove_file(path);
@@ -112,7 +98,7 @@ impl Run<'_> {
         }
         match goal {
             Goal::Port(endpoint) => self.settle_port(endpoint, &restarters),
-            Goal::Unix { name, .. } => self.settle_unix(name),
+            Goal::Unix { name, inodes } => self.settle_unix(name, inodes),
             Goal::Processes => {
                 let count = self.plan.victims.len();
                 End::new(
@@ -126,6 +112,39 @@ impl Run<'_> {
                 )
             }
         }
+    }
+
+    /// Stops what runs the holders through whoever manages it. `Some` ends the act: what failed is
+    /// said, and nobody is signalled instead.
+    fn pull(&mut self, place: usize) -> Option<End> {
+        let lever = &self.plan.levers[place];
+        let command = lever.command();
+        let spent = self.host.now().saturating_sub(self.started);
+        let left = self.limits.timeout.saturating_sub(spent);
+        let ran = match &lever.container {
+            Some(container) => self.host.stop_container(container, left),
+            None => self.host.run(&lever.argv, left),
+        };
+        if ran.success {
+            self.note("ran", None, format!("stopped {} by: {command}", lever.name));
+            return None;
+        }
+        self.note("failed", None, format!("{command}: {}", ran.message));
+        if super::is_interrupted(self.host) {
+            return Some(self.interrupted());
+        }
+        let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
+        let (outcome, advice) = match root || lever.argv.first().is_some_and(|word| word == "sudo")
+        {
+            true => (Outcome::StillHeld, format!("; what failed: {command}")),
+            false => (Outcome::Denied, format!("; try: sudo {command}")),
+        };
+        let mut end = End::new(
+            outcome,
+            format!("{} could not be stopped ({}){advice}", lever.name, ran.message),
+        );
+        end.notes.push("nobody was signalled; proc free --only-signal would do that".to_owned());
+        Some(end)
     }
 
     /// A manager may say that it is done while the kernel still ends the last process.
@@ -160,13 +179,18 @@ impl Run<'_> {
     }
 
     /// The server is gone; the file it leaves would stop the next one's bind as it did.
-    fn settle_unix(&mut self, name: &str) -> End {
+    fn settle_unix(&mut self, name: &str, inodes: &HashSet<u64>) -> End {
         let freed = || End::new(Outcome::Freed, format!("nobody serves {name} any more"));
         if name.starts_with('@') {
             return freed();
         }
         match self.host.unix_refuses(name) {
             None => freed(),
+            Some(false) if self.serves_still(inodes) => {
+                let commands: Vec<String> = self.plan.levers.iter().map(Lever::command).collect();
+                let text = format!("{name} is still served, in spite of: {}", commands.join(", "));
+                End::new(Outcome::StillHeld, text)
+            }
             Some(false) => End::new(Outcome::TakenByAnother, format!("{name} is served again")),
             Some(true) if self.limits.verb == Verb::Stop => {
                 let mut end = freed();
@@ -182,19 +206,25 @@ impl Run<'_> {
         }
     }
 
+    /// Whether what a lever was to stop has its sockets all the same.
+    fn serves_still(&self, inodes: &HashSet<u64>) -> bool {
+        let pids: Vec<u32> =
+            self.plan.levers.iter().flat_map(|lever| lever.pids.iter().copied()).collect();
+        let scope = Scope { sockets: SocketScope::HeldBy(pids.clone()), ..Scope::default() };
+        !pids.is_empty() && any_left(&self.host.snapshot(&scope), inodes)
+    }
+
     /// Asks the victims, topmost first, and waits until they have let go.
     fn release(&mut self, goal: &Goal) -> Release {
         if self.plan.victims.is_empty() {
             return Release::Done;
         }
         let mut group = Group::pin(self.host, &self.plan.victims);
-        if self.limits.now {
-            if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
-                return Release::Denied(why);
-            }
-        } else if let Err(why) =
-            self.signal_all(&mut group, self.limits.signal, |victim| victim.topmost)
-        {
+        let first = match self.limits.now {
+            true => self.signal_all(&mut group, Some(SIGKILL), |_| true),
+            false => self.signal_all(&mut group, None, |victim| victim.topmost),
+        };
+        if let Err(why) = first {
             return Release::Denied(why);
         }
         let asked_at = self.host.now();
@@ -205,7 +235,8 @@ impl Run<'_> {
                 let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
                 self.note("exited", Some(victim.id.pid), text);
             }
-            if self.is_released(goal, &group) {
+            let released = group.runners_gone() && self.is_released(goal, &group);
+            if released && (group.all_asked() || !group.has_kin()) {
                 return Release::Done;
             }
             let now = self.host.now();
@@ -218,7 +249,7 @@ impl Run<'_> {
             {
                 // The family did not follow: each is asked in person.
                 if now >= gone + FAMILY {
-                    let signal = if self.limits.now { SIGKILL } else { self.limits.signal };
+                    let signal = self.limits.now.then_some(SIGKILL);
                     if let Err(why) = self.signal_all(&mut group, signal, |_| true) {
                         return Release::Denied(why);
                     }
@@ -229,7 +260,9 @@ impl Run<'_> {
             if self.limits.verb != Verb::Stop && !group.forced {
                 if now >= asked_at + self.limits.grace {
                     group.forced = true;
-                    if let Err(why) = self.signal_all(&mut group, SIGKILL, |_| true) {
+                    let forced =
+                        |victim: &Victim| victim.part != Part::Kin && victim.never_forced.is_none();
+                    if let Err(why) = self.signal_all(&mut group, Some(SIGKILL), forced) {
                         return Release::Denied(why);
                     }
                 } else {
@@ -287,15 +320,16 @@ impl Run<'_> {
     }
 
     /// Signals each chosen victim that is alive, was not sent this signal yet, and still holds
-    /// what it was seen to hold.
+    /// what it was seen to hold. Without a signal each is asked by its own.
     fn signal_all(
         &mut self,
         group: &mut Group,
-        signal: i32,
+        signal: Option<i32>,
         choose: impl Fn(&Victim) -> bool,
     ) -> Result<(), String> {
         for index in 0..group.members.len() {
             let victim = &self.plan.victims[index];
+            let signal = signal.or(victim.ask).unwrap_or(self.limits.signal);
             let member = &group.members[index];
             let Some(pin) = &member.pin else { continue };
             if member.gone || member.sent.contains(&signal) || !choose(victim) {
@@ -600,6 +634,10 @@ impl Run<'_> {
         if any_left(snapshot, &old) || same {
             return End::new(Outcome::StillHeld, why);
         }
+        if let Some(lever) = self.idle_lever(diagnosis, snapshot) {
+            let text = format!("{} did not end it: {why}", lever.command());
+            return End::new(Outcome::StillHeld, text);
+        }
         let new_pids: Vec<u32> =
             diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
         let brought_back = new_pids.iter().find_map(|&pid| {
@@ -628,6 +666,17 @@ impl Run<'_> {
         End::new(Outcome::TakenByAnother, format!("it was freed, then taken by another: {why}"))
     }
 
+    /// A lever that was pulled, and what it was for has the port all the same: a container that
+    /// ignores its engine, a unit of another name.
+    fn idle_lever(&self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<&Lever> {
+        let pids: Vec<u32> =
+            diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
+        self.plan.levers.iter().find(|lever| {
+            let inodes = lever.inodes.iter().copied().collect();
+            any_left(snapshot, &inodes) || lever.pids.iter().any(|pid| pids.contains(pid))
+        })
+    }
+
     fn still_held(&self, stubborn: &[usize]) -> End {
         let names: Vec<String> = stubborn
             .iter()
@@ -638,6 +687,19 @@ impl Run<'_> {
             true => "it".to_owned(),
             false => names.join(", "),
         };
+        let spared = stubborn
+            .iter()
+            .filter_map(|&index| self.plan.victims.get(index)?.never_forced)
+            .find(|_| self.limits.verb != Verb::Stop);
+        if let Some(why) = spared {
+            let text = explain::span(self.limits.timeout);
+            return End::new(
+                Outcome::StillHeld,
+                format!(
+                    "{who} did not let go within {text}, and was not forced: {why}; --force does that"
+                ),
+            );
+        }
         let hint = match self.limits.verb {
             Verb::Stop => "; proc kill forces it",
             Verb::Kill | Verb::Free => "",

@@ -45,10 +45,10 @@ pub(super) fn is_container_manager(process: &Process) -> bool {
     file.starts_with("containerd-shim") || matches!(file, "conmon" | "dockerd" | "containerd")
 }
 
-const LOGIN: &str = "logins over the network go through it, perhaps yours";
-const ENGINE: &str = "it runs containers: they lose their ports or end with it";
+pub(super) const LOGIN: &str = "logins over the network go through it, perhaps yours";
+pub(super) const ENGINE: &str = "it runs containers: they lose their ports or end with it";
 const NETWORK: &str = "this machine's network or name resolution depends on it";
-const SESSION: &str = "whole sessions run inside of it";
+pub(super) const SESSION: &str = "whole sessions run inside of it";
 const SCREEN: &str = "it is a graphical session: every window ends with it";
 const SYSTEM: &str = "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
@@ -160,7 +160,8 @@ const DOORS: &[(&str, &[&str])] = &[
     (MACHINE, &["VBoxHeadless", "VirtualBoxVM", "vmware-vmx"]),
 ];
 
-fn reason(file: &str) -> Option<&'static str> {
+/// Why a program of that file name is a door.
+pub(super) fn reason(file: &str) -> Option<&'static str> {
     // Versions and architectures are part of these names.
     let family = [
         ("containerd-shim", ENGINE),

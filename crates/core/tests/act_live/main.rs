@@ -35,8 +35,16 @@ struct Ask {
 }
 
 const fn ask(verb: Verb) -> Ask {
-    let limits =
-        Limits { verb, force: false, now: false, signal: 15, grace: GRACE, timeout: TIMEOUT };
+    let limits = Limits {
+        verb,
+        force: false,
+        mine: false,
+        only_signal: false,
+        now: false,
+        signal: 15,
+        grace: GRACE,
+        timeout: TIMEOUT,
+    };
     Ask { limits, dry_run: false }
 }
 

@@ -1,9 +1,9 @@
 //! The calls that change the world, and those that wait for it: pidfds, signals, destroyed
 //! sockets. Who and what is decided elsewhere.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -175,8 +175,12 @@ pub(crate) fn reset_time_wait(socket: &Socket) -> Result<(), ActError> {
     }
 }
 
-/// Runs a command with an end: no input, no output to the terminal, killed when the time is over.
-pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
+/// How long a command of ours may take to end once it is asked to.
+const PARTING: Duration = Duration::from_millis(500);
+
+/// Runs a command with an end: no input, no output to the terminal; when the time is over or the
+/// person wants to stop, it is asked to end (SIGTERM) and soon forced.
+pub(crate) fn run(argv: &[String], interrupt: Option<BorrowedFd<'_>>, timeout: Duration) -> Ran {
     let failed = |message: String| Ran { success: false, message };
     let Some((program, arguments)) = argv.split_first() else {
         return failed("no command".into());
@@ -193,26 +197,111 @@ pub(crate) fn run(argv: &[String], timeout: Duration) -> Ran {
         Err(error) => return failed(format!("{program}: {error}")),
     };
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let ended = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).map(|pidfd| {
-        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
-        let time = Timespec { tv_sec: timeout.as_secs().cast_signed(), tv_nsec: 0 };
-        matches!(poll(&mut fds, Some(&time)), Ok(1))
-    });
-    if ended == Some(false) {
+    let mut stderr = LastWords::of(child.stderr.take());
+    // Without a pidfd (no such kernel, no descriptor left) there is only the end to wait for.
+    if let Some(pidfd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+        && let Some(message) = overdue(&pidfd, program, interrupt, timeout, &mut stderr)
+    {
+        let _ = pidfd_send_signal(&pidfd, Signal::TERM);
+        await_command(&pidfd, None, PARTING, &mut stderr);
         let _ = child.kill();
         let _ = child.wait();
-        return failed(format!("{program} did not end in {} s", timeout.as_secs()));
+        return failed(message);
     }
-    let mut text = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        // What is there by now: a daemon that it started may keep the pipe open for ever.
-        let _ = rustix::io::ioctl_fionbio(&stderr, true);
-        let _ = stderr.take(64 * 1024).read_to_end(&mut text);
-    }
-    let text = String::from_utf8_lossy(&text);
     let success = child.wait().is_ok_and(|status| status.success());
-    let message = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned();
-    Ran { success, message }
+    // What is there by now: a daemon that it started may keep the pipe open for ever.
+    stderr.read();
+    Ran { success, message: stderr.line() }
+}
+
+/// What a command writes to stderr: read as it comes, so that nobody waits for a full pipe, and
+/// only its end kept.
+struct LastWords {
+    pipe: Option<ChildStderr>,
+    text: Vec<u8>,
+}
+
+impl LastWords {
+    /// The most that is kept, in bytes.
+    const KEPT: usize = 16 * 1024;
+
+    fn of(pipe: Option<ChildStderr>) -> Self {
+        // A pipe that would block cannot be read without a wait of its own.
+        let pipe = pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, true).is_ok());
+        Self { pipe, text: Vec::new() }
+    }
+
+    /// Takes what is there; at its end the pipe is closed.
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(count @ 1..) => {
+                    self.text.extend_from_slice(&buffer[..count]);
+                    let surplus = self.text.len().saturating_sub(Self::KEPT);
+                    self.text.drain(..surplus);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Ok(0) | Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    /// The last line that says anything.
+    fn line(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
+    }
+}
+
+/// Why a command is not waited for any longer; `None` where it ended by itself.
+fn overdue(
+    pidfd: &OwnedFd,
+    program: &str,
+    interrupt: Option<BorrowedFd<'_>>,
+    timeout: Duration,
+    stderr: &mut LastWords,
+) -> Option<String> {
+    match await_command(pidfd, interrupt, timeout, stderr) {
+        Woken::Event => None,
+        Woken::Interrupted => Some(format!("{program} was interrupted")),
+        Woken::Timeout => {
+            Some(format!("{program} did not end in {} s", timeout.as_secs_f32().ceil()))
+        }
+    }
+}
+
+fn await_command(
+    pidfd: &OwnedFd,
+    interrupt: Option<BorrowedFd<'_>>,
+    timeout: Duration,
+    stderr: &mut LastWords,
+) -> Woken {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let mut fds = vec![PollFd::new(pidfd, PollFlags::IN)];
+        fds.extend(interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let before_stderr = fds.len();
+        fds.extend(stderr.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let left = deadline.saturating_duration_since(Instant::now());
+        let time = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut fds, Some(&time)) {
+            Err(Errno::INTR) => continue,
+            Ok(0) | Err(_) => return Woken::Timeout,
+            Ok(_) if !fds[0].revents().is_empty() => return Woken::Event,
+            Ok(_) if fds[1..before_stderr].iter().any(|fd| !fd.revents().is_empty()) => {
+                return Woken::Interrupted;
+            }
+            Ok(_) if left.is_zero() => return Woken::Timeout, // it writes and writes
+            Ok(_) => {}
+        }
+        drop(fds);
+        stderr.read();
+    }
 }
 
 /// Connects to a unix socket's file and hangs up: refused means that nobody serves it. Files of

@@ -12,6 +12,7 @@ mod probe;
 pub mod process;
 mod see;
 mod sock_diag;
+mod work_tree;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -155,7 +156,11 @@ impl Host for LiveHost {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
     }
 
+    fn work_trees(&self, directories: &[String]) -> WorkTrees {
+        work_tree::of_all(directories)
+    }
+
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
-        act::run(argv, timeout)
+        act::run(argv, self.interrupt.as_ref().map(AsFd::as_fd), timeout)
     }
 }

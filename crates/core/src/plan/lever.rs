@@ -1,0 +1,374 @@
+//! What to do about one holder: the command or the engine that stops it for good, the process that
+//! would start it again, or a signal to itself. Nothing is done here, and nobody is asked.
+
+use super::Limits;
+use super::kin::Kin;
+use super::refusal::{Refusal, Why, all_mine, check, guard, named};
+use crate::engine::ContainerFacts;
+use crate::nature::{Nature, NatureKind, nature_of};
+use crate::process::{Process, Supervisor, SupervisorKind};
+use crate::report::RefusalReason;
+use crate::snapshot::Snapshot;
+use crate::socket::{Holders, Socket};
+use crate::supervisor::{
+    could_restart, door, is_service_manager, socket_unit_supervisor, supervisor_of, unit_guard,
+};
+
+/// What stops a holder by whoever runs it: a command, or the API of a container's engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lever {
+    /// The command; where the engine is asked through its API, the command that does the same.
+    pub argv: Vec<String>,
+    /// What it stops, for sentences.
+    pub name: String,
+    /// The container, where its engine can be asked through its API.
+    pub container: Option<ContainerFacts>,
+    /// The holders that it is for.
+    pub pids: Vec<u32>,
+    /// Their sockets that are wanted, by inode.
+    pub inodes: Vec<u64>,
+    /// What else stops, in a few words each, as its manager knows.
+    pub takes_along: Vec<String>,
+    /// What a person should know before: when it starts again by itself.
+    pub note: Option<String>,
+}
+
+impl Lever {
+    /// The command as one types it.
+    pub fn command(&self) -> String {
+        self.argv.join(" ")
+    }
+
+    /// Whether both are the same act.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let id = |lever: &Self| lever.container.as_ref().map(|container| container.id.clone());
+        self.argv == other.argv && id(self) == id(other)
+    }
+}
+
+/// What is to be done about a holder.
+pub(super) enum Way {
+    /// Pull this lever.
+    Lever(Lever),
+    /// End the process that would start it again, and it.
+    Runner(Supervisor),
+    /// Signal itself; with what to say of whoever may start it again.
+    Signal(Option<String>),
+}
+
+/// What everybody who decides needs.
+pub(super) struct Scene<'a> {
+    pub snapshot: &'a Snapshot,
+    pub limits: &'a Limits,
+    pub kin: Kin<'a>,
+    /// The sockets that are wanted.
+    pub sockets: &'a [&'a Socket],
+    /// All their holders.
+    pub holders: &'a [u32],
+}
+
+impl Scene<'_> {
+    /// The softest way that works. `kill` and `stop` signal the holders and nobody else.
+    ///
+    /// # Errors
+    /// A guard rail, or a manager that only another user may ask.
+    pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
+        let supervisor = supervisor_of(process.id.pid, self.snapshot);
+        if !self.limits.uses_levers() {
+            return Ok(Way::Signal(supervisor.and_then(|by| again(process, &by, None))));
+        }
+        if let Some(by) = &supervisor
+            && let Some(lever) = self.managers_lever(process, by)?
+        {
+            return Ok(Way::Lever(lever));
+        }
+        if let Some(lever) = self.own_command(process) {
+            guard(process, self.snapshot, self.limits)?;
+            return Ok(Way::Lever(lever));
+        }
+        let Some(by) = supervisor else { return Ok(Way::Signal(None)) };
+        match self.obstacle_to_ending(process, &by) {
+            Ok(()) => Ok(Way::Runner(self.as_master(by))),
+            Err(why) => Ok(Way::Signal(again(process, &by, why))),
+        }
+    }
+
+    fn lever(&self, process: &Process, by: &Supervisor, argv: Vec<String>, name: String) -> Lever {
+        let held = self.sockets.iter().filter(|socket| {
+            socket.holders.list().iter().any(|holder| holder.pid == process.id.pid)
+        });
+        Lever {
+            argv,
+            name,
+            container: None,
+            pids: vec![process.id.pid],
+            inodes: held.filter_map(|socket| socket.inode).collect(),
+            takes_along: by.takes_along.clone(),
+            note: None,
+        }
+    }
+
+    /// The socket units for which systemd holds some of the sockets.
+    ///
+    /// # Errors
+    /// A manager that only another user may ask, or one that is not the asker's own.
+    pub fn socket_units(&self) -> Result<Vec<Lever>, Refusal> {
+        let mut levers = Vec::new();
+        for socket in self.sockets.iter().filter(|_| self.limits.uses_levers()) {
+            let holders = socket.holders.pids();
+            let manager = holders
+                .iter()
+                .filter_map(|pid| self.snapshot.processes.get(pid))
+                .find(|process| is_service_manager(process));
+            if manager.is_none() && socket.holders != Holders::Hidden {
+                continue;
+            }
+            let Some(by) = socket_unit_supervisor(socket, self.snapshot) else { continue };
+            let Some(argv) = by.stop.clone() else { continue };
+            if let Some(manager) = manager {
+                all_mine(&[manager.id.pid], self.snapshot, self.limits)?;
+            }
+            self.owner_permits(&by.name, manager, &by, &argv)?;
+            levers.push(Lever {
+                name: by.name.clone(),
+                container: None,
+                pids: manager.map(|manager| manager.id.pid).into_iter().collect(),
+                inodes: socket.inode.into_iter().collect(),
+                takes_along: by.takes_along.clone(),
+                note: None,
+                argv,
+            });
+        }
+        Ok(levers)
+    }
+
+    /// The command, or the engine, of whoever manages this very process.
+    fn managers_lever(&self, process: &Process, by: &Supervisor) -> Result<Option<Lever>, Refusal> {
+        let pulls = match by.kind {
+            SupervisorKind::Container => true,
+            SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit => {
+                self.is_the_unit(process, by)
+            }
+            SupervisorKind::ProcessManager => true,
+            SupervisorKind::Watcher | SupervisorKind::Master => true,
+            SupervisorKind::Parent => false,
+        };
+        if !pulls {
+            return Ok(None);
+        }
+        if by.stop.is_none()
+            && let Some(why) = unit_guard(by, self.snapshot).filter(|_| !self.limits.force)
+        {
+            let explain = format!(
+                "{} is run by {}, which is left alone: {why}; --force signals the process all the same",
+                named(process),
+                by.name
+            );
+            return Err(Refusal::Guarded(Why::of(process, RefusalReason::Door, explain)));
+        }
+        let Some(argv) = by.stop.clone() else { return Ok(None) };
+        // A forwarding process of an engine is no victim: its container is stopped.
+        let forwards = by.kind == SupervisorKind::Container && process.container.is_none();
+        match forwards {
+            true => all_mine(&[process.id.pid], self.snapshot, self.limits)?,
+            // Stopping the unit of a door shuts it as surely as a signal would.
+            false => guard(process, self.snapshot, self.limits)?,
+        }
+        self.owner_permits(&named(process), Some(process), by, &argv)?;
+        let mut lever = self.lever(process, by, argv, called(by));
+        lever.container = self.container(process, by);
+        lever.note = restart_note(by, &lever.name);
+        Ok(Some(lever))
+    }
+
+    /// The container that a supervisor stands for, where its engine told of it.
+    fn container(&self, process: &Process, by: &Supervisor) -> Option<ContainerFacts> {
+        if by.kind != SupervisorKind::Container {
+            return None;
+        }
+        let id = process.container.as_ref().map_or("", |container| container.id.as_str());
+        let is_it = |facts: &&ContainerFacts| {
+            let same_id = !id.is_empty() && (facts.id.starts_with(id) || id.starts_with(&facts.id));
+            let named =
+                facts.name == by.name || (!by.name.is_empty() && facts.id.starts_with(&by.name));
+            !facts.id.is_empty() && (same_id || (id.is_empty() && named))
+        };
+        self.snapshot.containers.iter().find(is_it).cloned()
+    }
+
+    /// The command that a tool's daemon has for itself. A database is asked by its own signal
+    /// instead, and another user's tool is not asked as this one.
+    fn own_command(&self, process: &Process) -> Option<Lever> {
+        let Nature { kind, name, stop, .. } = nature_of(process, self.snapshot)?;
+        let own_user = process.uid == Some(self.snapshot.asker.uid);
+        let argv = stop.filter(|_| kind != NatureKind::Database && own_user)?;
+        Some(self.lever(
+            process,
+            &Supervisor::default(),
+            argv,
+            format!("{name} (pid {})", process.id.pid),
+        ))
+    }
+
+    /// Whether this process is what the unit is for: it heads the unit's control group, it is the
+    /// unit's first process, or that one runs it as a worker or through wrappers alone. A job
+    /// deep inside a unit (of cron, of a runner of tests) is not the unit: stopping that would
+    /// hurt others.
+    fn is_the_unit(&self, process: &Process, by: &Supervisor) -> bool {
+        let snapshot = self.snapshot;
+        let parent = snapshot.processes.get(&process.ppid);
+        if parent.is_none_or(|parent| parent.cgroup != process.cgroup) {
+            return true;
+        }
+        let facts = snapshot.units.iter().find(|unit| unit.id == by.name && unit.user == by.owner);
+        let Some(main) = facts.and_then(|unit| unit.main_pid) else { return false };
+        if main == process.id.pid {
+            return true;
+        }
+        let above = snapshot.ancestors(process.id.pid);
+        let Some(depth) = above.iter().position(|ancestor| ancestor.id.pid == main) else {
+            return false;
+        };
+        let restart = could_restart(process.id.pid, snapshot);
+        above[..=depth].iter().all(|link| {
+            let worker = link.exe.is_some() && link.exe == process.exe;
+            let wraps = !restart.contains(&link.id.pid);
+            door(link).is_none() && (worker || wraps)
+        })
+    }
+
+    /// A manager of another user is asked by that user, or by root.
+    fn owner_permits(
+        &self,
+        what: &str,
+        process: Option<&Process>,
+        by: &Supervisor,
+        argv: &[String],
+    ) -> Result<(), Refusal> {
+        let asker = self.snapshot.asker.uid;
+        let Some(owner) = by.owner.filter(|&owner| owner != asker && asker != 0) else {
+            return Ok(());
+        };
+        let of_owner = |process: &&Process| process.uid == Some(owner);
+        let mut known = self.snapshot.processes.values().filter(of_owner);
+        let user = known.find_map(|process| process.user.clone());
+        let user = user.unwrap_or_else(|| format!("#{owner}"));
+        let prefix: &[&str] = match (argv.first().map(String::as_str), by.kind) {
+            (Some("sudo"), _) => &[],
+            (_, SupervisorKind::SystemdUserUnit) => &["sudo"],
+            _ => &["sudo", "-u", &user],
+        };
+        let command: Vec<&str> =
+            prefix.iter().copied().chain(argv.iter().map(String::as_str)).collect();
+        let explain = format!(
+            "{what} is run by {} of user {}; what stops it: {}",
+            called(by),
+            user.trim_start_matches('#'),
+            command.join(" ")
+        );
+        let reason = RefusalReason::ManagerOfAnotherUser;
+        Err(Refusal::Denied(Why { reason, pid: process.map(|process| process.id.pid), explain }))
+    }
+
+    /// Whether whoever runs a holder may be ended with it: it would start it again for certain, it
+    /// runs nothing else, and it is nobody who must not be signalled.
+    ///
+    /// # Errors
+    /// Why not, for a note; `None` where there is nothing to end.
+    fn obstacle_to_ending(
+        &self,
+        process: &Process,
+        by: &Supervisor,
+    ) -> Result<(), Option<&'static str>> {
+        let Some(above) = by.pid.and_then(|pid| self.snapshot.processes.get(&pid)) else {
+            return Err(None);
+        };
+        let eligible = match by.kind {
+            SupervisorKind::Watcher | SupervisorKind::Master => by.restarts != Some(false),
+            SupervisorKind::Parent => by.restarts == Some(true) || self.is_pool(process, above),
+            _ => false,
+        };
+        if !eligible {
+            // A manager that has no command for it runs others too, as a rule.
+            let manages = by.kind == SupervisorKind::ProcessManager && by.restarts != Some(false);
+            return Err(manages.then_some("and is left alone"));
+        }
+        if self.holders.contains(&above.id.pid) {
+            return Err(None); // it is asked for its own sake
+        }
+        let asker = &self.snapshot.asker;
+        if above.id.pid == asker.pid || asker.ancestors.contains(&above.id.pid) {
+            return Err(Some("and is left alone, since it started this command too"));
+        }
+        if check(above, self.snapshot, self.limits).is_err() {
+            return Err(Some("and may not be ended"));
+        }
+        if !by.alone && !self.kin.is_alone(by, self.holders) {
+            return Err(Some("and is left alone, since it runs other things too"));
+        }
+        Ok(())
+    }
+
+    /// Whether a parent keeps several of the holders, all of its own program: a pool that shares
+    /// the port by SO_REUSEPORT.
+    fn is_pool(&self, process: &Process, above: &Process) -> bool {
+        let siblings = self.holders.iter().filter_map(|pid| self.snapshot.processes.get(pid));
+        let alike = |other: &&Process| {
+            other.ppid == above.id.pid && other.exe.is_some() && other.exe == above.exe
+        };
+        process.ppid == above.id.pid && siblings.filter(alike).count() > 1
+    }
+
+    fn as_master(&self, by: Supervisor) -> Supervisor {
+        match by.kind {
+            SupervisorKind::Parent if by.restarts != Some(true) => {
+                Supervisor { kind: SupervisorKind::Master, ..by }
+            }
+            _ => by,
+        }
+    }
+}
+
+/// Who starts a process again that is signalled alone, and what stops that. `why_not` says why
+/// that one is not ended as well.
+pub(super) fn again(process: &Process, by: &Supervisor, why_not: Option<&str>) -> Option<String> {
+    if by.restarts == Some(false) || by.kind == SupervisorKind::Master {
+        return None;
+    }
+    let will = if by.restarts == Some(true) { "will" } else { "may" };
+    let policy = by.policy.as_ref().map_or(String::new(), |policy| format!(" ({policy})"));
+    let left = why_not.map_or(String::new(), |why| format!(", {why}"));
+    let stop = match (&by.stop, by.pid) {
+        (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
+        (None, Some(pid)) if why_not.is_some() || by.restarts == Some(true) => {
+            format!("; what stops it for good: proc stop pid:{pid}")
+        }
+        _ => String::new(),
+    };
+    let (who, run_by) = (named(process), called(by));
+    Some(format!("{who} is run by {run_by}, which {will} start it again{policy}{left}{stop}"))
+}
+
+/// When what a lever stops starts again by itself.
+fn restart_note(by: &Supervisor, name: &str) -> Option<String> {
+    let policy = by.policy.as_deref().filter(|policy| *policy != "no" && !policy.is_empty())?;
+    Some(match (by.kind, policy) {
+        (SupervisorKind::Container, "always") => format!(
+            "{name} has the restart policy always: stopped by its engine, it stays so until the engine itself is started again"
+        ),
+        (SupervisorKind::Container, policy) => format!(
+            "{name} has the restart policy {policy}: stopped by its engine, it stays so until somebody starts it"
+        ),
+        (_, policy) => {
+            format!("{name} would start again by itself ({policy}), so it is not only signalled")
+        }
+    })
+}
+
+/// A supervisor in a sentence: a container's bare id says nothing.
+pub(super) fn called(supervisor: &Supervisor) -> String {
+    match supervisor.kind {
+        SupervisorKind::Container => format!("the container {}", supervisor.name),
+        _ => supervisor.name.clone(),
+    }
+}

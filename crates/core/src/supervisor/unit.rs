@@ -1,0 +1,280 @@
+//! The unit of systemd that runs a process or keeps a socket for one, as control groups and the
+//! manager's own words tell: what starts it again, what stops it for good, what ends along. How
+//! systemd is asked is not here.
+
+use std::collections::BTreeSet;
+
+use super::{
+    askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of,
+};
+use crate::process::{Process, Supervisor, SupervisorKind};
+use crate::snapshot::Snapshot;
+use crate::socket::{Holders, Socket};
+use crate::unit::UnitFacts;
+
+/// A socket that systemd opened for a service, by the socket units which say that they listen
+/// there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation<'a> {
+    /// The user whose manager it is; `None` for the system's.
+    pub user: Option<u32>,
+    /// The socket units: one, but for units that share a port by SO_REUSEPORT. Empty where the
+    /// manager holds the socket and names none.
+    pub sockets: Vec<&'a UnitFacts>,
+    /// The services that they start, so far as the manager told of them.
+    pub services: Vec<&'a UnitFacts>,
+}
+
+/// The service manager that keeps this socket open for a service, and the units that it does so
+/// for. `None` where no manager has a part in it.
+///
+/// A manager counts as the holder where it is seen to hold the socket; where one of its socket
+/// units says that it listens there and the holder is its service; and where the holder is hidden,
+/// the socket is of the manager's user, and a socket unit says so.
+pub fn activation<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<Activation<'a>> {
+    let pids = socket.holders.pids();
+    let holders = || pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    if let Some(manager) = holders().find(|process| is_service_manager(process)) {
+        let user = user_of_manager(manager);
+        return Some(activated(user, listening(socket, user, snapshot), snapshot));
+    }
+    if socket.holders == Holders::Hidden {
+        let user = socket.uid.filter(|&uid| uid != 0);
+        let sockets = listening(socket, user, snapshot);
+        return (!sockets.is_empty()).then(|| activated(user, sockets, snapshot));
+    }
+    holders().filter_map(home).find_map(|(unit, user)| {
+        let mut sockets = listening(socket, user, snapshot);
+        sockets.retain(|socket| starts(socket, &unit));
+        (!sockets.is_empty()).then(|| activated(user, sockets, snapshot))
+    })
+}
+
+/// The socket unit behind a socket that systemd keeps open, as what supervises it: stopping it,
+/// with the services that it starts, is what gives the port back. `None` where no socket unit is
+/// known for it.
+pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Supervisor> {
+    let activation = activation(socket, snapshot)?;
+    let first = activation.sockets.first()?;
+    let mut stopped: Vec<&str> = activation.sockets.iter().map(|unit| unit.id.as_str()).collect();
+    stopped.extend(activation.services.iter().map(|unit| unit.id.as_str()));
+    let mut along: Vec<String> = activation
+        .services
+        .iter()
+        .filter(|unit| unit.is_active())
+        .map(|unit| unit.id.clone())
+        .collect();
+    along.extend(taken_along(&stopped, activation.user, snapshot));
+    let mut supervisor = Supervisor {
+        kind: kind(activation.user),
+        name: first.id.clone(),
+        pid: None,
+        restarts: Some(true),
+        stop: None,
+        policy: Some("on connection".to_owned()),
+        owner: activation.user,
+        takes_along: along,
+        alone: false,
+    };
+    let user = activation.user.and_then(|uid| user_name(uid, snapshot));
+    supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);
+    Some(supervisor)
+}
+
+/// Why a unit is not to be stopped unless somebody insists: systemd itself refuses, or the
+/// machine needs it. `None` for ordinary ones, and for what is no unit.
+pub fn unit_guard(supervisor: &Supervisor, snapshot: &Snapshot) -> Option<&'static str> {
+    let units = [SupervisorKind::SystemdUnit, SupervisorKind::SystemdUserUnit];
+    if !units.contains(&supervisor.kind) {
+        return None;
+    }
+    if facts(&supervisor.name, supervisor.owner, snapshot).is_some_and(|unit| unit.refuses_stop) {
+        return Some("systemd refuses to stop it by hand (RefuseManualStop=)");
+    }
+    unit_door(&supervisor.name)
+}
+
+/// Why the machine needs that unit, in words: what it runs is a door, and may not be running now.
+/// By its name alone; instances (`ssh@….service`) count as their template.
+fn unit_door(unit: &str) -> Option<&'static str> {
+    let (stem, _) = unit.rsplit_once('.')?;
+    match stem.split('@').next().unwrap_or(stem) {
+        "ssh" => Some(door::LOGIN),
+        "docker" | "podman" | "lxd" | "incus" => Some(door::ENGINE),
+        "dbus" | "user" => Some(door::SESSION),
+        stem => door::reason(stem),
+    }
+}
+
+/// The unit that a process was started by, unless somebody sits in it or it holds the asker.
+pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
+    let (unit, owner) = home(process)?;
+    let same = |other: &Process| home(other).is_some_and(|other| other == (unit.clone(), owner));
+    // Somebody typed this process into a shell that lives in the unit: sshd without its PAM
+    // module, tmux as a user's service, a CI runner.
+    let by_hand = snapshot
+        .ancestors(process.id.pid)
+        .into_iter()
+        .any(|ancestor| is_interactive_shell(ancestor) && same(ancestor));
+    if by_hand || session::is_session_unit(&unit) || askers(snapshot).any(same) {
+        return None;
+    }
+    let facts = facts(&unit, owner, snapshot);
+    let triggers = facts.map(|facts| triggers_of(facts, snapshot)).unwrap_or_default();
+    let sockets = triggers.iter().filter(|unit| unit.ends_with(".socket"));
+    let stopped: Vec<&str> = sockets.copied().chain([unit.as_str()]).collect();
+    let mut supervisor = Supervisor {
+        kind: kind(owner),
+        name: unit.clone(),
+        pid: None,
+        restarts: facts.and_then(|facts| comes_back(facts, &triggers)),
+        stop: None,
+        policy: facts.and_then(|facts| policy(facts, &triggers)),
+        owner,
+        takes_along: taken_along(&stopped, owner, snapshot),
+        alone: false,
+    };
+    let user = process.user.as_deref().filter(|_| process.uid == owner);
+    supervisor.stop = stop_command(&supervisor, &stopped, user, snapshot);
+    Some(supervisor)
+}
+
+/// The service of a process, and the user whose manager has it.
+fn home(process: &Process) -> Option<(String, Option<u32>)> {
+    let cgroup = process.cgroup.as_deref()?;
+    let (unit, by_user) = unit_of(cgroup)?;
+    Some((unit, manager_user(cgroup).filter(|_| by_user)))
+}
+
+const fn kind(owner: Option<u32>) -> SupervisorKind {
+    match owner {
+        Some(_) => SupervisorKind::SystemdUserUnit,
+        None => SupervisorKind::SystemdUnit,
+    }
+}
+
+/// Whose manager a process is: the first process is the system's.
+pub(crate) fn user_of_manager(manager: &Process) -> Option<u32> {
+    manager.uid.filter(|_| manager.id.pid != 1)
+}
+
+fn facts<'a>(unit: &str, owner: Option<u32>, snapshot: &'a Snapshot) -> Option<&'a UnitFacts> {
+    snapshot.units.iter().find(|facts| facts.id == unit && facts.user == owner)
+}
+
+/// The socket units of a manager that say they listen there. Of several, those that are active:
+/// one that failed to bind names the same port.
+fn listening<'a>(socket: &Socket, user: Option<u32>, snapshot: &'a Snapshot) -> Vec<&'a UnitFacts> {
+    let all = || snapshot.units.iter().filter(move |unit| unit.user == user);
+    let exact: Vec<&UnitFacts> = all().filter(|unit| unit.listens_on(socket)).collect();
+    let active = exact.iter().copied().filter(|unit| unit.is_active());
+    let active: Vec<&UnitFacts> = active.collect();
+    if active.is_empty() { exact } else { active }
+}
+
+fn activated<'a>(
+    user: Option<u32>,
+    sockets: Vec<&'a UnitFacts>,
+    snapshot: &'a Snapshot,
+) -> Activation<'a> {
+    let of_manager = snapshot.units.iter().filter(|unit| unit.user == user);
+    let started = |unit: &&UnitFacts| sockets.iter().any(|socket| starts(socket, &unit.id));
+    let services = of_manager.filter(started).collect();
+    Activation { user, sockets, services }
+}
+
+/// Whether a socket unit starts that service: it says so, or the service is an instance of its
+/// template (`Accept=yes`: one `NAME@….service` a connection).
+fn starts(socket: &UnitFacts, service: &str) -> bool {
+    if socket.triggers.iter().any(|unit| unit == service) {
+        return true;
+    }
+    let instance =
+        |stem: &str| service.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@'));
+    socket.accepts && socket.id.strip_suffix(".socket").is_some_and(instance)
+}
+
+/// The units that would start this one on an occasion, without those known to be inactive.
+fn triggers_of<'a>(unit: &'a UnitFacts, snapshot: &Snapshot) -> Vec<&'a str> {
+    let idle = |name: &str| facts(name, unit.user, snapshot).is_some_and(|unit| !unit.is_active());
+    unit.triggered_by.iter().map(String::as_str).filter(|name| !idle(name)).collect()
+}
+
+/// Whether systemd starts the unit again when its processes are asked to end (SIGTERM), by
+/// `Restart=` (systemd.service(5)). After SIGTERM a unit has ended cleanly in systemd's eyes,
+/// after SIGKILL it has not, and a program that catches SIGTERM chooses its own status: where only
+/// an unclean end counts, it is not known before.
+fn comes_back(unit: &UnitFacts, triggers: &[&str]) -> Option<bool> {
+    if triggers.iter().any(|name| name.ends_with(".socket")) {
+        return Some(true);
+    }
+    match unit.restart.as_deref()? {
+        "always" | "on-success" => Some(true),
+        "no" | "on-watchdog" => Some(false),
+        _ => None,
+    }
+}
+
+/// When the unit is started again, in systemd's own words: `always`, `on-failure, on connection
+/// (cups.socket)`. `None` for never.
+fn policy(unit: &UnitFacts, triggers: &[&str]) -> Option<String> {
+    let restart = unit.restart.as_deref().filter(|&restart| restart != "no");
+    let mut occasions: Vec<String> = restart.map(str::to_owned).into_iter().collect();
+    occasions.extend(triggers.iter().map(|name| match name.rsplit('.').next() {
+        Some("socket") => format!("on connection ({name})"),
+        Some("timer") => format!("at its time ({name})"),
+        Some("path") => format!("when a file changes ({name})"),
+        _ => format!("when triggered ({name})"),
+    }));
+    (!occasions.is_empty()).then(|| occasions.join(", "))
+}
+
+/// The active units that end when these are stopped, through as many links as were told of.
+fn taken_along(stopped: &[&str], owner: Option<u32>, snapshot: &Snapshot) -> Vec<String> {
+    let mut seen: BTreeSet<&str> = stopped.iter().copied().collect();
+    let mut open: Vec<&str> = stopped.to_vec();
+    let mut along = Vec::new();
+    while let Some(unit) = open.pop() {
+        let Some(unit) = facts(unit, owner, snapshot) else { continue };
+        for name in &unit.takes_along {
+            let idle = facts(name, owner, snapshot).is_some_and(|unit| !unit.is_active());
+            if !idle && seen.insert(name) {
+                along.push(name.clone());
+                open.push(name);
+            }
+        }
+    }
+    along.sort_unstable();
+    along
+}
+
+/// The command that stops these units, where this asker could give it: `None` for units that are
+/// not to be stopped, and for those of a user who has no name here.
+fn stop_command(
+    supervisor: &Supervisor,
+    units: &[&str],
+    user: Option<&str>,
+    snapshot: &Snapshot,
+) -> Option<Vec<String>> {
+    let guarded = |unit: &&str| {
+        let other = Supervisor { name: (*unit).to_owned(), ..supervisor.clone() };
+        unit_guard(&other, snapshot).is_some()
+    };
+    if units.iter().any(guarded) {
+        return None;
+    }
+    let mut argv = vec!["systemctl".to_owned()];
+    match supervisor.owner {
+        None => {}
+        Some(owner) if owner == snapshot.asker.uid => argv.push("--user".to_owned()),
+        Some(_) => argv.extend(["--user".to_owned(), format!("--machine={}@", user?)]),
+    }
+    argv.push("stop".to_owned());
+    argv.extend(units.iter().map(|&unit| unit.to_owned()));
+    Some(argv)
+}
+
+fn user_name(uid: u32, snapshot: &Snapshot) -> Option<&str> {
+    let named = |process: &&Process| process.uid == Some(uid) && process.user.is_some();
+    snapshot.processes.values().find(named)?.user.as_deref()
+}
