@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::host::Host;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
+use crate::supervisor::scope_of;
 use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
@@ -77,7 +78,10 @@ impl Census {
     }
 
     fn in_unit(&self, name: &str) -> Vec<u32> {
-        self.matching(|process| process.unit.as_deref() == Some(name))
+        self.matching(|process| {
+            process.unit.as_deref() == Some(name)
+                || process.cgroup.as_deref().and_then(scope_of) == Some(name)
+        })
     }
 
     /// Processes that run that file, as executable or as script.

@@ -8,9 +8,10 @@ mod program;
 mod session;
 mod unit;
 
-pub use cgroup::{container_of, manager_user, unit_of};
+pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
+pub(crate) use unit::user_of_manager;
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 
 use program::{Program, file_name};
@@ -47,7 +48,15 @@ pub fn could_restart(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
 
 /// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
 pub fn is_service_manager(process: &Process) -> bool {
-    (process.id.pid == 1 || process.ppid == 1) && process.program() == "systemd"
+    // In another control group it is a container's first process that lost its parent.
+    let of_user = || {
+        process.ppid == 1
+            && process.container.is_none()
+            && process.cgroup.as_deref().is_none_or(|path| {
+                path == "/" || manager_user(path).is_some_and(|uid| process.uid == Some(uid))
+            })
+    };
+    process.program() == "systemd" && (process.id.pid == 1 || of_user())
 }
 
 /// The container or the service of a process.

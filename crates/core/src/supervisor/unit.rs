@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of};
+use super::{
+    askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of,
+};
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
@@ -160,11 +162,7 @@ fn facts<'a>(unit: &str, owner: Option<u32>, snapshot: &'a Snapshot) -> Option<&
 
 /// The socket units of a manager that say they listen there. Of several, those that are active:
 /// one that failed to bind names the same port.
-fn listening<'a>(
-    socket: &Socket,
-    user: Option<u32>,
-    snapshot: &'a Snapshot,
-) -> Vec<&'a UnitFacts> {
+fn listening<'a>(socket: &Socket, user: Option<u32>, snapshot: &'a Snapshot) -> Vec<&'a UnitFacts> {
     let all = || snapshot.units.iter().filter(move |unit| unit.user == user);
     let exact: Vec<&UnitFacts> = all().filter(|unit| unit.listens_on(socket)).collect();
     let active = exact.iter().copied().filter(|unit| unit.is_active());
@@ -189,7 +187,8 @@ fn starts(socket: &UnitFacts, service: &str) -> bool {
     if socket.triggers.iter().any(|unit| unit == service) {
         return true;
     }
-    let instance = |stem: &str| service.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@'));
+    let instance =
+        |stem: &str| service.strip_prefix(stem).is_some_and(|rest| rest.starts_with('@'));
     socket.accepts && socket.id.strip_suffix(".socket").is_some_and(instance)
 }
 
