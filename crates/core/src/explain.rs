@@ -101,7 +101,11 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     if sockets.iter().any(|unit| unit.accepts) {
         let each = sockets[0].id.trim_end_matches(".socket");
         let running = services.iter().filter(|unit| unit.is_active()).count();
-        let now = if running == 0 { String::new() } else { format!("; {running} run now") };
+        let now = match running {
+            0 => String::new(),
+            1 => "; one of them runs".to_owned(),
+            many => format!("; {many} of them run"),
+        };
         return format!(
             "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
         );

@@ -13,7 +13,7 @@ use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     container_proxy, is_service_manager, manager_user, unit_of, user_of_manager,
 };
-use crate::unit::UnitWish;
+use crate::unit::{UnitFacts, UnitWish};
 
 /// How much to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +49,14 @@ pub(crate) fn learn(
     let units = unit_wish(snapshot, pids, ports);
     if units != UnitWish::default() {
         let answer = host.units(&units);
-        snapshot.units.extend(answer.units);
+        let known = |snapshot: &Snapshot, unit: &UnitFacts| {
+            snapshot.units.iter().any(|other| other.id == unit.id && other.user == unit.user)
+        };
+        for unit in answer.units {
+            if !known(snapshot, &unit) {
+                snapshot.units.push(unit);
+            }
+        }
         answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
     if how_much == Learn::Everything && pids.is_empty() && !ports.is_empty() {

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     /// `systemctl show` of systemd 252, as it wrote it.
-    const RECORDED: &[u8] = include_bytes!("../../tests/data/systemctl-show.txt");
+    const RECORDED: &[u8] = include_bytes!("../../tests/data/systemctl/recorded.txt");
 
     fn recorded(id: &str) -> UnitFacts {
         units(RECORDED, None).into_iter().find(|unit| unit.id == id).unwrap()

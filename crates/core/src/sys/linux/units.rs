@@ -60,42 +60,71 @@ pub(crate) fn units(wish: &UnitWish) -> UnitAnswer {
     ask(&way, wish)
 }
 
-/// Asks for the wished units, then for the units they name, until nothing new is named or the time
-/// is over.
+/// Asks every manager at the same time, each for itself, so that a stuck one costs the others
+/// nothing.
 fn ask(way: &Way, wish: &UnitWish) -> UnitAnswer {
+    let deadline = Instant::now() + way.limit;
+    let managers: Vec<(Option<u32>, Vec<String>)> = first_questions(wish).into_iter().collect();
+    let mut answer = UnitAnswer::default();
+    std::thread::scope(|scope| {
+        let ask_one = |(user, names)| ask_manager(way, user, names, wish, deadline);
+        let mut managers = managers.into_iter();
+        let first = managers.next();
+        // Where no thread is to be had it is asked now.
+        let others: Vec<_> = managers
+            .map(|one| {
+                let spawned = std::thread::Builder::new().spawn_scoped(scope, {
+                    let one = one.clone();
+                    move || ask_one(one)
+                });
+                spawned.map_err(|_| ask_one(one))
+            })
+            .collect();
+        let first = first.map(ask_one);
+        let others = others.into_iter().filter_map(|other| match other {
+            Ok(thread) => thread.join().ok(),
+            Err(answer) => Some(answer),
+        });
+        for one in first.into_iter().chain(others) {
+            answer.units.extend(one.units);
+            answer.gaps.extend(one.gaps);
+        }
+    });
+    answer
+}
+
+/// Asks for the wished units, then for the units they name, until nothing new is named or the time
+/// is over. What was heard until then counts.
+fn ask_manager(
+    way: &Way,
+    user: Option<u32>,
+    mut names: Vec<String>,
+    wish: &UnitWish,
+    deadline: Instant,
+) -> UnitAnswer {
     /// A socket unit, its service, what needs that, what needs this.
     const ROUNDS: usize = 4;
-    let deadline = Instant::now() + way.limit;
     let mut answer = UnitAnswer::default();
-    let mut asked: BTreeSet<(Option<u32>, String)> = BTreeSet::new();
-    let mut questions = first_questions(wish);
-    for round in 0..ROUNDS {
-        for (user, names) in &questions {
-            asked.extend(names.iter().map(|name| (*user, name.clone())));
-        }
-        for (user, heard) in ask_all(way, &questions, deadline) {
-            match heard {
-                Ok(text) => add(&mut answer.units, show::units(&text, user), wish),
-                Err(why) => {
-                    let gap = Gap::Manager { name: manager_name(user), why };
-                    if !answer.gaps.contains(&gap) {
-                        answer.gaps.push(gap);
-                    }
-                }
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        asked.extend(names.iter().cloned());
+        match Call::start(way, user, &names, deadline).answer(deadline) {
+            Ok(text) => add(&mut answer.units, show::units(&text, user), wish),
+            Err(why) => {
+                answer.gaps.push(Gap::Manager { name: manager_name(user), why });
+                break;
             }
         }
-        questions = more_questions(&answer.units, &asked, round);
-        if questions.is_empty() {
+        names = more_names(&answer.units, &asked);
+        if names.is_empty() {
             break;
         }
     }
     answer
 }
 
-type Questions = BTreeMap<Option<u32>, Vec<String>>;
-
-fn first_questions(wish: &UnitWish) -> Questions {
-    let mut questions = Questions::new();
+fn first_questions(wish: &UnitWish) -> BTreeMap<Option<u32>, Vec<String>> {
+    let mut questions: BTreeMap<Option<u32>, Vec<String>> = BTreeMap::new();
     for user in &wish.sockets_of {
         questions.insert(*user, vec!["*.socket".to_owned()]);
     }
@@ -106,26 +135,16 @@ fn first_questions(wish: &UnitWish) -> Questions {
 }
 
 /// The units that the known ones name and that nobody asked about.
-fn more_questions(
-    units: &[UnitFacts],
-    asked: &BTreeSet<(Option<u32>, String)>,
-    round: usize,
-) -> Questions {
-    let mut questions = Questions::new();
+fn more_names(units: &[UnitFacts], asked: &BTreeSet<String>) -> Vec<String> {
+    let mut names: BTreeSet<&String> = BTreeSet::new();
     for unit in units {
-        // What else a service's triggers start is of no concern.
+        // What a service triggers when it fails or ends is of no concern.
         let triggers = if unit.listens.is_empty() { &[][..] } else { &unit.triggers[..] };
         let named = triggers.iter().chain(&unit.triggered_by).chain(&unit.takes_along);
-        for name in named.filter(|name| is_unit_name(name)) {
-            let names = questions.entry(unit.user).or_default();
-            let known = asked.contains(&(unit.user, name.clone())) || names.contains(name);
-            if !known && names.len() < MOST_RELATED / (round + 1) {
-                names.push(name.clone());
-            }
-        }
+        names.extend(named.filter(|name| is_unit_name(name) && !asked.contains(*name)));
     }
-    questions.retain(|_, names| !names.is_empty());
-    questions
+    let left = MOST_RELATED.saturating_sub(asked.len());
+    names.into_iter().take(left).cloned().collect()
 }
 
 /// Adds units that are not known yet. Of socket units only those that concern the wish stay.
@@ -134,12 +153,11 @@ fn add(units: &mut Vec<UnitFacts>, heard: Vec<UnitFacts>, wish: &UnitWish) {
         unit.listens.is_empty()
             || !wish.sockets_of.contains(&unit.user)
             || wish.sockets.iter().any(|socket| unit.listens_on(socket))
-            || units.iter().any(|known| known.user == unit.user && names(known, &unit.id))
+            || units.iter().any(|known| names(known, &unit.id))
     };
-    let known: BTreeSet<(Option<u32>, String)> =
-        units.iter().map(|unit| (unit.user, unit.id.clone())).collect();
-    let fresh = heard.into_iter().filter(|unit| !known.contains(&(unit.user, unit.id.clone())));
-    let fresh: Vec<UnitFacts> = fresh.filter(concerns).collect();
+    let mut known: BTreeSet<String> = units.iter().map(|unit| unit.id.clone()).collect();
+    let fresh = heard.into_iter().filter(|unit| concerns(unit) && known.insert(unit.id.clone()));
+    let fresh: Vec<UnitFacts> = fresh.collect();
     units.extend(fresh);
 }
 
@@ -149,33 +167,8 @@ fn names(unit: &UnitFacts, other: &str) -> bool {
 
 type Heard = Result<Vec<u8>, Silence>;
 
-/// Asks every manager at the same time, so that a stuck one costs the others nothing.
-fn ask_all(way: &Way, questions: &Questions, deadline: Instant) -> Vec<(Option<u32>, Heard)> {
-    let mut calls: Vec<Call> =
-        questions.iter().map(|(user, names)| Call::start(way, *user, names, deadline)).collect();
-    while calls.iter().any(Call::is_open) {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let open: Vec<usize> = (0..calls.len()).filter(|&at| calls[at].is_open()).collect();
-        let mut fds: Vec<PollFd<'_>> = Vec::with_capacity(open.len());
-        fds.extend(open.iter().filter_map(|&at| calls[at].pollable()));
-        let ready: Vec<bool> = match poll(&mut fds, Some(&timespec(left))) {
-            Err(rustix::io::Errno::INTR) => continue,
-            Ok(0) | Err(_) => break,
-            Ok(_) => fds.iter().map(|fd| !fd.revents().is_empty()).collect(),
-        };
-        drop(fds);
-        for (&at, ready) in open.iter().zip(ready) {
-            if ready {
-                calls[at].read();
-            }
-        }
-    }
-    calls.into_iter().map(|call| (call.user, call.finish(deadline))).collect()
-}
-
 /// One `systemctl` at work.
 struct Call {
-    user: Option<u32>,
     child: Option<Child>,
     /// Until it closes, or says too much.
     output: Option<ChildStdout>,
@@ -185,7 +178,7 @@ struct Call {
 
 impl Call {
     fn start(way: &Way, user: Option<u32>, names: &[String], deadline: Instant) -> Self {
-        let mut call = Self { user, child: None, output: None, text: Vec::new(), failed: None };
+        let mut call = Self { child: None, output: None, text: Vec::new(), failed: None };
         if Instant::now() >= deadline {
             call.failed = Some(Silence::Late);
             return call;
@@ -204,12 +197,19 @@ impl Call {
         call
     }
 
-    const fn is_open(&self) -> bool {
-        self.output.is_some()
-    }
-
-    fn pollable(&self) -> Option<PollFd<'_>> {
-        Some(PollFd::new(self.output.as_ref()?, PollFlags::IN))
+    /// Reads until the answer ends or the time is over.
+    fn answer(mut self, deadline: Instant) -> Heard {
+        while let Some(output) = &self.output {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds = [PollFd::new(output, PollFlags::IN)];
+            match poll(&mut fds, Some(&timespec(left))) {
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(0) => break,
+                Ok(_) => self.read(),
+                Err(_) => self.stop(Silence::Failed),
+            }
+        }
+        self.finish(deadline)
     }
 
     /// Takes what is there.
@@ -237,7 +237,7 @@ impl Call {
 
     /// The whole answer of a `systemctl` that ended well and in time. None of ours is left behind.
     fn finish(mut self, deadline: Instant) -> Heard {
-        let late = self.is_open();
+        let late = self.output.is_some();
         let Some(mut child) = self.child.take() else {
             return Err(self.failed.unwrap_or(Silence::Failed));
         };
@@ -344,5 +344,154 @@ fn manager_name(user: Option<u32>) -> String {
     match crate::decode::passwd::user_names(&names).get(&user) {
         Some(name) => format!("systemd of {name}"),
         None => format!("systemd of user {user}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::{LocalAddress, Protocol, Socket, TcpState};
+
+    /// One of the programs in `tests/data/systemctl`, in place of the real one.
+    fn way(program: &str, limit: Duration) -> Way {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/systemctl");
+        Way {
+            program: data.join(program),
+            runtime: "/run/user".into(),
+            uid: rustix::process::geteuid().as_raw(),
+            limit,
+        }
+    }
+
+    /// Long enough for any machine; only a test that fails waits for it.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn services(names: &[&str]) -> UnitWish {
+        let units = names.iter().map(|&name| (name.to_owned(), None)).collect();
+        UnitWish { units, ..UnitWish::default() }
+    }
+
+    fn ids(answer: &UnitAnswer) -> Vec<&str> {
+        answer.units.iter().map(|unit| unit.id.as_str()).collect()
+    }
+
+    fn silence(answer: &UnitAnswer) -> Vec<Silence> {
+        let why = |gap: &Gap| match gap {
+            Gap::Manager { why, .. } => *why,
+            other => panic!("{other:?}"),
+        };
+        answer.gaps.iter().map(why).collect()
+    }
+
+    #[test]
+    fn only_the_socket_units_of_the_sockets_are_kept() {
+        let address = LocalAddress::Inet("[::]:9090".parse().unwrap());
+        let wish = UnitWish {
+            sockets_of: vec![None],
+            sockets: vec![Socket::new(Protocol::Tcp, address, Some(TcpState::Listen))],
+            ..UnitWish::default()
+        };
+        let answer = ask(&way("answers", PATIENCE), &wish);
+        assert_eq!(answer.gaps, []);
+        assert!(ids(&answer).contains(&"act.socket") && ids(&answer).contains(&"act.service"));
+        let text = include_bytes!("../../../tests/data/systemctl/recorded.txt");
+        let mut first = Vec::new();
+        add(&mut first, show::units(text, None), &wish);
+        let sockets: Vec<&str> = first
+            .iter()
+            .filter(|unit| !unit.listens.is_empty())
+            .map(|unit| unit.id.as_str())
+            .collect();
+        assert_eq!(sockets, ["act.socket"]);
+    }
+
+    #[test]
+    fn a_manager_that_does_not_answer_as_it_should_is_a_gap() {
+        for (program, limit, why) in [
+            ("fails", PATIENCE, Silence::Failed),
+            ("garbage", PATIENCE, Silence::Garbled),
+            ("endless", PATIENCE, Silence::Garbled),
+            ("not-there", PATIENCE, Silence::Failed),
+            ("silent", Duration::from_millis(50), Silence::Late),
+            ("closes", Duration::from_millis(500), Silence::Late),
+            ("answers", Duration::ZERO, Silence::Late),
+        ] {
+            let answer = ask(&way(program, limit), &services(&["always.service"]));
+            assert_eq!((silence(&answer), ids(&answer)), (vec![why], vec![]), "{program}");
+        }
+    }
+
+    #[test]
+    fn none_of_ours_is_left_behind() {
+        for program in ["silent", "closes", "endless", "answers"] {
+            let way = way(program, Duration::from_millis(50));
+            let deadline = Instant::now() + way.limit;
+            let call = Call::start(&way, None, &["always.service".to_owned()], deadline);
+            let pid = call.child.as_ref().unwrap().id();
+            let _ = call.answer(deadline);
+            let there = Path::new("/proc").join(pid.to_string()).exists();
+            assert!(!there, "{program} is still process {pid}");
+        }
+    }
+
+    #[test]
+    fn a_stuck_manager_costs_the_others_nothing() {
+        let uid = rustix::process::geteuid().as_raw();
+        let mut wish = services(&["always.service"]);
+        wish.units.push(("web.service".to_owned(), Some(uid)));
+        let answer = ask(&way("halting", Duration::from_millis(500)), &wish);
+        assert!(ids(&answer).contains(&"always.service"), "{answer:?}");
+        assert!(answer.units.iter().all(|unit| unit.user.is_none()));
+        let user = manager_name(Some(uid));
+        assert!(user.starts_with("systemd of "));
+        assert_eq!(answer.gaps, [Gap::Manager { name: user, why: Silence::Late }]);
+    }
+
+    #[test]
+    fn another_users_manager_is_asked_by_root_alone() {
+        let uid = rustix::process::geteuid().as_raw();
+        let other = uid + 1;
+        let wish =
+            UnitWish { units: vec![("a.service".into(), Some(other))], ..UnitWish::default() };
+        let ordinary = Way { uid: uid.max(1), ..way("answers", PATIENCE) };
+        let answer = ask(
+            &ordinary,
+            &UnitWish { units: vec![("a.service".into(), Some(other + 1))], ..wish.clone() },
+        );
+        assert_eq!(silence(&answer), [Silence::Denied]);
+        // A directory that is not that user's proves no manager of theirs.
+        let root = Way { uid: 0, runtime: "/nowhere".into(), ..way("answers", PATIENCE) };
+        assert_eq!(
+            silence(&ask(
+                &root,
+                &UnitWish { units: vec![("a.service".into(), Some(4_000_000))], ..wish }
+            )),
+            [Silence::Failed]
+        );
+    }
+
+    #[test]
+    fn names_that_a_manager_makes_up_are_no_options_and_no_patterns() {
+        let answer = ask(&way("echoes", PATIENCE), &services(&["a.service", "--all", "*"]));
+        assert_eq!(
+            ids(&answer),
+            [
+                "a.service",
+                "--help.service",
+                "xa.service",
+                "x--help.service",
+                "xxa.service",
+                "xx--help.service",
+                "xxxa.service",
+            ],
+            "as many rounds as there are, never a pattern, and an odd name as a name"
+        );
+        assert_eq!(answer.gaps, []);
+    }
+
+    #[test]
+    fn nothing_is_asked_where_nothing_is_wished() {
+        let answer = ask(&way("not-there", PATIENCE), &UnitWish::default());
+        assert_eq!(answer, UnitAnswer::default());
     }
 }
