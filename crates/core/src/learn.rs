@@ -11,7 +11,7 @@ use crate::process::Process;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    container_proxy, is_service_manager, manager_user, unit_of, user_of_manager,
+    container_proxy, home, home_of_group, is_service_manager, user_of_manager,
 };
 use crate::unit::{UnitFacts, UnitWish};
 
@@ -122,7 +122,7 @@ fn unit_wish(snapshot: &Snapshot, pids: &[u32], ports: &[u16]) -> UnitWish {
         if is_service_manager(process) {
             wish_sockets(&mut wish, user_of_manager(process));
         } else if is_of_this_machine(process, snapshot) {
-            wish_unit(&mut wish, process.cgroup.as_deref().unwrap_or_default());
+            wish_unit(&mut wish, home(process, snapshot));
         }
     }
     for socket in hidden(snapshot, ports) {
@@ -131,7 +131,8 @@ fn unit_wish(snapshot: &Snapshot, pids: &[u32], ports: &[u16]) -> UnitWish {
         if user.is_none_or(|uid| uid == snapshot.asker.uid) {
             wish_sockets(&mut wish, user);
         }
-        wish_unit(&mut wish, socket.cgroup.as_deref().unwrap_or_default());
+        let group = socket.cgroup.as_deref();
+        wish_unit(&mut wish, group.and_then(|group| home_of_group(group, snapshot)));
     }
     // A service may have its socket from its manager, which the asker may not see to hold it too.
     if wish != UnitWish::default() {
@@ -150,10 +151,8 @@ fn wish_sockets(wish: &mut UnitWish, user: Option<u32>) {
     }
 }
 
-fn wish_unit(wish: &mut UnitWish, cgroup: &str) {
-    let Some((unit, by_user)) = unit_of(cgroup) else { return };
-    let wanted = (unit, manager_user(cgroup).filter(|_| by_user));
-    if !wish.units.contains(&wanted) {
+fn wish_unit(wish: &mut UnitWish, wanted: Option<(String, Option<u32>)>) {
+    if let Some(wanted) = wanted.filter(|wanted| !wish.units.contains(wanted)) {
         wish.units.push(wanted);
     }
 }

@@ -11,8 +11,8 @@ mod unit;
 pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
-pub(crate) use unit::user_of_manager;
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
+pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 use program::{Program, file_name};
 use unit::unit_supervisor;
@@ -437,7 +437,7 @@ fn words(argv: &[&str]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::SystemTime;
 
     use super::*;
@@ -445,7 +445,7 @@ mod tests {
     use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket};
 
     /// A sleeping process without a terminal or a control group.
-    pub(super) fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
+    pub(crate) fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
         Process {
             id: ProcessId { pid, start: u64::from(pid) },
             ppid,
@@ -470,7 +470,7 @@ mod tests {
     }
 
     /// PID 1, then each the child of the one before, with PIDs 10, 11, …
-    fn chain(links: &[(&str, &[&str])]) -> Snapshot {
+    pub(super) fn chain(links: &[(&str, &[&str])]) -> Snapshot {
         let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
         snapshot.asker.uid = 1000;
         let init = process(1, 0, "/lib/systemd/systemd", &["/sbin/init"]);
@@ -483,7 +483,7 @@ mod tests {
         snapshot
     }
 
-    fn in_cgroup(snapshot: &mut Snapshot, pid: u32, cgroup: &str) {
+    pub(super) fn in_cgroup(snapshot: &mut Snapshot, pid: u32, cgroup: &str) {
         let process = snapshot.processes.get_mut(&pid).unwrap();
         process.unit = unit_of(cgroup).map(|(unit, _)| unit);
         process.container = container_of(cgroup);

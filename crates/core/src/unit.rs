@@ -74,7 +74,8 @@ pub struct UnitWish {
 }
 
 /// Whether systemd would take this for the name of a unit (`unit_name_is_valid`), and so never for
-/// an option or a pattern: a name, a known type, no odd characters.
+/// an option or a pattern: a name, a known type, no odd characters. The few
+/// that begin with a `-` (`-.mount`) are left out.
 pub(crate) fn is_unit_name(name: &str) -> bool {
     const TYPES: [&str; 11] = [
         "service",
@@ -94,7 +95,7 @@ pub(crate) fn is_unit_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
     TYPES.contains(&kind)
         && !prefix.is_empty()
-        && !prefix.starts_with('@')
+        && !prefix.starts_with(['@', '-'])
         && name.len() <= LONGEST
         && name.chars().all(plain)
 }

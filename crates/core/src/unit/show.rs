@@ -1,7 +1,7 @@
 //! The answer of `systemctl show` as [`UnitFacts`]: text alone, nothing is asked here. Whatever
 //! is written is read as far as it makes sense; it may come from another user's manager.
 
-use super::UnitFacts;
+use super::{UnitFacts, is_unit_name};
 
 /// The properties to ask for (org.freedesktop.systemd1(5)).
 pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,UnitFileState,Restart,MainPID,TriggeredBy,Triggers,Listen,Accept,RequiredBy,BoundBy,ConsistsOf,RefuseManualStop";
@@ -10,8 +10,9 @@ pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,Un
 const MOST_OF_ONE: usize = 256;
 
 /// The units of one answer, in its order: blocks of `Name=value` lines between empty lines
-/// (systemctl(1)). Values are kept as they are, with systemd's escapes. A block without a name is
-/// left out, and so is a unit that its manager does not know. A last block that breaks off counts
+/// (systemctl(1)). Values are kept as they are, with systemd's escapes. A block without the name
+/// of a unit is left out, and so is a unit that its manager does not know: names become arguments
+/// of commands. A last block that breaks off counts
 /// as far as it came.
 pub fn units(text: &[u8], user: Option<u32>) -> Vec<UnitFacts> {
     let mut all = Vec::new();
@@ -62,7 +63,10 @@ impl Block {
         // A unit whose file was removed while it runs is still there.
         let unknown = not_found && !unit.is_active();
         unit.user = user;
-        (!unit.id.is_empty() && !unknown).then_some(unit)
+        for names in [&mut unit.triggered_by, &mut unit.triggers, &mut unit.takes_along] {
+            names.retain(|name| is_unit_name(name));
+        }
+        (is_unit_name(&unit.id) && !unknown).then_some(unit)
     }
 }
 
@@ -213,7 +217,11 @@ mod tests {
         ] {
             assert_eq!(units(text.as_bytes(), None).len(), want, "{text:?}");
         }
-        let odd = &units(b"Id=\xff\nMainPID=99999999999\nRestart=\n", None)[0];
+        assert_eq!(units(b"Id=\xff.service\n\nId=--root=/x\n\nId=a b.service\n", None), []);
+        let text =
+            b"Id=a.service\nTriggeredBy=--force *.socket b.socket --root=/x.socket -.mount\n";
+        assert_eq!(units(text, None)[0].triggered_by, ["b.socket"]);
+        let odd = &units(b"Id=a.service\nMainPID=99999999999\nRestart=\n", None)[0];
         assert_eq!((odd.main_pid, &odd.restart), (None, &None));
     }
 
