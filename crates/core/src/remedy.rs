@@ -1,6 +1,8 @@
 //! What can be done about a cause: by whom, with which command, at what cost. Data only; the
 //! doing is [`crate::act`]'s.
 
+mod unit;
+
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Transport};
@@ -87,8 +89,8 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 all.push(remedy(
                     Action::StopSupervisor,
                     supervisor.stop.clone(),
-                    foreign,
-                    &format!("stops {}, which would start it again", supervisor.name),
+                    foreign || unit::needs_root(&supervisor, snapshot),
+                    &unit::stop_supervisor(&supervisor, snapshot),
                 ));
             }
             all.extend(own_way(cause, endpoint, snapshot));
@@ -121,12 +123,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             snapshot.asker.uid != 0,
             "stops the container by its engine, so that it does not come back",
         )),
-        CauseKind::SocketActivation => all.push(remedy(
-            Action::StopUnit,
-            None,
-            foreign,
-            "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)",
-        )),
+        CauseKind::SocketActivation => all.push(unit::stop_socket_unit(cause, foreign, snapshot)),
         CauseKind::AcceptedConnection => all.push(remedy(
             Action::StopProcess,
             proc(&["proc", "free", &target]),

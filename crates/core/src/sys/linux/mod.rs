@@ -12,6 +12,7 @@ mod probe;
 pub mod process;
 mod see;
 mod sock_diag;
+mod units;
 mod work_tree;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -25,6 +26,7 @@ use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
+use crate::unit::{UnitAnswer, UnitWish};
 
 pub(crate) use act::{Events, Handle};
 
@@ -158,6 +160,10 @@ impl Host for LiveHost {
 
     fn work_trees(&self, directories: &[String]) -> WorkTrees {
         work_tree::of_all(directories)
+    }
+
+    fn units(&self, wish: &UnitWish) -> UnitAnswer {
+        units::units(wish)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
