@@ -66,6 +66,10 @@ pub struct Supervisor {
     pub owner: Option<u32>,
     /// What ends along when it is stopped, in a few words each: units, containers, applications.
     pub takes_along: Vec<String>,
+    /// Whether it runs nothing but this process's family, so that ending it is ending that process
+    /// for good and nobody else. Only ever true where that was seen, or follows from what it is.
+    #[serde(default)]
+    pub alone: bool,
 }
 
 impl Default for Supervisor {
@@ -80,6 +84,7 @@ impl Default for Supervisor {
             policy: None,
             owner: None,
             takes_along: Vec::new(),
+            alone: false,
         }
     }
 }

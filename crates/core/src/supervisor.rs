@@ -6,10 +6,12 @@ mod cgroup;
 mod door;
 mod program;
 mod session;
+mod started;
 
 pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
+pub use started::{StartedBy, StarterKind, started_by};
 
 use program::{Program, file_name};
 
