@@ -4,9 +4,13 @@
 
 mod cgroup;
 mod door;
+mod managers;
+mod masters;
 mod program;
 mod session;
 mod started;
+mod watchers;
+mod wrappers;
 
 pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
@@ -218,7 +222,7 @@ fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
         name: supervisor_name(link.parent),
         pid: Some(link.parent.id.pid),
         restarts: link.role.restarts(),
-        stop: stop_command(link.parent),
+        stop: managers::stop_command(link.parent),
         ..Supervisor::default()
     })
 }
@@ -230,230 +234,25 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
         return None;
     }
     let program = Program::of(parent);
-    known_role(program)
-        .or_else(|| reloader_role(parent, child))
-        .or_else(|| master_role(parent, child, snapshot))
-        .or_else(|| (!session::is_session_host(parent)).then(|| waiting_role(program)))
-}
-
-/// The programs known by name. `Some(true)` only for those that start again what was killed
-/// unless told otherwise: PM2's autorestart, runit, s6, daemontools, supervisord (a death by a
-/// signal is unexpected to it), OpenRC's supervise-daemon.
-fn known_role(program: Program<'_>) -> Option<Role> {
-    const RESTARTS: [&str; 12] = [
-        "pm2",
-        "runsv",
-        "s6-supervise",
-        "supervise",
-        "supervise-daemon",
-        "supervisord",
-        "circusd",
-        "forever",
-        "immortal",
-        "horust",
-        "perpd",
-        "nosh-service-manager",
-    ];
-    const MANAGES: [&str; 5] = ["monit", "overmind", "concurrently", "dinit", "process-compose"];
-    /// These end all when one ends.
-    const ENDS_TOGETHER: [&str; 4] = ["foreman", "honcho", "hivemind", "goreman"];
-    const WATCHES: [&str; 16] = [
-        "nodemon",
-        "cargo-watch",
-        "watchexec",
-        "entr",
-        "air",
-        "bacon",
-        "watchmedo",
-        "ts-node-dev",
-        "tsnd",
-        "node-dev",
-        "gow",
-        "modd",
-        "wgo",
-        "CompileDaemon",
-        "hupper",
-        "watchfiles",
-    ];
-    let any = |names: &[&str]| names.iter().any(|name| program.is(name));
-    if is_pm2(program) || is_forever(program) || any(&RESTARTS) {
-        Some(Role::Manager(Some(true)))
-    } else if any(&ENDS_TOGETHER) {
-        Some(Role::Manager(Some(false)))
-    } else if any(&MANAGES) {
-        Some(Role::Manager(None))
-    } else if any(&WATCHES) || watches_by_option(program) {
-        Some(Role::Watcher(Some(true)))
-    } else {
-        None
-    }
-}
-
-/// PM2's daemon writes `PM2 v5.3.0: God Daemon (/home/me/.pm2)` over its arguments.
-fn is_pm2(program: Program<'_>) -> bool {
-    program.title.is_some_and(|title| title.starts_with("PM2 v"))
-}
-
-/// forever's monitor is `node …/forever/bin/monitor script.js`.
-fn is_forever(program: Program<'_>) -> bool {
-    program.script == Some("monitor")
-        && program.first_argument().is_some_and(|path| path.contains("/forever/"))
-}
-
-/// Runtimes and servers that watch when told to.
-fn watches_by_option(program: Program<'_>) -> bool {
-    let flag = |name: &str| program.has(name);
-    (program.is("node") && program.has_option("--watch"))
-        || (program.is("bun") && (flag("--watch") || flag("--hot")))
-        || (program.is("tsx") && flag("watch"))
-        || (program.is("dotnet") && program.first_argument() == Some("watch"))
-        || (["uvicorn", "hypercorn", "granian", "sanic"].iter().any(|name| program.is(name))
-            && flag("--reload"))
-        || (program.is("fastapi") && flag("dev"))
-}
-
-/// The reloaders of Django and Flask: the parent runs itself once more, and again only if that
-/// child asks for it. A child that is killed takes the parent with it.
-fn reloader_role(parent: &Process, child: &Process) -> Option<Role> {
-    let (above, below) = (Program::of(parent), Program::of(child));
-    let same = parent.argv.len() > 1 && parent.argv.get(1..) == child.argv.get(1..);
-    let reloads = above.has("runserver") || above.is("flask");
-    (same && reloads && above.file.starts_with("python") && above.file == below.file)
-        .then_some(Role::Watcher(Some(false)))
-}
-
-/// The master of a pool: it says so, or it is the same program and holds a socket of the child.
-fn master_role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> {
-    /// Masters which replace a worker that ends.
-    const REPLACES: [&str; 11] = [
-        "nginx",
-        "apache2",
-        "httpd",
-        "php-fpm",
-        "gunicorn",
-        "puma",
-        "unicorn",
-        "uwsgi",
-        "uWSGI",
-        "haproxy",
-        "openresty",
-    ];
-    let program = Program::of(parent);
-    let known = REPLACES.iter().any(|name| program.is(name)) || program.file.starts_with("php-fpm");
-    let says_so = program.title.is_some_and(|title| {
-        title.contains(" master") || title.contains(": master") || title.starts_with("puma ")
-    });
-    let same_program = match (&parent.exe, &child.exe) {
-        (Some(above), Some(below)) => above == below,
-        _ => parent.name == child.name,
-    };
-    if same_program && ((known && says_so) || share_a_socket(parent, child, snapshot)) {
-        return Some(Role::Master(known.then_some(true)));
-    }
-    None
-}
-
-fn share_a_socket(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
-    snapshot.sockets.iter().any(|socket| {
-        let holds = |process: &Process| {
-            socket.holders.list().iter().any(|holder| holder.pid == process.id.pid)
-        };
-        holds(parent) && holds(child)
-    })
-}
-
-/// A parent without a known role: a wrapper where that is certain.
-fn waiting_role(program: Program<'_>) -> Role {
-    const RUN_ONCE: [&str; 37] = [
-        "npm",
-        "npm-cli",
-        "npx",
-        "npx-cli",
-        "yarn",
-        "yarnpkg",
-        "pnpm",
-        "pnpx",
-        "bunx",
-        "corepack",
-        "volta",
-        "cross-env",
-        "dotenv",
-        "env-cmd",
-        "make",
-        "gmake",
-        "uv",
-        "uvx",
-        "poetry",
-        "pipenv",
-        "hatch",
-        "rye",
-        "pdm",
-        "bundle",
-        "sudo",
-        "doas",
-        "su",
-        "runuser",
-        "pkexec",
-        "timeout",
-        "time",
-        "script",
-        "strace",
-        "ltrace",
-        "tini",
-        "dumb-init",
-        "catatonit",
-    ];
-    let once = match program.command_text() {
-        Some(text) => runs_once(text),
-        None => RUN_ONCE.iter().any(|name| program.is(name)),
-    };
-    if once { Role::Wrapper } else { Role::Parent }
-}
-
-/// Whether the text of `sh -c TEXT` has nothing that could run a command twice.
-fn runs_once(text: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "while", "until", "for", "select", "trap", "eval", "source", ".", "function", "alias",
-        "repeat",
-    ];
-    !text.contains(['{', '`', '\n', '(', '$', '|'])
-        && !text.split([' ', '\t', ';', '&']).any(|word| WORDS.contains(&word))
+    managers::manager_role(program)
+        .or_else(|| watchers::watcher_role(program))
+        .or_else(|| watchers::reloader_role(parent, child))
+        .or_else(|| masters::master_role(parent, child, snapshot))
+        .or_else(|| (!session::is_session_host(parent)).then(|| wrappers::waiting_role(program)))
 }
 
 /// What to call it: the program or script, and for supervisors of one service each, the service.
 fn supervisor_name(process: &Process) -> String {
     let program = Program::of(process);
-    if is_pm2(program) {
+    if managers::is_pm2(program) {
         return "pm2".to_owned();
     }
-    if is_forever(program) {
+    if managers::is_forever(program) {
         return "forever".to_owned();
     }
-    match (program.name(), service_directory(process)) {
+    match (program.name(), managers::service_directory(process)) {
         (name, Some(directory)) => format!("{name} {}", file_name(directory)),
         (name, None) => name.to_owned(),
-    }
-}
-
-/// The directory of the one service that runit, s6 or daemontools supervises here: these change
-/// into it (runsv(8), s6-supervise, supervise).
-fn service_directory(process: &Process) -> Option<&str> {
-    let file = Program::of(process).file;
-    let one_each = matches!(file, "runsv" | "s6-supervise" | "supervise");
-    process.cwd.as_deref().filter(|_| one_each)
-}
-
-/// The command that stops the service for good, where the service's name is certain. pm2,
-/// supervisord and circus know names which neither arguments nor groups carry.
-fn stop_command(process: &Process) -> Option<Vec<String>> {
-    let program = Program::of(process);
-    let directory = service_directory(process);
-    match program.file {
-        "runsv" => Some(words(&["sv", "stop", directory?])),
-        "s6-supervise" => Some(words(&["s6-svc", "-d", directory?])),
-        "supervise" => Some(words(&["svc", "-d", directory?])),
-        "supervise-daemon" => Some(words(&["rc-service", program.first_argument()?, "stop"])),
-        _ => None,
     }
 }
 
