@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use crate::engine::EngineWish;
 use crate::host::Host;
 use crate::snapshot::Snapshot;
-use crate::supervisor::{container_proxy, is_service_manager, manager_user, unit_of};
+use crate::supervisor::{
+    container_proxy, family_heads, is_service_manager, manager_user, named_by_children, unit_of,
+};
 use crate::unit::UnitWish;
 
 /// How much to ask.
@@ -35,6 +37,7 @@ pub(crate) fn learn(
     if how_much == Learn::Nothing {
         return;
     }
+    learn_families(host, snapshot, pids);
     learn_marks(host, snapshot, pids);
     let engines = engine_wish(snapshot, pids, ports, how_much);
     if engines != EngineWish::default() {
@@ -62,6 +65,22 @@ pub(crate) fn holders(snapshot: &Snapshot) -> Vec<u32> {
     pids.into_iter().collect()
 }
 
+/// The children of those who may start a holder again: whether one of them runs other things too,
+/// and which of several applications a daemon holds the socket for, only they tell.
+fn learn_families(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    /// Beyond so many it is a fleet, and the answer would be no better.
+    const MOST: usize = 32;
+    let heads: BTreeSet<u32> =
+        pids.iter().take(MOST).flat_map(|&pid| family_heads(pid, snapshot)).take(MOST).collect();
+    for head in heads {
+        let Some(children) = host.children(head) else { continue };
+        snapshot.families.insert(head);
+        for child in children.into_iter().filter(|child| child.ppid == head) {
+            snapshot.processes.entry(child.id.pid).or_insert(child);
+        }
+    }
+}
+
 /// The marks in the environments of these processes, of the asker, and of all above them.
 fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     let asker = &snapshot.asker;
@@ -70,6 +89,7 @@ fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     wanted.extend(&asker.ancestors);
     for &pid in pids {
         wanted.extend(snapshot.ancestors(pid).iter().map(|process| process.id.pid));
+        wanted.extend(named_by_children(pid, snapshot));
     }
     for pid in wanted.into_iter().filter(|&pid| pid > 1) {
         let marks = host.environment(pid).map(|bytes| crate::marks::of(&bytes)).unwrap_or_default();

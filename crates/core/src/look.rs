@@ -20,7 +20,7 @@ pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
-use crate::supervisor::supervisor_of;
+use crate::supervisor::{started_by, supervisor_of};
 use crate::target::Target;
 
 /// Answers each target, in order.
@@ -481,6 +481,7 @@ pub fn process_facts(
             policy: supervisor.policy,
             takes_along: supervisor.takes_along,
         }),
+        started_by: started_by(process.id.pid, snapshot),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
 }

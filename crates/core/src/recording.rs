@@ -317,6 +317,10 @@ impl Host for Tap<'_> {
         self.host.environment(pid)
     }
 
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        self.host.children(pid)
+    }
+
     fn unix_refuses(&self, path: &str) -> Option<bool> {
         self.host.unix_refuses(path)
     }
@@ -558,6 +562,10 @@ impl Host for ReplayHost {
         let marks = self.recording.snapshot.marks.get(&pid)?;
         let entries = marks.iter().map(|(name, value)| format!("{name}={value}\0"));
         Some(entries.collect::<String>().into_bytes())
+    }
+
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        Some(self.recording.snapshot.children(pid)?.into_iter().cloned().collect())
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {

@@ -341,6 +341,9 @@ pub struct ProcessReport {
     pub unit: Option<String>,
     /// Who would start it again, or runs it.
     pub supervisor: Option<SupervisorReport>,
+    /// Who had it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<StartedBy>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }

@@ -4,6 +4,7 @@
 
 mod cgroup;
 mod door;
+mod family;
 mod managers;
 mod masters;
 mod program;
@@ -17,6 +18,7 @@ pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 pub use started::{StartedBy, StarterKind, started_by};
 
+use family::Family;
 use program::{Program, file_name};
 
 use crate::process::{Container, Process, ProcessState, Supervisor, SupervisorKind};
@@ -30,7 +32,19 @@ use crate::snapshot::Snapshot;
 /// is no stopping it from outside. That shows only where the snapshot has the asker's ancestors.
 pub fn supervisor_of(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
     let process = snapshot.processes.get(&pid)?;
-    box_of(process, snapshot).or_else(|| relative_of(process, snapshot))
+    if let Some(container) = container_supervisor(process, snapshot) {
+        return Some(container);
+    }
+    // A manager's own command stops one application; its unit's would stop all of them.
+    let relative =
+        managers::for_its_children(process, snapshot).or_else(|| relative_of(process, snapshot));
+    let narrower = relative.as_ref().is_some_and(|relative| {
+        relative.kind == SupervisorKind::ProcessManager && relative.restarts != Some(false)
+    });
+    match narrower {
+        true => relative,
+        false => unit_supervisor(process, snapshot).or(relative),
+    }
 }
 
 /// The ancestors which might start this process again while they live: the ones to watch after
@@ -51,6 +65,30 @@ pub fn could_restart(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
 /// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
 pub fn is_service_manager(process: &Process) -> bool {
     (process.id.pid == 1 || process.ppid == 1) && process.program() == "systemd"
+}
+
+/// The processes whose children tell more about who runs this one ([`Snapshot::families`]): those
+/// above it that may run other things too, and a daemon that holds sockets for its children.
+pub(crate) fn family_heads(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    let above = lineage(process, snapshot)
+        .filter(|link| link.role != Role::Wrapper)
+        .map(|link| link.parent.id.pid);
+    managers::is_pm2(Program::of(process)).then_some(pid).into_iter().chain(above).collect()
+}
+
+/// The processes whose marks say what the manager calls the application this one belongs to, besides
+/// its own and its ancestors': pm2's daemon holds the sockets of its clusters itself.
+pub(crate) fn named_by_children(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
+    /// Applications of one daemon whose environments are read.
+    const MOST: usize = 64;
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    std::iter::once(process)
+        .chain(snapshot.ancestors(pid))
+        .filter(|process| managers::is_pm2(Program::of(process)))
+        .filter_map(|daemon| snapshot.children(daemon.id.pid))
+        .flat_map(|children| children.into_iter().take(MOST).map(|child| child.id.pid))
+        .collect()
 }
 
 /// The container or the service of a process.
@@ -187,6 +225,11 @@ impl Role {
     const fn is_known(self) -> bool {
         matches!(self, Self::Manager(_) | Self::Watcher(_) | Self::Master(_))
     }
+
+    /// Whether it has one thing to run, and ends it when it ends.
+    const fn is_tied(self) -> bool {
+        matches!(self, Self::Watcher(_) | Self::Master(_))
+    }
 }
 
 /// One ancestor that had a part in a process's start.
@@ -208,23 +251,52 @@ fn lineage<'a>(process: &'a Process, snapshot: &'a Snapshot) -> impl Iterator<It
     links.into_iter()
 }
 
-/// The ancestor that supervises a process: the nearest with a known role, else the nearest that
-/// may do anything, else the outermost wrapper, which is what somebody typed.
+/// The ancestor that supervises a process: a manager that would start it again; else the
+/// outermost of the watchers and masters, which would start the inner ones again; else the nearest
+/// with a known role, or that may do anything; else the outermost wrapper, which somebody typed.
 fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
-    let link = links
-        .iter()
-        .find(|link| link.role.is_known())
-        .or_else(|| links.iter().find(|link| link.role == Role::Parent))
-        .or_else(|| links.last())?;
-    Some(Supervisor {
+    let at = chosen(&links)?;
+    let link = links[at];
+    let path: Vec<&Process> =
+        std::iter::once(process).chain(links[..at].iter().map(|link| link.parent)).collect();
+    let family = Family { links: &links, at, process, snapshot };
+    let supervisor = Supervisor {
         kind: link.role.kind(),
         name: supervisor_name(link.parent),
         pid: Some(link.parent.id.pid),
         restarts: link.role.restarts(),
-        stop: managers::stop_command(link.parent),
+        takes_along: family.takes_along(),
+        alone: family.is_alone(),
         ..Supervisor::default()
+    };
+    Some(match link.role {
+        Role::Manager(_) => managers::with_lever(supervisor, link.parent, &path, snapshot),
+        _ => supervisor,
     })
+}
+
+fn chosen(links: &[Link<'_>]) -> Option<usize> {
+    let position = |wanted: &dyn Fn(Role) -> bool| links.iter().position(|link| wanted(link.role));
+    position(&|role| matches!(role, Role::Manager(restarts) if restarts != Some(false)))
+        .or_else(|| {
+            let first = position(&Role::is_tied)?;
+            let row = links[first..]
+                .iter()
+                .take_while(|link| link.role.is_tied() || link.role == Role::Wrapper)
+                .count();
+            links[..first + row].iter().rposition(|link| link.role.is_tied())
+        })
+        .or_else(|| {
+            // honcho has a process of its own between itself and each service.
+            let first = position(&Role::is_known)?;
+            let file = |at: usize| Program::of(links[at].parent).name();
+            let row = (first..links.len())
+                .take_while(|&at| links[at].role.is_known() && file(at) == file(first));
+            row.last()
+        })
+        .or_else(|| position(&|role| role == Role::Parent))
+        .or_else(|| links.len().checked_sub(1))
 }
 
 /// What this parent is to that child; `None` where the story ends. Known managers come before
@@ -234,7 +306,7 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
         return None;
     }
     let program = Program::of(parent);
-    managers::manager_role(program)
+    managers::manager_role(parent)
         .or_else(|| watchers::watcher_role(program))
         .or_else(|| watchers::reloader_role(parent, child))
         .or_else(|| masters::master_role(parent, child, snapshot))
@@ -244,15 +316,10 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
 /// What to call it: the program or script, and for supervisors of one service each, the service.
 fn supervisor_name(process: &Process) -> String {
     let program = Program::of(process);
-    if managers::is_pm2(program) {
-        return "pm2".to_owned();
-    }
-    if managers::is_forever(program) {
-        return "forever".to_owned();
-    }
-    match (program.name(), managers::service_directory(process)) {
-        (name, Some(directory)) => format!("{name} {}", file_name(directory)),
-        (name, None) => name.to_owned(),
+    match (managers::known_as(program), managers::service_directory(process)) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(directory)) => format!("{} {}", program.name(), file_name(directory)),
+        (None, None) => program.name().to_owned(),
     }
 }
 
@@ -498,15 +565,13 @@ mod tests {
         assert_eq!(found.restarts, Some(true));
         assert_eq!(supervisor_of(10, &pool), None, "the master has none");
 
-        let workers: [(&str, &[&str]); 2] = [
-            (PYTHON, &["python3", "/x/gunicorn", "app"]),
-            (PYTHON, &["python3", "/x/gunicorn", "app"]),
-        ];
+        let workers: [(&str, &[&str]); 2] =
+            [(PYTHON, &["python3", "/x/pool.py"]), (PYTHON, &["python3", "/x/pool.py"])];
         let mut snapshot = chain(&workers);
         assert_eq!(supervisor_of(11, &snapshot).unwrap().kind, SupervisorKind::Parent);
         shared_socket(&mut snapshot, &[10, 11]);
         let found = supervisor_of(11, &snapshot).unwrap();
-        assert_eq!((found.kind, found.restarts), (SupervisorKind::Master, Some(true)));
+        assert_eq!((found.kind, found.restarts), (SupervisorKind::Master, None));
 
         // A parent of another kind that holds the socket too handed it down; it is no pool.
         let mut snapshot = chain(&[(PYTHON, &["python3", "spawn.py"]), SERVER]);

@@ -56,6 +56,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         container: None,
         unit: None,
         supervisor: None,
+        started_by: None,
         ancestors: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use crate::process::Process;
 
 /// The watchers known by name or by an option.
 pub(super) fn watcher_role(program: Program<'_>) -> Option<Role> {
-    const WATCHES: [&str; 16] = [
+    const WATCHES: [&str; 19] = [
         "nodemon",
         "cargo-watch",
         "watchexec",
@@ -20,12 +20,16 @@ pub(super) fn watcher_role(program: Program<'_>) -> Option<Role> {
         "gow",
         "modd",
         "wgo",
+        "reflex",
         "CompileDaemon",
         "hupper",
         "watchfiles",
+        "watchman-make",
+        "rerun",
     ];
     let known = WATCHES.iter().any(|name| program.is(name)) || watches_by_option(program);
-    known.then_some(Role::Watcher(Some(true)))
+    let role = known.then_some(Role::Watcher(Some(true)));
+    role.or_else(|| watches_when_asked(program).then_some(Role::Watcher(None)))
 }
 
 /// Runtimes and servers that watch when told to.
@@ -33,11 +37,33 @@ fn watches_by_option(program: Program<'_>) -> bool {
     let flag = |name: &str| program.has(name);
     (program.is("node") && program.has_option("--watch"))
         || (program.is("bun") && (flag("--watch") || flag("--hot")))
+        || (program.is("deno") && (program.has_beginning("--watch") || flag("--hmr")))
         || (program.is("tsx") && flag("watch"))
         || (program.is("dotnet") && program.first_argument() == Some("watch"))
-        || (["uvicorn", "hypercorn", "granian", "sanic"].iter().any(|name| program.is(name))
+        || (["uvicorn", "hypercorn", "granian", "sanic", "daphne", "adev"]
+            .iter()
+            .any(|name| program.is(name))
             && flag("--reload"))
         || (program.is("fastapi") && flag("dev"))
+        || (program.is("nest") && flag("--watch"))
+}
+
+/// Dev servers that run the server proper in a process of its own, and start that again when
+/// their configuration changes, or when it asks for it.
+fn watches_when_asked(program: Program<'_>) -> bool {
+    const SERVERS: [(&str, &[&str]); 9] = [
+        ("next", &["dev"]),
+        ("nuxt", &["dev"]),
+        ("nuxi", &["dev"]),
+        ("gatsby", &["develop"]),
+        ("wrangler", &["dev"]),
+        ("jest", &["--watch", "--watchAll"]),
+        ("vitest", &["--watch", "watch", "dev"]),
+        ("netlify", &["dev"]),
+        ("strapi", &["develop"]),
+    ];
+    let told = |words: &[&str]| words.iter().any(|word| program.has(word));
+    SERVERS.iter().any(|(name, words)| program.is(name) && told(words))
 }
 
 /// The reloaders of Django and Flask: the parent runs itself once more, and again only if that

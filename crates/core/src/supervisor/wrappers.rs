@@ -4,9 +4,12 @@
 use super::Role;
 use super::program::Program;
 
+/// The main class of `mvn`, whose `spring-boot:run` and `quarkus:dev` run the application once.
+const MAVEN: &str = "org.codehaus.plexus.classworlds.launcher.Launcher";
+
 /// A parent without a known role: a wrapper where that is certain.
 pub(super) fn waiting_role(program: Program<'_>) -> Role {
-    const RUN_ONCE: [&str; 37] = [
+    const RUN_ONCE: [&str; 46] = [
         "npm",
         "npm-cli",
         "npx",
@@ -44,10 +47,19 @@ pub(super) fn waiting_role(program: Program<'_>) -> Role {
         "tini",
         "dumb-init",
         "catatonit",
+        "react-scripts",
+        "direnv",
+        "mise",
+        "asdf",
+        "just",
+        "task",
+        "setsid",
+        "mvn",
+        "nohup",
     ];
     let once = match program.command_text() {
         Some(text) => runs_once(text),
-        None => RUN_ONCE.iter().any(|name| program.is(name)),
+        None => RUN_ONCE.iter().any(|name| program.is(name)) || program.has(MAVEN),
     };
     if once { Role::Wrapper } else { Role::Parent }
 }

@@ -3,6 +3,7 @@
 mod act;
 mod addresses;
 mod cgroup;
+mod children;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
-use crate::process::ProcessId;
+use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 
@@ -153,6 +154,10 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        children::children(pid)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
