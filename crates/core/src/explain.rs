@@ -10,7 +10,7 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
-use crate::supervisor::container_proxy;
+use crate::supervisor::{StartedBy, StarterKind, container_proxy};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -431,6 +431,36 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::Truncated { kept } => {
             (format!("of a very large socket table only {kept} sockets were kept"), None)
         }
+    }
+}
+
+/// Who had a process started, as a line below it.
+pub fn started_by(by: &StartedBy) -> String {
+    let pid = by.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let name = by.name.as_str();
+    let session = |program: &str| match name {
+        "" => format!("started in {program}"),
+        name => format!("started in {program} session {name}"),
+    };
+    match by.kind {
+        StarterKind::CodingAgent if by.pid.is_none() => {
+            format!("started by {name}, as its environment says")
+        }
+        StarterKind::CodingAgent => format!("started by {name}{pid}"),
+        StarterKind::Editor => format!("started in {name}{pid}"),
+        StarterKind::Ci => format!("started by a job of {name}"),
+        StarterKind::Cron => format!("started by {name}{pid}"),
+        StarterKind::Tmux => session("tmux"),
+        StarterKind::Screen => session("screen"),
+        StarterKind::Zellij => session("zellij"),
+        StarterKind::SshLogin if name.is_empty() => "started in a login over ssh".to_owned(),
+        StarterKind::SshLogin => format!("started in a login over ssh from {name}"),
+        StarterKind::Terminal => format!("started in terminal {name}"),
+        StarterKind::Desktop => format!("started from the desktop ({name})"),
+        StarterKind::Orphan if name.is_empty() => {
+            "left over: whoever started it has ended".to_owned()
+        }
+        StarterKind::Orphan => format!("left over: its {name} is gone"),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::message::{Class, Failure, Origin, words};
 use crate::process::{Container, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
+use crate::supervisor::StartedBy;
 
 /// The version of the documents. It changes when a field is renamed, removed or means something
 /// else; new fields do not change it.

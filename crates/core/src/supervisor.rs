@@ -39,7 +39,10 @@ pub fn supervisor_of(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
     let relative =
         managers::for_its_children(process, snapshot).or_else(|| relative_of(process, snapshot));
     let narrower = relative.as_ref().is_some_and(|relative| {
-        relative.kind == SupervisorKind::ProcessManager && relative.restarts != Some(false)
+        let manager = relative.pid.and_then(|pid| snapshot.processes.get(&pid));
+        relative.kind == SupervisorKind::ProcessManager
+            && relative.restarts != Some(false)
+            && (relative.stop.is_some() || manager.is_some_and(managers::runs_applications))
     });
     match narrower {
         true => relative,

@@ -16,30 +16,35 @@ pub(super) struct Family<'a> {
 }
 
 impl Family<'_> {
-    /// Whether the supervisor runs nothing but this family.
+    /// Whether the supervisor runs nothing but this family, and nothing else ends when it does.
     pub fn is_alone(&self) -> bool {
         let top = self.links[self.at].parent;
         if askers(self.snapshot).any(|asker| asker.id == top.id) {
             return false;
         }
-        (0..=self.at).all(|at| match self.links[at].role {
-            // By what it is: a watcher runs one command, and a wrapper too.
-            Role::Watcher(_) | Role::Wrapper => true,
-            Role::Master(Some(_)) => true,
-            // What shares a socket with its like may still run something of another kind.
-            Role::Master(None) => {
-                let top = self.links[at].parent;
-                let like = |other: &&Process| other.exe == top.exe && other.exe.is_some();
-                self.others(at).is_some_and(|others| others.iter().all(like))
-            }
-            Role::Manager(_) => managers::runs_one(Program::of(self.links[at].parent)),
-            Role::Parent => {
-                // Only a shell does nothing but run commands. What else a program does that
-                // started another (a test, a build) is its own affair.
-                Program::of(self.links[at].parent).shell().is_some()
-                    && self.others(at).is_some_and(|others| others.is_empty())
-            }
-        })
+        let in_company = (self.at + 1..self.links.len()).any(|at| {
+            managers::ends_together(self.links[at].parent)
+                && self.others(at).is_none_or(|others| !others.is_empty())
+        });
+        !in_company
+            && (0..=self.at).all(|at| match self.links[at].role {
+                // By what it is: a watcher runs one command, and a wrapper too.
+                Role::Watcher(_) | Role::Wrapper => true,
+                Role::Master(Some(_)) => true,
+                // What shares a socket with its like may still run something of another kind.
+                Role::Master(None) => {
+                    let top = self.links[at].parent;
+                    let like = |other: &&Process| other.exe == top.exe && other.exe.is_some();
+                    self.others(at).is_some_and(|others| others.iter().all(like))
+                }
+                Role::Manager(_) => managers::runs_one(Program::of(self.links[at].parent)),
+                Role::Parent => {
+                    // Only a shell does nothing but run commands. What else a program does that
+                    // started another (a test, a build) is its own affair.
+                    Program::of(self.links[at].parent).shell().is_some()
+                        && self.others(at).is_some_and(|others| others.is_empty())
+                }
+            })
     }
 
     /// Who else would end: with the supervisor, and with one above it that ends all when one ends.

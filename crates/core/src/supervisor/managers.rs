@@ -61,6 +61,12 @@ pub(super) fn runs_one(program: Program<'_>) -> bool {
     is_forever(program) || program.is("forever")
 }
 
+/// Whether it is made to run many applications, none of which stands for the others.
+pub(super) fn runs_applications(process: &Process) -> bool {
+    let program = Program::of(process);
+    is_pm2(program) || ["supervisord", "circusd"].iter().any(|name| program.is(name))
+}
+
 /// What people call a manager whose process goes by another name.
 pub(super) fn known_as(program: Program<'_>) -> Option<&'static str> {
     if is_pm2(program) {
@@ -147,7 +153,9 @@ pub(super) fn with_lever(
         None => supervisor.name,
     };
     let stop = argv.map(|argv| as_owner(argv, manager, snapshot));
-    Supervisor { name, stop, ..supervisor }
+    // Its command is for this service only.
+    let takes_along = if stop.is_some() { Vec::new() } else { supervisor.takes_along };
+    Supervisor { name, stop, takes_along, ..supervisor }
 }
 
 /// A daemon that holds the sockets of its children: it is the holder, and never the one to end.

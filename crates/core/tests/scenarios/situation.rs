@@ -115,6 +115,11 @@ struct ProcessFacts {
     cgroup: Option<String>,
     #[serde(default)]
     kernel_thread: bool,
+    /// Variables of its environment that are marks of who started it.
+    #[serde(default)]
+    marks: BTreeMap<String, String>,
+    /// The session's first process, where that is another.
+    session: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +195,14 @@ impl Situation {
             self.process.iter().map(|facts| (facts.pid, facts.process())).collect();
         processes.entry(1).or_insert_with(|| first_process().process());
         let snapshot = Snapshot {
+            // Whoever writes a situation knows everybody in it.
+            families: processes.keys().copied().collect(),
+            marks: self
+                .process
+                .iter()
+                .filter(|facts| !facts.marks.is_empty())
+                .map(|facts| (facts.pid, facts.marks.clone()))
+                .collect(),
             asker,
             policy: self.policy.policy(),
             sockets: truth,
@@ -385,7 +398,7 @@ impl ProcessFacts {
             state: self.state.unwrap_or(ProcessState::Sleeping),
             started_at: Some(now() - duration(&self.age)),
             group: Some(self.pid),
-            session: Some(self.pid),
+            session: self.session.or(Some(self.pid)),
             terminal: self.terminal.clone(),
             threads: Some(1),
             kernel_thread: self.kernel_thread,
@@ -411,6 +424,8 @@ fn first_process() -> ProcessFacts {
         terminal: None,
         cgroup: Some("/init.scope".to_owned()),
         kernel_thread: false,
+        marks: BTreeMap::new(),
+        session: None,
     }
 }
 
