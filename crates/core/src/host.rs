@@ -307,6 +307,12 @@ pub trait Host {
         None
     }
 
+    /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,
+    /// or where it cannot be read at once.
+    fn script(&self, _shell: &Process) -> Option<String> {
+        None
+    }
+
     /// Stops a container through the API of its engine, which asks, waits the container's own
     /// time, and forces.
     fn stop_container(&self, _container: &ContainerFacts, _timeout: Duration) -> Ran {

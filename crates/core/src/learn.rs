@@ -9,7 +9,8 @@ use crate::engine::EngineWish;
 use crate::host::Host;
 use crate::snapshot::Snapshot;
 use crate::supervisor::{
-    container_proxy, family_heads, is_service_manager, manager_user, named_by_children, unit_of,
+    container_proxy, family_heads, is_service_manager, manager_user, named_by_children,
+    runs_in_loop, scripts_above, unit_of,
 };
 use crate::unit::UnitWish;
 
@@ -38,6 +39,7 @@ pub(crate) fn learn(
         return;
     }
     learn_families(host, snapshot, pids);
+    learn_loops(host, snapshot, pids);
     learn_marks(host, snapshot, pids);
     let engines = engine_wish(snapshot, pids, ports, how_much);
     if engines != EngineWish::default() {
@@ -77,6 +79,22 @@ fn learn_families(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
         snapshot.families.insert(head);
         for child in children.into_iter().filter(|child| child.ppid == head) {
             snapshot.processes.entry(child.id.pid).or_insert(child);
+        }
+    }
+}
+
+/// Which of the shells above the holders run a script with a loop around what leads to them.
+fn learn_loops(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    /// Reading a file is slower than reading the kernel's mind.
+    const MOST: usize = 8;
+    let shells: BTreeSet<(u32, u32)> =
+        pids.iter().take(MOST).flat_map(|&pid| scripts_above(pid, snapshot)).take(MOST).collect();
+    for (shell, child) in shells {
+        let process = |pid| snapshot.processes.get(&pid);
+        let (Some(shell), Some(child)) = (process(shell), process(child)) else { continue };
+        if host.script(shell).is_some_and(|text| runs_in_loop(&text, child)) {
+            let pid = shell.id.pid;
+            snapshot.loops.insert(pid);
         }
     }
 }

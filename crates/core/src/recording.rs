@@ -321,6 +321,10 @@ impl Host for Tap<'_> {
         self.host.children(pid)
     }
 
+    fn script(&self, shell: &Process) -> Option<String> {
+        self.host.script(shell)
+    }
+
     fn unix_refuses(&self, path: &str) -> Option<bool> {
         self.host.unix_refuses(path)
     }
@@ -511,6 +515,8 @@ impl Host for ReplayHost {
             sockets: self.sockets_in(scope),
             every_state: every_state(scope),
             source: recorded.source,
+            // What a script said is kept, its text is not.
+            loops: recorded.loops.clone(),
             ..Snapshot::empty(recorded.taken_at)
         };
         // Numbers of namespaces are places in the list, so the list stays whole where any is used.

@@ -265,6 +265,9 @@ pub struct Snapshot {
     /// The processes whose children were asked for, and are all in `processes`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub families: BTreeSet<u32>,
+    /// The shells whose script was read and runs its child in a loop.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub loops: BTreeSet<u32>,
     /// What answered.
     pub source: Source,
     /// What could not be seen, each once.
@@ -289,6 +292,7 @@ impl Snapshot {
             redirects: Vec::new(),
             marks: BTreeMap::new(),
             families: BTreeSet::new(),
+            loops: BTreeSet::new(),
             source: Source::default(),
             gaps: Vec::new(),
         }

@@ -5,6 +5,7 @@
 mod cgroup;
 mod door;
 mod family;
+mod loops;
 mod managers;
 mod masters;
 mod program;
@@ -15,6 +16,7 @@ mod wrappers;
 
 pub use cgroup::{container_of, manager_user, unit_of};
 pub use door::{container_proxy, door};
+pub(crate) use loops::runs_in_loop;
 pub use session::is_interactive_shell;
 pub use started::{StartedBy, StarterKind, started_by};
 
@@ -201,6 +203,8 @@ enum Role {
     Watcher(Option<bool>),
     /// Keeps a pool of its like.
     Master(Option<bool>),
+    /// A shell that runs it again and again.
+    Loop,
     /// Runs it once, waits, and ends: `npm run`, `sh -c`, `sudo`.
     Wrapper,
     /// A parent that may do anything, such as a script.
@@ -211,6 +215,7 @@ impl Role {
     const fn restarts(self) -> Option<bool> {
         match self {
             Self::Manager(restarts) | Self::Watcher(restarts) | Self::Master(restarts) => restarts,
+            Self::Loop => Some(true),
             Self::Wrapper => Some(false),
             Self::Parent => None,
         }
@@ -221,12 +226,12 @@ impl Role {
             Self::Manager(_) => SupervisorKind::ProcessManager,
             Self::Watcher(_) => SupervisorKind::Watcher,
             Self::Master(_) => SupervisorKind::Master,
-            Self::Wrapper | Self::Parent => SupervisorKind::Parent,
+            Self::Loop | Self::Wrapper | Self::Parent => SupervisorKind::Parent,
         }
     }
 
     const fn is_known(self) -> bool {
-        matches!(self, Self::Manager(_) | Self::Watcher(_) | Self::Master(_))
+        matches!(self, Self::Manager(_) | Self::Watcher(_) | Self::Master(_) | Self::Loop)
     }
 
     /// Whether it has one thing to run, and ends it when it ends.
@@ -279,9 +284,15 @@ fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     })
 }
 
+/// A loop around nothing but wrappers, or around what it starts again with all below.
+fn looped(links: &[Link<'_>]) -> Option<usize> {
+    links.iter().rposition(|link| link.role == Role::Loop)
+}
+
 fn chosen(links: &[Link<'_>]) -> Option<usize> {
     let position = |wanted: &dyn Fn(Role) -> bool| links.iter().position(|link| wanted(link.role));
     position(&|role| matches!(role, Role::Manager(restarts) if restarts != Some(false)))
+        .or_else(|| looped(links))
         .or_else(|| {
             let first = position(&Role::is_tied)?;
             let row = links[first..]
@@ -313,13 +324,41 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
         .or_else(|| watchers::watcher_role(program))
         .or_else(|| watchers::reloader_role(parent, child))
         .or_else(|| masters::master_role(parent, child, snapshot))
+        .or_else(|| is_loop(parent, child, snapshot).then_some(Role::Loop))
         .or_else(|| (!session::is_session_host(parent)).then(|| wrappers::waiting_role(program)))
+}
+
+/// Whether a shell runs this child in a loop, by its own text or by its script's.
+fn is_loop(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
+    let text = Program::of(parent).command_text();
+    !is_interactive_shell(parent)
+        && (text.is_some_and(|text| runs_in_loop(text, child))
+            || snapshot.loops.contains(&parent.id.pid))
+}
+
+/// The shells above a process that run a script, each with its child: whether a script has a loop
+/// only its text tells.
+pub(crate) fn scripts_above(pid: u32, snapshot: &Snapshot) -> Vec<(u32, u32)> {
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
+    let children = std::iter::once(process).chain(links.iter().map(|link| link.parent));
+    let script = |parent: &Process| {
+        let program = Program::of(parent);
+        program.shell().is_some() && program.script.is_some()
+    };
+    links
+        .iter()
+        .zip(children)
+        .filter(|(link, _)| link.role == Role::Parent && script(link.parent))
+        .map(|(link, child)| (link.parent.id.pid, child.id.pid))
+        .collect()
 }
 
 /// What to call it: the program or script, and for supervisors of one service each, the service.
 fn supervisor_name(process: &Process) -> String {
     let program = Program::of(process);
-    match (managers::known_as(program), managers::service_directory(process)) {
+    let known_as = managers::known_as(program).or_else(|| watchers::known_as(program));
+    match (known_as, managers::service_directory(process)) {
         (Some(name), _) => name.to_owned(),
         (None, Some(directory)) => format!("{} {}", program.name(), file_name(directory)),
         (None, None) => program.name().to_owned(),
@@ -445,8 +484,8 @@ mod tests {
                 Some(true),
             ),
             (NODE, &["node", "/x/nodemon/bin/nodemon.js", "a.js"], Watcher, "nodemon", Some(true)),
-            (NODE, &["node", "--watch", "a.js"], Watcher, "a", Some(true)),
-            (NODE, &["node", "--watch-path=src", "a.js"], Watcher, "a", Some(true)),
+            (NODE, &["node", "--watch", "a.js"], Watcher, "node --watch", Some(true)),
+            (NODE, &["node", "--watch-path=src", "a.js"], Watcher, "node --watch", Some(true)),
             (NODE, &["node", "a.js", "--watch"], Parent, "a", None),
             (NODE, &["node", "/x/.bin/tsx", "watch", "a.ts"], Watcher, "tsx", Some(true)),
             (
@@ -467,7 +506,8 @@ mod tests {
             ),
             ("/usr/bin/dotnet", &["dotnet", "watch", "run"], Watcher, "dotnet", Some(true)),
             ("/bin/bash", &["bash", "./run.sh"], Parent, "run.sh", None),
-            ("/bin/dash", &["sh", "-c", "while :; do node a.js; done"], Parent, "dash", None),
+            ("/bin/dash", &["sh", "-c", "while :; do node x.js; done"], Parent, "dash", Some(true)),
+            ("/bin/dash", &["sh", "-c", "while :; do ./x; done"], Parent, "dash", None),
             ("/bin/dash", &["sh", "-c", "node a.js || node a.js"], Parent, "dash", None),
             ("/bin/dash", &["sh", "-c", "PORT=3000 node a.js"], Parent, "dash", Some(false)),
             (PYTHON, &["python3", "/x/spawn.py"], Parent, "spawn", None),

@@ -38,7 +38,7 @@ impl Family<'_> {
                     self.others(at).is_some_and(|others| others.iter().all(like))
                 }
                 Role::Manager(_) => managers::runs_one(Program::of(self.links[at].parent)),
-                Role::Parent => {
+                Role::Parent | Role::Loop => {
                     // Only a shell does nothing but run commands. What else a program does that
                     // started another (a test, a build) is its own affair.
                     Program::of(self.links[at].parent).shell().is_some()
@@ -52,7 +52,7 @@ impl Family<'_> {
         let mut names = Vec::new();
         for (at, link) in self.links.iter().enumerate() {
             let counts = match link.role {
-                Role::Parent => at <= self.at,
+                Role::Parent | Role::Loop => at <= self.at,
                 Role::Manager(_) => at == self.at || managers::ends_together(link.parent),
                 _ => false,
             };

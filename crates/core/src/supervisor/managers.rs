@@ -75,6 +75,10 @@ pub(super) fn known_as(program: Program<'_>) -> Option<&'static str> {
     if is_forever(program) {
         return Some("forever");
     }
+    // It writes one word over its arguments, and the executable is Python's.
+    if program.is("circusd") {
+        return Some("circusd");
+    }
     program.has(GRADLE).then_some("the Gradle daemon")
 }
 

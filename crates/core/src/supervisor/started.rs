@@ -155,11 +155,12 @@ fn is_orphan(process: &Process, ancestors: &[&Process]) -> bool {
 }
 
 /// Whether it still is in a session and group that others began and have left: a job of a shell,
-/// where a daemon would have made its own.
+/// where a daemon would have made its own. The terminal goes when the session's first process ends.
 fn is_left_in_session(process: &Process, snapshot: &Snapshot) -> bool {
     let pid = process.id.pid;
     let others = |leader: Option<u32>| leader.is_some_and(|leader| leader != pid && leader != 0);
     others(process.session)
+        && process.terminal.is_none()
         && process.session.is_some_and(|leader| !snapshot.processes.contains_key(&leader))
         && process.group != process.session
 }

@@ -32,6 +32,17 @@ pub(super) fn watcher_role(program: Program<'_>) -> Option<Role> {
     role.or_else(|| watches_when_asked(program).then_some(Role::Watcher(None)))
 }
 
+/// What to call a watcher whose script is the very thing it watches.
+pub(super) fn known_as(program: Program<'_>) -> Option<&'static str> {
+    let watches = watches_by_option(program);
+    match program.file {
+        "node" | "nodejs" if watches && program.has_option("--watch") => Some("node --watch"),
+        "bun" if watches => Some(if program.has("--hot") { "bun --hot" } else { "bun --watch" }),
+        "deno" if watches => Some("deno --watch"),
+        _ => program.has("runserver").then_some("manage.py runserver"),
+    }
+}
+
 /// Runtimes and servers that watch when told to.
 fn watches_by_option(program: Program<'_>) -> bool {
     let flag = |name: &str| program.has(name);

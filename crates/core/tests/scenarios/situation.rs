@@ -1,7 +1,7 @@
 //! A machine in a few lines of TOML: everything not said is ordinary. The kernel's answers to
 //! binds are worked out by the measured rules from what is said, unless a file overrides them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -44,6 +44,9 @@ pub struct Situation {
     local_addresses: Vec<IpAddr>,
     #[serde(default)]
     gaps: Vec<Gap>,
+    /// Shells whose script runs its child in a loop.
+    #[serde(default)]
+    loops: BTreeSet<u32>,
     /// Whether sock_diag was refused, so that `/proc/net` answered.
     #[serde(default)]
     proc_net: bool,
@@ -203,6 +206,7 @@ impl Situation {
                 .filter(|facts| !facts.marks.is_empty())
                 .map(|facts| (facts.pid, facts.marks.clone()))
                 .collect(),
+            loops: self.loops.clone(),
             asker,
             policy: self.policy.policy(),
             sockets: truth,

@@ -11,6 +11,7 @@ mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+mod script;
 mod see;
 mod sock_diag;
 
@@ -158,6 +159,10 @@ impl Host for LiveHost {
 
     fn children(&self, pid: u32) -> Option<Vec<Process>> {
         children::children(pid)
+    }
+
+    fn script(&self, shell: &Process) -> Option<String> {
+        script::script(shell)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
