@@ -331,7 +331,10 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
 /// Whether a shell runs this child in a loop, by its own text or by its script's.
 fn is_loop(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
     let text = Program::of(parent).command_text();
+    // One that runs the asker at this moment does not wait for the child.
+    let busy = askers(snapshot).any(|asker| asker.id == parent.id);
     !is_interactive_shell(parent)
+        && !busy
         && (text.is_some_and(|text| runs_in_loop(text, child))
             || snapshot.loops.contains(&parent.id.pid))
 }

@@ -8,7 +8,14 @@ use crate::process::Process;
 /// that `child` runs, and nothing of weight behind it. A loop that only waits for something before
 /// it starts a server is none around the server.
 pub(crate) fn runs_in_loop(text: &str, child: &Process) -> bool {
-    let words: Vec<&str> = text.lines().filter(|line| !is_comment(line)).flat_map(split).collect();
+    /// A script of more lines does more than one thing.
+    const LONGEST: usize = 60;
+    let lines: Vec<&str> = text.lines().filter(|line| !is_comment(line)).collect();
+    // Functions run in another order than they stand.
+    if lines.len() > LONGEST || lines.iter().any(|line| defines_function(line)) {
+        return false;
+    }
+    let words: Vec<&str> = lines.into_iter().flat_map(split).collect();
     let position = |wanted: &[&str]| words.iter().position(|word| wanted.contains(word));
     let Some(begin) = position(&["while", "until"]) else { return false };
     let Some(end) = words.iter().rposition(|word| *word == "done") else { return false };
@@ -21,7 +28,12 @@ pub(crate) fn runs_in_loop(text: &str, child: &Process) -> bool {
 }
 
 fn is_comment(line: &&str) -> bool {
-    line.trim_start().starts_with('#')
+    let line = line.trim();
+    line.is_empty() || line.starts_with('#')
+}
+
+fn defines_function(line: &str) -> bool {
+    line.contains("()") || line.trim_start().starts_with("function ")
 }
 
 /// The words of a line; quotes and operators only part them.
@@ -67,6 +79,8 @@ mod tests {
             ("node server.js", &node, false),
             ("while :; do \"$@\"; done", &node, false),
             ("done node while", &node, false),
+            ("serve() { node server.js; }\nwhile :; do sleep 1; done; serve", &node, false),
+            (&format!("{}while :; do node server.js; done", "true\n".repeat(60)), &node, false),
             ("", &node, false),
         ] {
             assert_eq!(runs_in_loop(text, child), want, "{text}");

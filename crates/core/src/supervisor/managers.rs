@@ -355,3 +355,113 @@ fn absolute(path: &str, directory: Option<&str>) -> Option<String> {
     let path = path.strip_prefix("./").unwrap_or(path);
     Some(format!("{}/{path}", directory?.trim_end_matches('/')))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::super::tests::process;
+    use super::*;
+
+    fn strings(argv: &[&str]) -> Vec<String> {
+        words(argv)
+    }
+
+    #[test]
+    fn values_of_options() {
+        for (argv, want) in [
+            (&["supervisord", "-c", "/a.conf"][..], Some("/a.conf")),
+            (&["supervisord", "-c/a.conf"], Some("/a.conf")),
+            (&["supervisord", "-n", "--configuration", "/a.conf"], Some("/a.conf")),
+            (&["supervisord", "--configuration=/a.conf"], Some("/a.conf")),
+            (&["supervisord", "-c"], None),
+            (&["supervisord", "--config-not=/a"], None),
+            (&["-c", "x"], None),
+            (&[], None),
+        ] {
+            assert_eq!(option_value(&strings(argv), "-c", "--configuration"), want, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn paths_from_the_root() {
+        assert_eq!(absolute("/a/b", None).as_deref(), Some("/a/b"));
+        assert_eq!(absolute("./b", Some("/a/")).as_deref(), Some("/a/b"));
+        assert_eq!(absolute("b", Some("/")).as_deref(), Some("/b"));
+        assert_eq!(absolute("b", None), None);
+    }
+
+    #[test]
+    fn whoever_owns_a_manager_has_to_ask_it() {
+        let mut manager = process(50, 1, "/usr/bin/node", &["x"]);
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        for (asker, owner, user, want) in [
+            (1000, Some(1000), Some("me"), "stop"),
+            (0, Some(1000), Some("me"), "runuser -u me -- stop"),
+            (0, Some(1000), None, "sudo -u #1000 stop"),
+            (1001, Some(1000), Some("me"), "sudo -u me stop"),
+            // Who prints it says that root has to.
+            (1001, Some(0), Some("root"), "stop"),
+            (1001, None, None, "stop"),
+        ] {
+            snapshot.asker.uid = asker;
+            (manager.uid, manager.user) = (owner, user.map(str::to_owned));
+            let argv = as_owner(strings(&["stop"]), &manager, &snapshot).join(" ");
+            assert_eq!(argv, want, "{asker} asks {owner:?}");
+        }
+    }
+
+    /// pm2's own application `web` with id 2 and its daemon, asked as their user.
+    fn pm2_stop(home: &str, marks: &[(&str, &str)], asker_home: Option<&str>) -> String {
+        let title = format!("PM2 v7.0.4: God Daemon ({home})");
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.asker.uid = 1000;
+        snapshot.asker.pid = 90;
+        let daemon = process(50, 1, "/usr/bin/node", &[&title]);
+        let app = process(51, 50, "/usr/bin/node", &["node /srv/app.js"]);
+        snapshot.processes.extend([(50, daemon), (51, app)]);
+        snapshot.families.insert(50);
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        snapshot.marks.insert(51, own(marks));
+        if let Some(home) = asker_home {
+            snapshot.marks.insert(90, own(&[("PM2_HOME", home)]));
+        }
+        let found = super::super::supervisor_of(51, &snapshot).unwrap();
+        found.stop.unwrap_or_default().join(" ")
+    }
+
+    #[test]
+    fn pm2_is_asked_where_it_lives() {
+        let web = [("name", "web"), ("pm_id", "2")];
+        let usual = "/home/me/.pm2";
+        assert_eq!(pm2_stop(usual, &web, None), "pm2 stop web");
+        assert_eq!(pm2_stop(usual, &web, Some(usual)), "pm2 stop web");
+        assert_eq!(pm2_stop(usual, &web, Some("/x")), "env PM2_HOME=/home/me/.pm2 pm2 stop web");
+        assert_eq!(pm2_stop("/srv/pm2", &web, None), "env PM2_HOME=/srv/pm2 pm2 stop web");
+        // Without its number a name is any program's.
+        assert_eq!(pm2_stop(usual, &[("name", "web")], None), "");
+        assert_eq!(pm2_stop(usual, &[], None), "");
+        // These names mean something else to pm2.
+        for name in ["all", "7", "-x", "/x/"] {
+            assert_eq!(pm2_stop(usual, &[("name", name), ("pm_id", "2")], None), "pm2 stop 2");
+        }
+        for (path, want) in [
+            ("/srv/node_modules/.bin/pm2", "/srv/node_modules/.bin/pm2 stop web"),
+            ("/usr/bin/pm2", "pm2 stop web"),
+            ("node_modules/.bin/pm2", "pm2 stop web"),
+        ] {
+            let marks = [("name", "web"), ("pm_id", "2"), (PM2_PROGRAM, path)];
+            assert_eq!(pm2_stop(usual, &marks, None), want);
+        }
+    }
+
+    #[test]
+    fn forever_knows_a_script_by_its_path() {
+        let mut child = process(51, 50, "/usr/bin/node", &["/usr/bin/node", "--inspect", "a.js"]);
+        child.cwd = Some("/srv".to_owned());
+        assert_eq!(forever(&[&child]), Some(strings(&["forever", "stop", "/srv/a.js"])));
+        assert_eq!(forever(&[]), None);
+    }
+}

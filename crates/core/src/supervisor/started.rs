@@ -277,3 +277,60 @@ fn screen_session(server: &Process, mark: Option<&str>) -> String {
 fn first_word(text: &str) -> &str {
     text.split(' ').next().unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::process;
+    use super::*;
+
+    #[test]
+    fn agents_by_their_names_and_packages() {
+        for (exe, argv, want) in [
+            ("/usr/local/bin/claude", &["claude"][..], Some("claude")),
+            ("/usr/bin/node", &["claude"], Some("claude")),
+            ("/usr/bin/node", &["node", "/x/@anthropic-ai/claude-code/cli.js"], Some("claude")),
+            ("/usr/bin/node", &["node", "/x/@openai/codex/bin/codex.js"], Some("codex")),
+            ("/usr/bin/node", &["node", "/x/gemini-cli/dist/index.js"], Some("gemini")),
+            ("/usr/bin/python3", &["python3", "/home/me/.local/bin/aider"], Some("aider")),
+            // An argument is none, nor a server in a folder of that name.
+            ("/usr/bin/node", &["node", "server.js", "claude"], None),
+            ("/usr/bin/node", &["node", "/home/me/claude/server.js"], None),
+            ("/usr/bin/vim", &["vim", "/x/claude-code/cli.js"], None),
+        ] {
+            let process = process(50, 1, exe, argv);
+            assert_eq!(agent(Program::of(&process)), want, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn sessions_of_tmux_and_screen() {
+        for (argv, mark, want) in [
+            (&["tmux", "new", "-s", "work"][..], Some("/tmp/t,1,0"), "work"),
+            (&["tmux", "new-session", "-d", "-s", "work"], None, "work"),
+            // Another session than the first: its number is all that is known.
+            (&["tmux", "new", "-s", "work"], Some("/tmp/t,1,3"), "3"),
+            (&["tmux"], Some("/tmp/t,1,0"), "0"),
+            (&["tmux"], None, ""),
+            (&["tmux", "new", "-s"], Some(""), ""),
+        ] {
+            let server = process(50, 1, "/usr/bin/tmux", argv);
+            assert_eq!(tmux_session(&server, mark), want, "{argv:?} {mark:?}");
+        }
+        for (argv, mark, want) in [
+            (&["SCREEN"][..], Some("50.work"), "work"),
+            (&["SCREEN", "-DmS", "work", "node"], None, "work"),
+            (&["SCREEN", "-S"], None, ""),
+            (&["SCREEN"], Some("garbage"), ""),
+        ] {
+            let server = process(50, 1, "/usr/bin/screen", argv);
+            assert_eq!(screen_session(&server, mark), want, "{argv:?} {mark:?}");
+        }
+    }
+
+    #[test]
+    fn an_agent_of_jenkins_is_a_jar() {
+        let agent = process(50, 1, "/usr/bin/java", &["java", "-jar", "/x/agent.jar", "-url"]);
+        assert_eq!(runner(&agent), Some("Jenkins"));
+        assert_eq!(runner(&process(50, 1, "/usr/bin/java", &["java", "-jar", "web.jar"])), None);
+    }
+}
