@@ -11,7 +11,7 @@ use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
-use crate::supervisor::{activation, container_proxy, is_service_manager};
+use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
@@ -561,6 +561,36 @@ pub fn theirs(theirs: &Theirs) -> String {
         NotMine::Unknown => {
             format!("may not be yours: nothing tells for what project it was started{by_agent}")
         }
+    }
+}
+
+/// Who had a process started, as a line below it.
+pub fn started_by(by: &StartedBy) -> String {
+    let pid = by.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    let name = by.name.as_str();
+    let session = |program: &str| match name {
+        "" => format!("started in {program}"),
+        name => format!("started in {program} session {name}"),
+    };
+    match by.kind {
+        StarterKind::CodingAgent if by.pid.is_none() => {
+            format!("started by {name}, as its environment says")
+        }
+        StarterKind::CodingAgent => format!("started by {name}{pid}"),
+        StarterKind::Editor => format!("started in {name}{pid}"),
+        StarterKind::Ci => format!("started by a job of {name}"),
+        StarterKind::Cron => format!("started by {name}{pid}"),
+        StarterKind::Tmux => session("tmux"),
+        StarterKind::Screen => session("screen"),
+        StarterKind::Zellij => session("zellij"),
+        StarterKind::SshLogin if name.is_empty() => "started in a login over ssh".to_owned(),
+        StarterKind::SshLogin => format!("started in a login over ssh from {name}"),
+        StarterKind::Terminal => format!("started in terminal {name}"),
+        StarterKind::Desktop => format!("started from the desktop ({name})"),
+        StarterKind::Orphan if name.is_empty() => {
+            "left over: whoever started it has ended".to_owned()
+        }
+        StarterKind::Orphan => format!("left over: its {name} is gone"),
     }
 }
 

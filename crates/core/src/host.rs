@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
-use crate::process::ProcessId;
+use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Protocol, Socket, TcpState};
@@ -306,6 +306,18 @@ pub trait Host {
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,
     /// each ended by a zero byte. `None` where it may not be read.
     fn environment(&self, _pid: u32) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The children of a process, those of all its threads; `None` where that is not known, or
+    /// where they are too many to read in passing.
+    fn children(&self, _pid: u32) -> Option<Vec<Process>> {
+        None
+    }
+
+    /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,
+    /// or where it cannot be read at once.
+    fn script(&self, _shell: &Process) -> Option<String> {
         None
     }
 

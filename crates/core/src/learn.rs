@@ -11,7 +11,8 @@ use crate::process::Process;
 use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    container_proxy, home, home_of_group, is_service_manager, user_of_manager,
+    container_proxy, family_heads, home, home_of_group, is_service_manager, named_by_children,
+    runs_in_loop, scripts_above, user_of_manager,
 };
 use crate::unit::{UnitFacts, UnitWish};
 
@@ -39,6 +40,8 @@ pub(crate) fn learn(
     if how_much == Learn::Nothing {
         return;
     }
+    learn_families(host, snapshot, pids);
+    learn_loops(host, snapshot, pids);
     learn_marks(host, snapshot, pids);
     let engines = engine_wish(snapshot, pids, ports, how_much);
     if engines != EngineWish::default() {
@@ -74,6 +77,38 @@ pub(crate) fn holders(snapshot: &Snapshot) -> Vec<u32> {
     pids.into_iter().collect()
 }
 
+/// The children of those who may start a holder again: whether one of them runs other things too,
+/// and which of several applications a daemon holds the socket for, only they tell.
+fn learn_families(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    /// Beyond so many it is a fleet, and the answer would be no better.
+    const MOST: usize = 32;
+    let heads: BTreeSet<u32> =
+        pids.iter().take(MOST).flat_map(|&pid| family_heads(pid, snapshot)).take(MOST).collect();
+    for head in heads {
+        let Some(children) = host.children(head) else { continue };
+        snapshot.families.insert(head);
+        for child in children.into_iter().filter(|child| child.ppid == head) {
+            snapshot.processes.entry(child.id.pid).or_insert(child);
+        }
+    }
+}
+
+/// Which of the shells above the holders run a script with a loop around what leads to them.
+fn learn_loops(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    /// Reading a file is slower than reading the kernel's mind.
+    const MOST: usize = 8;
+    let shells: BTreeSet<(u32, u32)> =
+        pids.iter().take(MOST).flat_map(|&pid| scripts_above(pid, snapshot)).take(MOST).collect();
+    for (shell, child) in shells {
+        let process = |pid| snapshot.processes.get(&pid);
+        let (Some(shell), Some(child)) = (process(shell), process(child)) else { continue };
+        if host.script(shell).is_some_and(|text| runs_in_loop(&text, child)) {
+            let pid = shell.id.pid;
+            snapshot.loops.insert(pid);
+        }
+    }
+}
+
 /// The marks in the environments of these processes, of the asker, and of all above them.
 fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     let asker = &snapshot.asker;
@@ -82,6 +117,7 @@ fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     wanted.extend(&asker.ancestors);
     for &pid in pids {
         wanted.extend(snapshot.ancestors(pid).iter().map(|process| process.id.pid));
+        wanted.extend(named_by_children(pid, snapshot));
     }
     for pid in wanted.into_iter().filter(|&pid| pid > 1) {
         let marks = host.environment(pid).map(|bytes| crate::marks::of(&bytes)).unwrap_or_default();

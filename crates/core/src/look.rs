@@ -24,7 +24,7 @@ pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
-use crate::supervisor::supervisor_of;
+use crate::supervisor::{started_by, supervisor_of};
 use crate::target::Target;
 
 /// Answers each target, in order.
@@ -523,6 +523,7 @@ pub fn process_facts(
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),
         origin: Some(origin_of(process.id.pid, snapshot)).filter(|origin| !origin.is_empty()),
+        started_by: started_by(process.id.pid, snapshot),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
 }

@@ -321,6 +321,14 @@ impl Host for Tap<'_> {
         self.host.work_trees(directories)
     }
 
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        self.host.children(pid)
+    }
+
+    fn script(&self, shell: &Process) -> Option<String> {
+        self.host.script(shell)
+    }
+
     fn unix_refuses(&self, path: &str) -> Option<bool> {
         self.host.unix_refuses(path)
     }
@@ -512,6 +520,8 @@ impl Host for ReplayHost {
             sockets: self.sockets_in(scope),
             every_state: every_state(scope),
             source: recorded.source,
+            // What a script said is kept, its text is not.
+            loops: recorded.loops.clone(),
             ..Snapshot::empty(recorded.taken_at)
         };
         // Numbers of namespaces are places in the list, so the list stays whole where any is used.
@@ -570,6 +580,10 @@ impl Host for ReplayHost {
         let wanted = recorded.filter(|(directory, _)| directories.contains(directory));
         let found = wanted.map(|(directory, tree)| (directory.clone(), tree.clone())).collect();
         WorkTrees { found, late: None }
+    }
+
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        Some(self.recording.snapshot.children(pid)?.into_iter().cloned().collect())
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {

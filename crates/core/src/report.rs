@@ -10,6 +10,7 @@ use crate::nature::NatureKind;
 use crate::process::{Container, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
+use crate::supervisor::StartedBy;
 
 /// The version of the documents. It changes when a field is renamed, removed or means something
 /// else; new fields do not change it.
@@ -418,6 +419,9 @@ pub struct ProcessReport {
     pub nature: Option<NatureReport>,
     /// Where it comes from: the project, the session and the coding agent.
     pub origin: Option<crate::origin::Origin>,
+    /// Who had it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<StartedBy>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }

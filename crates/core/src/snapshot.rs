@@ -1,7 +1,7 @@
 //! Everything that was seen at one moment, as a plain value: it can be built by hand in a test,
 //! recorded by `proc record` and read back by `--replay`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
@@ -270,6 +270,12 @@ pub struct Snapshot {
     /// The work trees of git that directories of the answer are in, by directory.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub projects: BTreeMap<String, String>,
+    /// The processes whose children were asked for, and are all in `processes`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub families: BTreeSet<u32>,
+    /// The shells whose script was read and runs its child in a loop.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub loops: BTreeSet<u32>,
     /// What answered.
     pub source: Source,
     /// What could not be seen, each once.
@@ -294,6 +300,8 @@ impl Snapshot {
             redirects: Vec::new(),
             marks: BTreeMap::new(),
             projects: BTreeMap::new(),
+            families: BTreeSet::new(),
+            loops: BTreeSet::new(),
             source: Source::default(),
             gaps: Vec::new(),
         }
@@ -320,5 +328,17 @@ impl Snapshot {
             next = process.ppid;
         }
         chain
+    }
+
+    /// The children of a process; `None` where nobody asked for all of them.
+    pub fn children(&self, pid: u32) -> Option<Vec<&Process>> {
+        self.families
+            .contains(&pid)
+            .then(|| self.processes.values().filter(|process| process.ppid == pid).collect())
+    }
+
+    /// A mark that a process itself has.
+    pub fn mark(&self, pid: u32, name: &str) -> Option<&str> {
+        self.marks.get(&pid)?.get(name).map(String::as_str)
     }
 }

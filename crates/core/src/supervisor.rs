@@ -4,17 +4,27 @@
 
 mod cgroup;
 mod door;
+mod family;
+mod loops;
+mod managers;
+mod masters;
 mod program;
 mod session;
+mod started;
 mod unit;
+mod watchers;
+mod wrappers;
 
 pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
+pub(crate) use loops::runs_in_loop;
 pub use session::is_interactive_shell;
 pub(crate) use session::is_session_host;
+pub use started::{StartedBy, StarterKind, started_by};
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 pub(crate) use unit::{home, home_of_group, user_of_manager};
 
+use family::Family;
 pub(crate) use program::{Program, file_name};
 use unit::unit_supervisor;
 
@@ -29,7 +39,22 @@ use crate::snapshot::Snapshot;
 /// is no stopping it from outside. That shows only where the snapshot has the asker's ancestors.
 pub fn supervisor_of(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
     let process = snapshot.processes.get(&pid)?;
-    box_of(process, snapshot).or_else(|| relative_of(process, snapshot))
+    if let Some(container) = container_supervisor(process, snapshot) {
+        return Some(container);
+    }
+    // A manager's own command stops one application; its unit's would stop all of them.
+    let relative =
+        managers::for_its_children(process, snapshot).or_else(|| relative_of(process, snapshot));
+    let narrower = relative.as_ref().is_some_and(|relative| {
+        let manager = relative.pid.and_then(|pid| snapshot.processes.get(&pid));
+        relative.kind == SupervisorKind::ProcessManager
+            && relative.restarts != Some(false)
+            && (relative.stop.is_some() || manager.is_some_and(managers::runs_applications))
+    });
+    match narrower {
+        true => relative,
+        false => unit_supervisor(process, snapshot).or(relative),
+    }
 }
 
 /// The ancestors which might start this process again while they live: the ones to watch after
@@ -58,6 +83,30 @@ pub fn is_service_manager(process: &Process) -> bool {
             })
     };
     process.program() == "systemd" && (process.id.pid == 1 || of_user())
+}
+
+/// The processes whose children tell more about who runs this one ([`Snapshot::families`]): those
+/// above it that may run other things too, and a daemon that holds sockets for its children.
+pub(crate) fn family_heads(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    let above = lineage(process, snapshot)
+        .filter(|link| link.role != Role::Wrapper)
+        .map(|link| link.parent.id.pid);
+    managers::is_pm2(Program::of(process)).then_some(pid).into_iter().chain(above).collect()
+}
+
+/// The processes whose marks say what the manager calls the application this one belongs to, besides
+/// its own and its ancestors': pm2's daemon holds the sockets of its clusters itself.
+pub(crate) fn named_by_children(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
+    /// Applications of one daemon whose environments are read.
+    const MOST: usize = 64;
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    std::iter::once(process)
+        .chain(snapshot.ancestors(pid))
+        .filter(|process| managers::is_pm2(Program::of(process)))
+        .filter_map(|daemon| snapshot.children(daemon.id.pid))
+        .flat_map(|children| children.into_iter().take(MOST).map(|child| child.id.pid))
+        .collect()
 }
 
 /// The container or the service of a process.
@@ -132,6 +181,8 @@ enum Role {
     Watcher(Option<bool>),
     /// Keeps a pool of its like.
     Master(Option<bool>),
+    /// A shell that runs it again and again.
+    Loop,
     /// Runs it once, waits, and ends: `npm run`, `sh -c`, `sudo`.
     Wrapper,
     /// A parent that may do anything, such as a script.
@@ -142,6 +193,7 @@ impl Role {
     const fn restarts(self) -> Option<bool> {
         match self {
             Self::Manager(restarts) | Self::Watcher(restarts) | Self::Master(restarts) => restarts,
+            Self::Loop => Some(true),
             Self::Wrapper => Some(false),
             Self::Parent => None,
         }
@@ -152,12 +204,17 @@ impl Role {
             Self::Manager(_) => SupervisorKind::ProcessManager,
             Self::Watcher(_) => SupervisorKind::Watcher,
             Self::Master(_) => SupervisorKind::Master,
-            Self::Wrapper | Self::Parent => SupervisorKind::Parent,
+            Self::Loop | Self::Wrapper | Self::Parent => SupervisorKind::Parent,
         }
     }
 
     const fn is_known(self) -> bool {
-        matches!(self, Self::Manager(_) | Self::Watcher(_) | Self::Master(_))
+        matches!(self, Self::Manager(_) | Self::Watcher(_) | Self::Master(_) | Self::Loop)
+    }
+
+    /// Whether it has one thing to run, and ends it when it ends.
+    const fn is_tied(self) -> bool {
+        matches!(self, Self::Watcher(_) | Self::Master(_))
     }
 }
 
@@ -180,23 +237,58 @@ fn lineage<'a>(process: &'a Process, snapshot: &'a Snapshot) -> impl Iterator<It
     links.into_iter()
 }
 
-/// The ancestor that supervises a process: the nearest with a known role, else the nearest that
-/// may do anything, else the outermost wrapper, which is what somebody typed.
+/// The ancestor that supervises a process: a manager that would start it again; else the
+/// outermost of the watchers and masters, which would start the inner ones again; else the nearest
+/// with a known role, or that may do anything; else the outermost wrapper, which somebody typed.
 fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
-    let link = links
-        .iter()
-        .find(|link| link.role.is_known())
-        .or_else(|| links.iter().find(|link| link.role == Role::Parent))
-        .or_else(|| links.last())?;
-    Some(Supervisor {
+    let at = chosen(&links)?;
+    let link = links[at];
+    let path: Vec<&Process> =
+        std::iter::once(process).chain(links[..at].iter().map(|link| link.parent)).collect();
+    let family = Family { links: &links, at, process, snapshot };
+    let supervisor = Supervisor {
         kind: link.role.kind(),
         name: supervisor_name(link.parent),
         pid: Some(link.parent.id.pid),
         restarts: link.role.restarts(),
-        stop: stop_command(link.parent),
+        takes_along: family.takes_along(),
+        alone: family.is_alone(),
         ..Supervisor::default()
+    };
+    Some(match link.role {
+        Role::Manager(_) => managers::with_lever(supervisor, link.parent, &path, snapshot),
+        _ => supervisor,
     })
+}
+
+/// A loop around nothing but wrappers, or around what it starts again with all below.
+fn looped(links: &[Link<'_>]) -> Option<usize> {
+    links.iter().rposition(|link| link.role == Role::Loop)
+}
+
+fn chosen(links: &[Link<'_>]) -> Option<usize> {
+    let position = |wanted: &dyn Fn(Role) -> bool| links.iter().position(|link| wanted(link.role));
+    position(&|role| matches!(role, Role::Manager(restarts) if restarts != Some(false)))
+        .or_else(|| looped(links))
+        .or_else(|| {
+            let first = position(&Role::is_tied)?;
+            let row = links[first..]
+                .iter()
+                .take_while(|link| link.role.is_tied() || link.role == Role::Wrapper)
+                .count();
+            links[..first + row].iter().rposition(|link| link.role.is_tied())
+        })
+        .or_else(|| {
+            // honcho has a process of its own between itself and each service.
+            let first = position(&Role::is_known)?;
+            let file = |at: usize| Program::of(links[at].parent).name();
+            let row = (first..links.len())
+                .take_while(|&at| links[at].role.is_known() && file(at) == file(first));
+            row.last()
+        })
+        .or_else(|| position(&|role| role == Role::Parent))
+        .or_else(|| links.len().checked_sub(1))
 }
 
 /// What this parent is to that child; `None` where the story ends. Known managers come before
@@ -206,230 +298,51 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
         return None;
     }
     let program = Program::of(parent);
-    known_role(program)
-        .or_else(|| reloader_role(parent, child))
-        .or_else(|| master_role(parent, child, snapshot))
-        .or_else(|| (!is_session_host(parent)).then(|| waiting_role(program)))
+    managers::manager_role(parent)
+        .or_else(|| watchers::watcher_role(program))
+        .or_else(|| watchers::reloader_role(parent, child))
+        .or_else(|| masters::master_role(parent, child, snapshot))
+        .or_else(|| is_loop(parent, child, snapshot).then_some(Role::Loop))
+        .or_else(|| (!is_session_host(parent)).then(|| wrappers::waiting_role(program)))
 }
 
-/// The programs known by name. `Some(true)` only for those that start again what was killed
-/// unless told otherwise: PM2's autorestart, runit, s6, daemontools, supervisord (a death by a
-/// signal is unexpected to it), OpenRC's supervise-daemon.
-fn known_role(program: Program<'_>) -> Option<Role> {
-    const RESTARTS: [&str; 12] = [
-        "pm2",
-        "runsv",
-        "s6-supervise",
-        "supervise",
-        "supervise-daemon",
-        "supervisord",
-        "circusd",
-        "forever",
-        "immortal",
-        "horust",
-        "perpd",
-        "nosh-service-manager",
-    ];
-    const MANAGES: [&str; 5] = ["monit", "overmind", "concurrently", "dinit", "process-compose"];
-    /// These end all when one ends.
-    const ENDS_TOGETHER: [&str; 4] = ["foreman", "honcho", "hivemind", "goreman"];
-    const WATCHES: [&str; 16] = [
-        "nodemon",
-        "cargo-watch",
-        "watchexec",
-        "entr",
-        "air",
-        "bacon",
-        "watchmedo",
-        "ts-node-dev",
-        "tsnd",
-        "node-dev",
-        "gow",
-        "modd",
-        "wgo",
-        "CompileDaemon",
-        "hupper",
-        "watchfiles",
-    ];
-    let any = |names: &[&str]| names.iter().any(|name| program.is(name));
-    if is_pm2(program) || is_forever(program) || any(&RESTARTS) {
-        Some(Role::Manager(Some(true)))
-    } else if any(&ENDS_TOGETHER) {
-        Some(Role::Manager(Some(false)))
-    } else if any(&MANAGES) {
-        Some(Role::Manager(None))
-    } else if any(&WATCHES) || watches_by_option(program) {
-        Some(Role::Watcher(Some(true)))
-    } else {
-        None
-    }
+/// Whether a shell runs this child in a loop, by its own text or by its script's.
+fn is_loop(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
+    let text = Program::of(parent).command_text();
+    // One that runs the asker at this moment does not wait for the child.
+    let busy = askers(snapshot).any(|asker| asker.id == parent.id);
+    !is_interactive_shell(parent)
+        && !busy
+        && (text.is_some_and(|text| runs_in_loop(text, child))
+            || snapshot.loops.contains(&parent.id.pid))
 }
 
-/// PM2's daemon writes `PM2 v5.3.0: God Daemon (/home/me/.pm2)` over its arguments.
-fn is_pm2(program: Program<'_>) -> bool {
-    program.title.is_some_and(|title| title.starts_with("PM2 v"))
-}
-
-/// forever's monitor is `node …/forever/bin/monitor script.js`.
-fn is_forever(program: Program<'_>) -> bool {
-    program.script == Some("monitor")
-        && program.first_argument().is_some_and(|path| path.contains("/forever/"))
-}
-
-/// Runtimes and servers that watch when told to.
-fn watches_by_option(program: Program<'_>) -> bool {
-    let flag = |name: &str| program.has(name);
-    (program.is("node") && program.has_option("--watch"))
-        || (program.is("bun") && (flag("--watch") || flag("--hot")))
-        || (program.is("tsx") && flag("watch"))
-        || (program.is("dotnet") && program.first_argument() == Some("watch"))
-        || (["uvicorn", "hypercorn", "granian", "sanic"].iter().any(|name| program.is(name))
-            && flag("--reload"))
-        || (program.is("fastapi") && flag("dev"))
-}
-
-/// The reloaders of Django and Flask: the parent runs itself once more, and again only if that
-/// child asks for it. A child that is killed takes the parent with it.
-fn reloader_role(parent: &Process, child: &Process) -> Option<Role> {
-    let (above, below) = (Program::of(parent), Program::of(child));
-    let same = parent.argv.len() > 1 && parent.argv.get(1..) == child.argv.get(1..);
-    let reloads = above.has("runserver") || above.is("flask");
-    (same && reloads && above.file.starts_with("python") && above.file == below.file)
-        .then_some(Role::Watcher(Some(false)))
-}
-
-/// The master of a pool: it says so, or it is the same program and holds a socket of the child.
-fn master_role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> {
-    /// Masters which replace a worker that ends.
-    const REPLACES: [&str; 11] = [
-        "nginx",
-        "apache2",
-        "httpd",
-        "php-fpm",
-        "gunicorn",
-        "puma",
-        "unicorn",
-        "uwsgi",
-        "uWSGI",
-        "haproxy",
-        "openresty",
-    ];
-    let program = Program::of(parent);
-    let known = REPLACES.iter().any(|name| program.is(name)) || program.file.starts_with("php-fpm");
-    let says_so = program.title.is_some_and(|title| {
-        title.contains(" master") || title.contains(": master") || title.starts_with("puma ")
-    });
-    let same_program = match (&parent.exe, &child.exe) {
-        (Some(above), Some(below)) => above == below,
-        _ => parent.name == child.name,
+/// The shells above a process that run a script, each with its child: whether a script has a loop
+/// only its text tells.
+pub(crate) fn scripts_above(pid: u32, snapshot: &Snapshot) -> Vec<(u32, u32)> {
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
+    let children = std::iter::once(process).chain(links.iter().map(|link| link.parent));
+    let script = |parent: &Process| {
+        let program = Program::of(parent);
+        program.shell().is_some() && program.script.is_some()
     };
-    if same_program && ((known && says_so) || share_a_socket(parent, child, snapshot)) {
-        return Some(Role::Master(known.then_some(true)));
-    }
-    None
-}
-
-fn share_a_socket(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
-    snapshot.sockets.iter().any(|socket| {
-        let holds = |process: &Process| {
-            socket.holders.list().iter().any(|holder| holder.pid == process.id.pid)
-        };
-        holds(parent) && holds(child)
-    })
-}
-
-/// A parent without a known role: a wrapper where that is certain.
-fn waiting_role(program: Program<'_>) -> Role {
-    const RUN_ONCE: [&str; 37] = [
-        "npm",
-        "npm-cli",
-        "npx",
-        "npx-cli",
-        "yarn",
-        "yarnpkg",
-        "pnpm",
-        "pnpx",
-        "bunx",
-        "corepack",
-        "volta",
-        "cross-env",
-        "dotenv",
-        "env-cmd",
-        "make",
-        "gmake",
-        "uv",
-        "uvx",
-        "poetry",
-        "pipenv",
-        "hatch",
-        "rye",
-        "pdm",
-        "bundle",
-        "sudo",
-        "doas",
-        "su",
-        "runuser",
-        "pkexec",
-        "timeout",
-        "time",
-        "script",
-        "strace",
-        "ltrace",
-        "tini",
-        "dumb-init",
-        "catatonit",
-    ];
-    let once = match program.command_text() {
-        Some(text) => runs_once(text),
-        None => RUN_ONCE.iter().any(|name| program.is(name)),
-    };
-    if once { Role::Wrapper } else { Role::Parent }
-}
-
-/// Whether the text of `sh -c TEXT` has nothing that could run a command twice.
-fn runs_once(text: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "while", "until", "for", "select", "trap", "eval", "source", ".", "function", "alias",
-        "repeat",
-    ];
-    !text.contains(['{', '`', '\n', '(', '$', '|'])
-        && !text.split([' ', '\t', ';', '&']).any(|word| WORDS.contains(&word))
+    links
+        .iter()
+        .zip(children)
+        .filter(|(link, _)| link.role == Role::Parent && script(link.parent))
+        .map(|(link, child)| (link.parent.id.pid, child.id.pid))
+        .collect()
 }
 
 /// What to call it: the program or script, and for supervisors of one service each, the service.
 fn supervisor_name(process: &Process) -> String {
     let program = Program::of(process);
-    if is_pm2(program) {
-        return "pm2".to_owned();
-    }
-    if is_forever(program) {
-        return "forever".to_owned();
-    }
-    match (program.name(), service_directory(process)) {
-        (name, Some(directory)) => format!("{name} {}", file_name(directory)),
-        (name, None) => name.to_owned(),
-    }
-}
-
-/// The directory of the one service that runit, s6 or daemontools supervises here: these change
-/// into it (runsv(8), s6-supervise, supervise).
-fn service_directory(process: &Process) -> Option<&str> {
-    let file = Program::of(process).file;
-    let one_each = matches!(file, "runsv" | "s6-supervise" | "supervise");
-    process.cwd.as_deref().filter(|_| one_each)
-}
-
-/// The command that stops the service for good, where the service's name is certain. pm2,
-/// supervisord and circus know names which neither arguments nor groups carry.
-fn stop_command(process: &Process) -> Option<Vec<String>> {
-    let program = Program::of(process);
-    let directory = service_directory(process);
-    match program.file {
-        "runsv" => Some(words(&["sv", "stop", directory?])),
-        "s6-supervise" => Some(words(&["s6-svc", "-d", directory?])),
-        "supervise" => Some(words(&["svc", "-d", directory?])),
-        "supervise-daemon" => Some(words(&["rc-service", program.first_argument()?, "stop"])),
-        _ => None,
+    let known_as = managers::known_as(program).or_else(|| watchers::known_as(program));
+    match (known_as, managers::service_directory(process)) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(directory)) => format!("{} {}", program.name(), file_name(directory)),
+        (None, None) => program.name().to_owned(),
     }
 }
 
@@ -552,8 +465,8 @@ pub(crate) mod tests {
                 Some(true),
             ),
             (NODE, &["node", "/x/nodemon/bin/nodemon.js", "a.js"], Watcher, "nodemon", Some(true)),
-            (NODE, &["node", "--watch", "a.js"], Watcher, "a", Some(true)),
-            (NODE, &["node", "--watch-path=src", "a.js"], Watcher, "a", Some(true)),
+            (NODE, &["node", "--watch", "a.js"], Watcher, "node --watch", Some(true)),
+            (NODE, &["node", "--watch-path=src", "a.js"], Watcher, "node --watch", Some(true)),
             (NODE, &["node", "a.js", "--watch"], Parent, "a", None),
             (NODE, &["node", "/x/.bin/tsx", "watch", "a.ts"], Watcher, "tsx", Some(true)),
             (
@@ -574,7 +487,8 @@ pub(crate) mod tests {
             ),
             ("/usr/bin/dotnet", &["dotnet", "watch", "run"], Watcher, "dotnet", Some(true)),
             ("/bin/bash", &["bash", "./run.sh"], Parent, "run.sh", None),
-            ("/bin/dash", &["sh", "-c", "while :; do node a.js; done"], Parent, "dash", None),
+            ("/bin/dash", &["sh", "-c", "while :; do node x.js; done"], Parent, "dash", Some(true)),
+            ("/bin/dash", &["sh", "-c", "while :; do ./x; done"], Parent, "dash", None),
             ("/bin/dash", &["sh", "-c", "node a.js || node a.js"], Parent, "dash", None),
             ("/bin/dash", &["sh", "-c", "PORT=3000 node a.js"], Parent, "dash", Some(false)),
             (PYTHON, &["python3", "/x/spawn.py"], Parent, "spawn", None),
@@ -675,15 +589,13 @@ pub(crate) mod tests {
         assert_eq!(found.restarts, Some(true));
         assert_eq!(supervisor_of(10, &pool), None, "the master has none");
 
-        let workers: [(&str, &[&str]); 2] = [
-            (PYTHON, &["python3", "/x/gunicorn", "app"]),
-            (PYTHON, &["python3", "/x/gunicorn", "app"]),
-        ];
+        let workers: [(&str, &[&str]); 2] =
+            [(PYTHON, &["python3", "/x/pool.py"]), (PYTHON, &["python3", "/x/pool.py"])];
         let mut snapshot = chain(&workers);
         assert_eq!(supervisor_of(11, &snapshot).unwrap().kind, SupervisorKind::Parent);
         shared_socket(&mut snapshot, &[10, 11]);
         let found = supervisor_of(11, &snapshot).unwrap();
-        assert_eq!((found.kind, found.restarts), (SupervisorKind::Master, Some(true)));
+        assert_eq!((found.kind, found.restarts), (SupervisorKind::Master, None));
 
         // A parent of another kind that holds the socket too handed it down; it is no pool.
         let mut snapshot = chain(&[(PYTHON, &["python3", "spawn.py"]), SERVER]);

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
+use proc_core::explain;
 use proc_core::host::Host;
 use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
@@ -24,7 +25,7 @@ use proc_core::remedy::Remedy;
 use proc_core::report::{CauseReport, TargetReport};
 use proc_core::sight::look_at_ports;
 use proc_core::snapshot::{Gap, Scope, Snapshot, SocketScope};
-use proc_core::supervisor::door;
+use proc_core::supervisor::{door, started_by, supervisor_of};
 use proc_core::target::{Target, parse};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ struct Scenario {
     situation: Situation,
     /// Commands whose plan is wanted: `kill`, `free --force`, `stop pid:1`.
     acts: Vec<String>,
+    /// Processes of whom it is wanted who runs and who started them.
+    who: Vec<u32>,
     deserves: Option<Deserves>,
 }
 
@@ -42,8 +45,14 @@ impl Scenario {
     fn read(text: &str) -> Result<Self, toml::de::Error> {
         let mut table: toml::Table = text.parse()?;
         let acts = table.remove("acts").map(toml::Value::try_into).transpose()?;
+        let who = table.remove("who").map(toml::Value::try_into).transpose()?;
         let deserves = table.remove("deserves").map(toml::Value::try_into).transpose()?;
-        Ok(Self { situation: table.try_into()?, acts: acts.unwrap_or_default(), deserves })
+        Ok(Self {
+            situation: table.try_into()?,
+            acts: acts.unwrap_or_default(),
+            who: who.unwrap_or_default(),
+            deserves,
+        })
     }
 }
 
@@ -72,6 +81,48 @@ struct Deserves {
     cause: Vec<DeservedCause>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     act: BTreeMap<String, DeservedAct>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    who: BTreeMap<String, DeservedWho>,
+}
+
+/// Who runs a process and who started it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DeservedWho {
+    /// `kind name pid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restarts: Option<bool>,
+    /// Whether it runs nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alone: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    takes_along: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
+}
+
+fn deserved_who(pid: u32, snapshot: &Snapshot) -> DeservedWho {
+    let started = started_by(pid, snapshot).map(|by| explain::started_by(&by));
+    let Some(supervisor) = supervisor_of(pid, snapshot) else {
+        return DeservedWho { started, ..DeservedWho::default() };
+    };
+    let kind = serde_json::to_value(supervisor.kind).unwrap();
+    let pid = supervisor.pid.map(|pid| format!(" {pid}")).unwrap_or_default();
+    DeservedWho {
+        run_by: Some(format!("{} {}{pid}", kind.as_str().unwrap(), supervisor.name)),
+        restarts: supervisor.restarts,
+        alone: Some(supervisor.alone),
+        stop: supervisor.stop.map(|argv| argv.join(" ")),
+        owner: supervisor.owner,
+        takes_along: supervisor.takes_along,
+        started,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +200,9 @@ fn play(path: PathBuf) -> Played {
     let report = look(&host, std::slice::from_ref(&target), &options).remove(0);
     let snapshot = host.recording().snapshot.clone();
     let mut got = deserved(&report);
+    for pid in scenario.who {
+        got.who.insert(pid.to_string(), deserved_who(pid, &snapshot));
+    }
     let mut refusals = Vec::new();
     for act in &scenario.acts {
         let (limits, plan) = plan(act, &target, &host);
@@ -229,6 +283,7 @@ fn deserved(report: &TargetReport) -> Deserves {
         nature: nature_lines(report),
         cause: report.causes.iter().map(deserved_cause).collect(),
         act: BTreeMap::new(),
+        who: BTreeMap::new(),
     }
 }
 
@@ -623,7 +678,7 @@ fn every_gap_is_met_in_some_scenario() {
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 11, "only these: {met:?}");
+    assert_eq!(met.len(), 12, "only these: {met:?}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What a person needs to recognise a process, on two or three lines, and the other pieces that
 //! looking and acting share: sockets, gaps, remedies.
 
+use proc_core::explain;
 use proc_core::origin::SessionKind;
 use proc_core::remedy::Remedy;
 use proc_core::report::{GapReport, NatureReport, ProcessReport, SocketReport, TargetReport};
 use proc_core::socket::TcpState;
+use proc_core::supervisor::StarterKind;
 
 use super::page::{Fit, Line, Page, Role, shown_columns};
 use super::table::{Cell, Column, Table};
@@ -92,6 +94,9 @@ fn notes(process: &ProcessReport) -> Vec<String> {
         }
         None => notes.extend(process.unit.as_ref().map(|unit| format!("unit {unit}"))),
     }
+    // The terminal is among the facts already.
+    let by = process.started_by.as_ref().filter(|by| by.kind != StarterKind::Terminal);
+    notes.extend(by.map(explain::started_by));
     notes
 }
 

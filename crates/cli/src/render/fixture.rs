@@ -62,6 +62,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         supervisor: None,
         nature: None,
         origin: None,
+        started_by: None,
         ancestors: Vec::new(),
     }
 }

@@ -1,13 +1,15 @@
 //! Processes that serve as the machine's door, or carry more than a port: stopping one locks
 //! somebody out or takes many others down with it.
 
+use super::managers;
 use super::program::{Program, file_name};
 use crate::process::Process;
 
 /// Why this process must not be stopped without `--force`, in words; `None` for ordinary ones.
 ///
 /// It is known by its executable's file name; only where that cannot be read (another user's
-/// process) by the kernel's short name, cut at 15 bytes. Arguments never count. A user can still
+/// process) by the kernel's short name, cut at 15 bytes. Arguments count only for managers that
+/// are scripts (pm2, supervisord). A user can still
 /// protect a process of theirs by naming its executable `sshd`, or have a test build of `sshd`
 /// refused: both cost a `--force` and nothing else, while the other mistake costs a machine.
 pub fn door(process: &Process) -> Option<&'static str> {
@@ -15,10 +17,11 @@ pub fn door(process: &Process) -> Option<&'static str> {
         return Some("it is the first process: everything on this machine ends with it");
     }
     let exe = process.exe.as_deref().map(file_name).filter(|file| !file.is_empty());
-    match exe {
+    let by_name = match exe {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
-    }
+    };
+    by_name.or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
 }
 
 /// A container engine's forwarding process: `Some(None)` where it does not say to what.
@@ -45,6 +48,7 @@ pub(super) fn is_container_manager(process: &Process) -> bool {
     file.starts_with("containerd-shim") || matches!(file, "conmon" | "dockerd" | "containerd")
 }
 
+const APPLICATIONS: &str = "it runs applications, which all end with it";
 pub(super) const LOGIN: &str = "logins over the network go through it, perhaps yours";
 pub(super) const ENGINE: &str = "it runs containers: they lose their ports or end with it";
 const NETWORK: &str = "this machine's network or name resolution depends on it";

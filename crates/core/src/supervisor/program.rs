@@ -59,6 +59,11 @@ impl<'a> Program<'a> {
             || self.title.is_some_and(|title| title.split(' ').any(|part| part == word))
     }
 
+    /// Whether one of the arguments begins so.
+    pub fn has_beginning(&self, option: &str) -> bool {
+        self.arguments.iter().any(|argument| argument.starts_with(option))
+    }
+
     /// Whether an option that begins so stands before the script: it is the interpreter's own.
     pub fn has_option(&self, option: &str) -> bool {
         self.arguments
@@ -70,6 +75,12 @@ impl<'a> Program<'a> {
     /// The first argument, as typed.
     pub fn first_argument(&self) -> Option<&'a str> {
         self.arguments.first().map(String::as_str)
+    }
+
+    /// The argument that names what an interpreter runs, as typed.
+    pub fn script_path(&self) -> Option<&'a str> {
+        let script = self.script?;
+        self.arguments.iter().map(String::as_str).find(|argument| stem(argument) == script)
     }
 
     /// The shell it is, by its own name.

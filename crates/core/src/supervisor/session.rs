@@ -25,95 +25,124 @@ pub(crate) fn is_session_host(process: &Process) -> bool {
 
 /// Terminals, logins, editors and coding agents.
 fn is_seat(process: &Process) -> bool {
-    const SEATS: [&str; 69] = [
-        "login",
-        "agetty",
-        "getty",
-        "mingetty",
-        "sulogin",
-        "dtach",
-        "abduco",
-        "ttyd",
-        "gotty",
-        "code-server",
-        "openvscode-server",
-        "gnome-terminal-server",
-        "ptyxis",
-        "ptyxis-agent",
-        "kgx",
-        "konsole",
-        "yakuake",
-        "xterm",
-        "urxvt",
-        "rxvt",
-        "st",
-        "alacritty",
-        "kitty",
-        "wezterm",
-        "wezterm-gui",
-        "wezterm-mux-server",
-        "foot",
-        "footclient",
-        "ghostty",
-        "rio",
-        "tilix",
-        "terminator",
-        "xfce4-terminal",
-        "lxterminal",
-        "mate-terminal",
-        "qterminal",
-        "Terminal",
-        "iTerm2",
-        "warp",
-        "hyper",
-        "tabby",
-        "code",
-        "code-insiders",
-        "codium",
-        "cursor",
-        "windsurf",
-        "zed",
-        "zed-editor",
-        "sublime_text",
-        "idea",
-        "pycharm",
-        "webstorm",
-        "goland",
-        "clion",
-        "rustrover",
-        "phpstorm",
-        "rider",
-        "emacs",
-        "vim",
-        "nvim",
-        "vi",
-        "hx",
-        "claude",
-        "codex",
-        "gemini",
-        "opencode",
-        "aider",
-        "cursor-agent",
-        "goose",
-    ];
     let program = Program::of(process);
-    if program.names().any(|name| SEATS.contains(&name)) {
-        return true;
-    }
+    let any = |names: &[&str]| program.names().any(|name| names.contains(&name));
+    any(&LOGINS)
+        || any(&TERMINALS)
+        || super::started::agent(program).is_some()
+        || editor(process).is_some()
+}
+
+/// The editor this is, by the name people call it.
+pub(super) fn editor(process: &Process) -> Option<&'static str> {
+    let program = Program::of(process);
+    let named = program
+        .names()
+        .find_map(|name| EDITORS.iter().find(|(own, _)| *own == name).map(|(_, editor)| *editor));
     // Remote halves and runtimes of editors go by general names from telling places.
     let exe = process.exe.as_deref().unwrap_or_default();
     let runtime = matches!(file_name(exe), "node" | "java");
-    runtime
-        && [
-            "/.vscode-server",
-            "/.vscode-remote",
-            "/.cursor-server",
-            "/.windsurf-server",
-            "/jbr/bin/",
-        ]
-        .iter()
-        .any(|place| exe.contains(place))
+    let placed = || EDITOR_PLACES.iter().find(|(place, _)| exe.contains(place));
+    named.or_else(|| runtime.then(placed)?.map(|(_, editor)| *editor))
 }
+
+/// Whether a program of this file name is a terminal.
+pub(super) fn is_terminal_program(file: &str) -> bool {
+    TERMINALS.contains(&file)
+}
+
+/// Whether a program of this file name is what starts a desktop's applications.
+pub(super) fn is_desktop(file: &str) -> bool {
+    const DESKTOPS: [&str; 10] = [
+        "gnome-shell",
+        "gnome-session-binary",
+        "plasmashell",
+        "kwin_wayland",
+        "xfce4-panel",
+        "xfdesktop",
+        "cinnamon",
+        "mate-panel",
+        "sway",
+        "Hyprland",
+    ];
+    DESKTOPS.contains(&file)
+}
+
+const LOGINS: [&str; 5] = ["login", "agetty", "getty", "mingetty", "sulogin"];
+
+const TERMINALS: [&str; 34] = [
+    "dtach",
+    "abduco",
+    "ttyd",
+    "gotty",
+    "gnome-terminal-server",
+    "ptyxis",
+    "ptyxis-agent",
+    "kgx",
+    "konsole",
+    "yakuake",
+    "xterm",
+    "urxvt",
+    "rxvt",
+    "st",
+    "alacritty",
+    "kitty",
+    "wezterm",
+    "wezterm-gui",
+    "wezterm-mux-server",
+    "foot",
+    "footclient",
+    "ghostty",
+    "rio",
+    "tilix",
+    "terminator",
+    "xfce4-terminal",
+    "lxterminal",
+    "mate-terminal",
+    "qterminal",
+    "Terminal",
+    "iTerm2",
+    "warp",
+    "hyper",
+    "tabby",
+];
+
+/// Editors by their programs.
+const EDITORS: [(&str, &str); 25] = [
+    ("code-server", "code-server"),
+    ("openvscode-server", "VS Code"),
+    ("code", "VS Code"),
+    ("code-insiders", "VS Code"),
+    ("codium", "VSCodium"),
+    ("cursor", "Cursor"),
+    ("windsurf", "Windsurf"),
+    ("zed", "Zed"),
+    ("zed-editor", "Zed"),
+    ("sublime_text", "Sublime Text"),
+    ("idea", "IntelliJ IDEA"),
+    ("pycharm", "PyCharm"),
+    ("webstorm", "WebStorm"),
+    ("goland", "GoLand"),
+    ("clion", "CLion"),
+    ("rustrover", "RustRover"),
+    ("phpstorm", "PhpStorm"),
+    ("rider", "Rider"),
+    ("rubymine", "RubyMine"),
+    ("studio", "Android Studio"),
+    ("emacs", "Emacs"),
+    ("vim", "Vim"),
+    ("nvim", "Neovim"),
+    ("vi", "Vi"),
+    ("hx", "Helix"),
+];
+
+const EDITOR_PLACES: [(&str, &str); 5] = [
+    ("/.vscode-server", "VS Code"),
+    ("/.vscode-remote", "VS Code"),
+    ("/.cursor-server", "Cursor"),
+    ("/.windsurf-server", "Windsurf"),
+    ("/jbr/bin/", "a JetBrains IDE"),
+];
 
 /// Whether a unit of this name holds what people start by hand rather than a service: logins,
 /// cron, terminals, and the applications that desktops start as `app-….service`

@@ -91,6 +91,7 @@ pub(super) mod tests {
                 supervisor: None,
                 nature: None,
                 origin: None,
+                started_by: None,
                 ancestors: Vec::new(),
             },
             argv,

@@ -1,7 +1,7 @@
 //! A machine in a few lines of TOML: everything not said is ordinary. The kernel's answers to
 //! binds are worked out by the measured rules from what is said, unless a file overrides them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -49,6 +49,9 @@ pub struct Situation {
     local_addresses: Vec<IpAddr>,
     #[serde(default)]
     gaps: Vec<Gap>,
+    /// Shells whose script runs its child in a loop.
+    #[serde(default)]
+    loops: BTreeSet<u32>,
     /// Whether sock_diag was refused, so that `/proc/net` answered.
     #[serde(default)]
     proc_net: bool,
@@ -126,6 +129,8 @@ struct ProcessFacts {
     /// What managers, terminals and agents left in its environment.
     #[serde(default)]
     marks: Marks,
+    /// The session's first process, where that is another.
+    session: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +206,9 @@ impl Situation {
             self.process.iter().map(|facts| (facts.pid, facts.process())).collect();
         processes.entry(1).or_insert_with(|| first_process().process());
         let snapshot = Snapshot {
+            // Whoever writes a situation knows everybody in it.
+            families: processes.keys().copied().collect(),
+            loops: self.loops.clone(),
             asker,
             policy: self.policy.policy(),
             sockets: truth,
@@ -419,7 +427,7 @@ impl ProcessFacts {
             state: self.state.unwrap_or(ProcessState::Sleeping),
             started_at: Some(now() - duration(&self.age)),
             group: Some(self.pid),
-            session: Some(self.pid),
+            session: self.session.or(Some(self.pid)),
             terminal: self.terminal.clone(),
             threads: Some(1),
             kernel_thread: self.kernel_thread,
@@ -446,6 +454,7 @@ fn first_process() -> ProcessFacts {
         cgroup: Some("/init.scope".to_owned()),
         kernel_thread: false,
         marks: Marks::new(),
+        session: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod act;
 mod addresses;
 mod cgroup;
+mod children;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -10,6 +11,7 @@ mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+mod script;
 mod see;
 mod sock_diag;
 mod units;
@@ -23,7 +25,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
-use crate::process::ProcessId;
+use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::unit::{UnitAnswer, UnitWish};
@@ -164,6 +166,14 @@ impl Host for LiveHost {
 
     fn units(&self, wish: &UnitWish) -> UnitAnswer {
         units::units(wish)
+    }
+
+    fn children(&self, pid: u32) -> Option<Vec<Process>> {
+        children::children(pid)
+    }
+
+    fn script(&self, shell: &Process) -> Option<String> {
+        script::script(shell)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {

@@ -1,0 +1,75 @@
+//! Wrappers: parents that run one thing once, wait, and end with it (`npm run`, `sh -c`, `sudo`),
+//! told from those that may do anything.
+
+use super::Role;
+use super::program::Program;
+
+/// The main class of `mvn`, whose `spring-boot:run` and `quarkus:dev` run the application once.
+const MAVEN: &str = "org.codehaus.plexus.classworlds.launcher.Launcher";
+
+/// A parent without a known role: a wrapper where that is certain.
+pub(super) fn waiting_role(program: Program<'_>) -> Role {
+    const RUN_ONCE: [&str; 46] = [
+        "npm",
+        "npm-cli",
+        "npx",
+        "npx-cli",
+        "yarn",
+        "yarnpkg",
+        "pnpm",
+        "pnpx",
+        "bunx",
+        "corepack",
+        "volta",
+        "cross-env",
+        "dotenv",
+        "env-cmd",
+        "make",
+        "gmake",
+        "uv",
+        "uvx",
+        "poetry",
+        "pipenv",
+        "hatch",
+        "rye",
+        "pdm",
+        "bundle",
+        "sudo",
+        "doas",
+        "su",
+        "runuser",
+        "pkexec",
+        "timeout",
+        "time",
+        "script",
+        "strace",
+        "ltrace",
+        "tini",
+        "dumb-init",
+        "catatonit",
+        "react-scripts",
+        "direnv",
+        "mise",
+        "asdf",
+        "just",
+        "task",
+        "setsid",
+        "mvn",
+        "nohup",
+    ];
+    let once = match program.command_text() {
+        Some(text) => runs_once(text),
+        None => RUN_ONCE.iter().any(|name| program.is(name)) || program.has(MAVEN),
+    };
+    if once { Role::Wrapper } else { Role::Parent }
+}
+
+/// Whether the text of `sh -c TEXT` has nothing that could run a command twice.
+fn runs_once(text: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "while", "until", "for", "select", "trap", "eval", "source", ".", "function", "alias",
+        "repeat",
+    ];
+    !text.contains(['{', '`', '\n', '(', '$', '|'])
+        && !text.split([' ', '\t', ';', '&']).any(|word| WORDS.contains(&word))
+}
