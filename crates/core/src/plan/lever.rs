@@ -6,7 +6,7 @@ use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
 use crate::engine::ContainerFacts;
 use crate::nature::{Nature, NatureKind, nature_of};
-use crate::process::{Process, Supervisor, SupervisorKind};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
@@ -54,6 +54,8 @@ pub(super) enum Way {
     Runner(Supervisor),
     /// Signal itself; with what to say of whoever may start it again.
     Signal(Option<String>),
+    /// Signal itself; and should this script start it again, end that too.
+    Loop(Supervisor, ProcessId),
 }
 
 /// What everybody who decides needs.
@@ -65,6 +67,8 @@ pub(super) struct Scene<'a> {
     pub sockets: &'a [&'a Socket],
     /// All their holders.
     pub holders: &'a [u32],
+    /// Who was seen to start one again.
+    pub proven: &'a [ProcessId],
 }
 
 impl Scene<'_> {
@@ -75,7 +79,7 @@ impl Scene<'_> {
     pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
         let supervisor = supervisor_of(process.id.pid, self.snapshot);
         if !self.limits.uses_levers() {
-            return Ok(Way::Signal(supervisor.and_then(|by| again(process, &by, None))));
+            return Ok(Way::Signal(supervisor.and_then(|by| again(process, &by, None, true))));
         }
         if let Some(by) = &supervisor
             && let Some(lever) = self.managers_lever(process, by)?
@@ -88,8 +92,11 @@ impl Scene<'_> {
         }
         let Some(by) = supervisor else { return Ok(Way::Signal(None)) };
         match self.obstacle_to_ending(process, &by) {
-            Ok(()) => Ok(Way::Runner(self.as_master(by))),
-            Err(why) => Ok(Way::Signal(again(process, &by, why))),
+            Ok(()) => Ok(match self.loop_script(process, &by) {
+                Some(script) => Way::Loop(by, script),
+                None => Way::Runner(by),
+            }),
+            Err(why) => Ok(Way::Signal(again(process, &by, why, true))),
         }
     }
 
@@ -285,7 +292,11 @@ impl Scene<'_> {
         };
         let eligible = match by.kind {
             SupervisorKind::Watcher | SupervisorKind::Master => by.restarts != Some(false),
-            SupervisorKind::Parent => by.restarts == Some(true) || self.is_pool(process, above),
+            SupervisorKind::Parent => {
+                by.restarts == Some(true)
+                    || self.is_pool(process, above)
+                    || (by.restarts.is_none() && is_script(above))
+            }
             _ => false,
         };
         if !eligible {
@@ -319,19 +330,33 @@ impl Scene<'_> {
         process.ppid == above.id.pid && siblings.filter(alike).count() > 1
     }
 
-    fn as_master(&self, by: Supervisor) -> Supervisor {
-        match by.kind {
-            SupervisorKind::Parent if by.restarts != Some(true) => {
-                Supervisor { kind: SupervisorKind::Master, ..by }
-            }
-            _ => by,
-        }
+    /// A script of a shell that may or may not start a holder again: only what it does will tell.
+    fn loop_script(&self, process: &Process, by: &Supervisor) -> Option<ProcessId> {
+        let above = self.snapshot.processes.get(&by.pid?)?;
+        let uncertain = by.kind == SupervisorKind::Parent
+            && by.restarts.is_none()
+            && !self.is_pool(process, above)
+            && !self.proven.contains(&above.id);
+        uncertain.then_some(above.id)
     }
 }
 
+/// Whether a process is a shell: who runs a script, or a loop in it, and serves nobody.
+fn is_script(process: &Process) -> bool {
+    const SHELLS: [&str; 10] =
+        ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "rbash"];
+    let exe = process.exe.as_deref().unwrap_or(&process.name);
+    SHELLS.contains(&exe.rsplit('/').next().unwrap_or(exe))
+}
+
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why
-/// that one is not ended as well.
-pub(super) fn again(process: &Process, by: &Supervisor, why_not: Option<&str>) -> Option<String> {
+/// that one is not ended as well; `advises` says what would end it.
+pub(super) fn again(
+    process: &Process,
+    by: &Supervisor,
+    why_not: Option<&str>,
+    advises: bool,
+) -> Option<String> {
     if by.restarts == Some(false) || by.kind == SupervisorKind::Master {
         return None;
     }
@@ -339,8 +364,13 @@ pub(super) fn again(process: &Process, by: &Supervisor, why_not: Option<&str>) -
     let policy = by.policy.as_ref().map_or(String::new(), |policy| format!(" ({policy})"));
     let left = why_not.map_or(String::new(), |why| format!(", {why}"));
     let stop = match (&by.stop, by.pid) {
+        _ if !advises => String::new(),
         (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
-        (None, Some(pid)) if why_not.is_some() || by.restarts == Some(true) => {
+        // A manager runs others too, as a rule, and has a command that is not known here.
+        (None, Some(pid))
+            if by.kind != SupervisorKind::ProcessManager
+                && (why_not.is_some() || by.restarts == Some(true)) =>
+        {
             format!("; what stops it for good: proc stop pid:{pid}")
         }
         _ => String::new(),
