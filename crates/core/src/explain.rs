@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::addr::{AddressScope, Endpoint, Exposure, Transport, exposure, unmap};
+use crate::addr::{AddressScope, Endpoint, Exposure, Port, Transport, exposure, unmap};
 use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
@@ -267,6 +267,42 @@ pub fn verdict(diagnosis: &Diagnosis) -> String {
         Verdict::Lingering => format!("{port} is not held, but not free yet"),
         Verdict::Denied => format!("you may not bind {port}"),
     }
+}
+
+/// What usually has a port: from its number alone, and so a guess.
+pub fn usual(port: Port, holder: &str, software: &str) -> String {
+    format!(
+        ":{port} is usually held by {}, and used for {}: a guess from the port number alone",
+        few(holder),
+        few(software)
+    )
+}
+
+/// The first three of a list with commas; those in brackets are of one item.
+fn few(list: &str) -> String {
+    let mut depth = 0_u32;
+    let cuts = list.char_indices().filter(|&(_, letter)| {
+        depth = match letter {
+            '(' => depth + 1,
+            ')' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        letter == ',' && depth == 0
+    });
+    match cuts.map(|(at, _)| at).nth(2) {
+        Some(at) => format!("{} …", &list[..at]),
+        None => list.to_owned(),
+    }
+}
+
+/// What a program's own stop command does.
+pub fn own_way(name: &str) -> String {
+    format!("ends {name} its own way")
+}
+
+/// How a program of that name is usually stopped; ways are joined by ` | `.
+pub fn usual_way(program: &str, ways: &str) -> String {
+    format!("usual for {program} on this port: {}", ways.replace(" | ", ", or "))
 }
 
 /// What SO_REUSEADDR would change, where remains are all that stands in the way: the sentence

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod explain;
 pub mod host;
 pub mod http;
+pub mod known;
 pub mod launch;
 pub mod learn;
 pub mod lease;

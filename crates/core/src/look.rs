@@ -2,23 +2,26 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::addr::{Endpoint, exposure};
+use crate::addr::{Endpoint, Transport, exposure};
 use crate::bind::Attempt;
 use crate::census::Census;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::explain;
 use crate::host::Host;
+use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
+use crate::nature::{Nature, is_login, nature_of};
+use crate::plan::signal_name;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
-    BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
-    SupervisorReport, TargetReport,
+    BindRow, CauseReport, GapReport, HolderReport, NatureReport, OtherPort, ProcessReport,
+    SocketReport, SupervisorReport, TargetReport, UsualReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
-use crate::snapshot::{Gap, Scope, Snapshot, SocketScope};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::supervisor_of;
 use crate::target::Target;
@@ -88,6 +91,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         peers: Vec::new(),
         other_ports: Vec::new(),
         along: None,
+        usual: None,
         outcome: None,
         explain: None,
         refusal: None,
@@ -130,6 +134,13 @@ pub fn port_report(
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
     }
+    if let [sight] = sights {
+        report.usual = usual(&sight.diagnosis, snapshot);
+        if let Some(usual) = report.usual.as_ref().filter(|usual| usual.guess) {
+            let port = sight.diagnosis.endpoint.port;
+            report.notes.push(explain::usual(port, &usual.holder, &usual.software));
+        }
+    }
     if !free.is_empty() {
         report.notes.push(match free.len() == sights.len() {
             true => "every port of the range is free".to_owned(),
@@ -148,8 +159,33 @@ pub fn port_report(
     if options.before_acting {
         add_other_ports(host, &mut report, &pids);
     }
+    name_peers(host, &mut report, snapshot, options);
     report.gaps = gaps(snapshot);
     report
+}
+
+/// A login that listens for `ssh -R` is known by where it comes from, which only its own
+/// connection tells: that is looked at for such a holder alone.
+fn name_peers(
+    host: &dyn Host,
+    report: &mut TargetReport,
+    snapshot: &Snapshot,
+    options: &LookOptions,
+) {
+    for process in &mut report.processes {
+        let login =
+            snapshot.processes.get(&process.pid).filter(|holder| is_login(holder, snapshot));
+        let Some(login) = login else { continue };
+        let scope = Scope {
+            sockets: SocketScope::HeldBy(vec![login.id.pid, login.ppid]),
+            holders: true,
+            states: States::AllIfCheap,
+            ..Scope::default()
+        };
+        let connections = host.snapshot(&scope);
+        process.nature =
+            nature_of(login, &connections).map(|nature| nature_report(nature, options));
+    }
 }
 
 fn add_diagnosis(report: &mut TargetReport, diagnosis: &Diagnosis, snapshot: &Snapshot) {
@@ -484,8 +520,48 @@ pub fn process_facts(
             policy: supervisor.policy,
             takes_along: supervisor.takes_along,
         }),
+        nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
+}
+
+fn nature_report(nature: Nature, options: &LookOptions) -> NatureReport {
+    NatureReport {
+        kind: nature.kind,
+        name: nature.name,
+        advice: nature.advice,
+        stop: nature.stop.map(|argv| match options.show_secrets {
+            true => argv,
+            false => mask_argv(&argv),
+        }),
+        signal: nature.ask.map(signal_name),
+        never_forced: nature.never_forced.map(str::to_owned),
+    }
+}
+
+/// What is usual on the port, where its holder is hidden (then it is a guess) or goes by the
+/// usual name.
+fn usual(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<UsualReport> {
+    let system = System::of(snapshot.source);
+    diagnosis.causes.iter().find_map(|cause| {
+        let socket = cause.sockets.first().and_then(|&index| snapshot.sockets.get(index))?;
+        let transport = match socket.protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+            _ => return None,
+        };
+        let guess = cause.kind == CauseKind::HiddenHolder;
+        let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+        let known = known(diagnosis.endpoint.port, transport, system)?;
+        // Who merely has a connection from the port is not whom the table means.
+        let serves = socket.is_server() && holders.any(|holder| known.is_held_by(holder));
+        (guess || serves).then(|| UsualReport {
+            software: known.software,
+            holder: known.holder,
+            stop: known.stop,
+            guess,
+        })
+    })
 }
 
 /// What could not be seen, in words.

@@ -2,10 +2,22 @@
 //! database that must end in its own way, a tunnel, an editor, a tool's daemon with a stop command
 //! of its own. Pure: from the executable, the arguments and those above it.
 
+mod agent;
+mod database;
+mod debugger;
+mod desktop;
+mod java;
+mod machine;
+mod ssh;
+mod subject;
+mod tool;
+mod tunnel;
+
 use serde::{Deserialize, Serialize};
 
-use crate::process::Process;
+use crate::process::{Process, ProcessState};
 use crate::snapshot::Snapshot;
+use subject::Subject;
 
 /// The sorts that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +38,8 @@ pub enum NatureKind {
     ToolDaemon,
     /// A virtual machine: its disks suffer from a forced end.
     VirtualMachine,
+    /// A vendor's agent or a program of the desktop, which comes back and is not fought.
+    Agent,
 }
 
 /// What a program is, and how it wants to be ended.
@@ -37,7 +51,8 @@ pub struct Nature {
     pub name: String,
     /// The signal that ends it softly and soon, where SIGTERM is not that one (PostgreSQL: SIGINT is its fast shutdown).
     pub ask: Option<i32>,
-    /// The command that ends it its own way.
+    /// The command that ends it its own way. Only where it is certain, and where the process is
+    /// the asker's own: its words come from that process, and nobody else should run them.
     pub stop: Option<Vec<String>>,
     /// Why it must not be forced (SIGKILL), where it must not.
     pub never_forced: Option<&'static str>,
@@ -45,7 +60,58 @@ pub struct Nature {
     pub advice: Option<String>,
 }
 
-/// What this process is, where that matters.
-pub fn nature_of(_process: &Process, _snapshot: &Snapshot) -> Option<Nature> {
-    None
+impl Nature {
+    fn new(kind: NatureKind, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into(), ask: None, stop: None, never_forced: None, advice: None }
+    }
+
+    fn advice(self, advice: impl Into<String>) -> Self {
+        Self { advice: Some(advice.into()), ..self }
+    }
+
+    fn never_forced(self, reason: &'static str) -> Self {
+        Self { never_forced: Some(reason), ..self }
+    }
+
+    fn stop(self, stop: Option<Vec<String>>) -> Self {
+        Self { stop, ..self }
+    }
 }
+
+/// What this process is, where that matters.
+///
+/// A program is known by its executable's file name, and by the kernel's short name only where
+/// that cannot be read; an interpreter by the script, module or class that it runs. So arguments
+/// alone make nobody a database: what a hostile program can win by its file name is to be asked
+/// first and not forced, which `--force` lifts.
+pub fn nature_of(process: &Process, snapshot: &Snapshot) -> Option<Nature> {
+    if process.kernel_thread {
+        return None;
+    }
+    let subject = Subject::new(process, snapshot);
+    database::database(&subject)
+        .or_else(|| debugger::debugger(&subject))
+        .or_else(|| tunnel::tunnel(&subject))
+        .or_else(|| machine::machine(&subject))
+        .or_else(|| tool::tool(&subject))
+        .or_else(|| desktop::desktop(&subject))
+        .or_else(|| agent::agent(&subject))
+        .or_else(|| traced(process))
+}
+
+/// Whether it is OpenSSH's server for one login, whose own connection tells where that is from.
+pub(crate) fn is_login(process: &Process, snapshot: &Snapshot) -> bool {
+    let subject = Subject::new(process, snapshot);
+    subject.is(&tunnel::SSHD) && tunnel::tunnel(&subject).is_some()
+}
+
+/// Any program that a debugger holds still.
+fn traced(process: &Process) -> Option<Nature> {
+    (process.state == ProcessState::Traced).then(|| {
+        Nature::new(NatureKind::Debugger, format!("{} under a debugger", process.program()))
+            .advice("a debugger holds it still: no signal but SIGKILL reaches it before that ends")
+    })
+}
+
+#[cfg(test)]
+mod tests;

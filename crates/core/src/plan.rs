@@ -364,7 +364,10 @@ fn add_holders(
             continue;
         }
         match scene.way(process)? {
-            Way::Lever(lever) => plan.pull(lever),
+            Way::Lever(lever) => {
+                plan.pull(lever);
+                plan.note(nature_note(process, snapshot));
+            }
             Way::Signal(note) => signalled.push((process, note)),
             Way::Loop(by, script) => {
                 let text = "and is ended too if it does";
@@ -518,14 +521,17 @@ fn victim(
 fn nature_note(process: &Process, snapshot: &Snapshot) -> Option<String> {
     let nature = nature_of(process, snapshot)?;
     let sort = match nature.kind {
-        NatureKind::Database => "a database",
-        NatureKind::Tunnel => "a tunnel",
-        NatureKind::Editor => "an editor",
-        NatureKind::VirtualMachine => "a virtual machine",
-        _ => return None,
+        NatureKind::Database => " (a database)",
+        NatureKind::Tunnel => " (a tunnel)",
+        NatureKind::Editor => " (an editor)",
+        NatureKind::VirtualMachine => " (a virtual machine)",
+        _ => "",
     };
-    let advice = nature.advice.map_or(String::new(), |advice| format!("; {advice}"));
-    Some(format!("{} is {sort} ({}){advice}", named(process), nature.name))
+    let advice = nature.advice.map(|advice| format!("; {advice}"));
+    if sort.is_empty() && advice.is_none() {
+        return None;
+    }
+    Some(format!("{} is {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
 }
 
 fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {

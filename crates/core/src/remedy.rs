@@ -3,10 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::addr::Endpoint;
+use crate::addr::{Endpoint, Transport};
 use crate::diagnosis::{Cause, CauseKind};
+use crate::explain;
+use crate::known::{System, known};
+use crate::nature::nature_of;
 use crate::snapshot::Snapshot;
-use crate::supervisor::container_proxy;
+use crate::supervisor::{container_proxy, supervisor_of};
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,8 +74,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         needs_root,
         explain: explain.to_owned(),
     };
-    let supervisor =
-        cause.pids.first().and_then(|&pid| crate::supervisor::supervisor_of(pid, snapshot));
+    let supervisor = cause.pids.first().and_then(|&pid| supervisor_of(pid, snapshot));
     let mut all = Vec::new();
     match cause.kind {
         CauseKind::Listener
@@ -89,6 +91,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                     &format!("stops {}, which would start it again", supervisor.name),
                 ));
             }
+            all.extend(own_way(cause, endpoint, snapshot));
             all.push(remedy(
                 Action::StopProcess,
                 proc(&["proc", "free", &target]),
@@ -202,6 +205,31 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         CauseKind::Kernel | CauseKind::OtherNamespace => {}
     }
     all
+}
+
+/// How the holder's own program is ended: by a command of its own, by a word to whoever knows it,
+/// or as the table of ports says for the program of that name, if nobody runs it.
+fn own_way(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
+    let process = cause.pids.first().and_then(|pid| snapshot.processes.get(pid))?;
+    let says =
+        |argv, explain| Remedy { action: Action::StopProcess, argv, needs_root: false, explain };
+    if let Some(nature) = nature_of(process, snapshot) {
+        let argv = nature.stop?;
+        return Some(says(Some(argv), explain::own_way(&nature.name)));
+    }
+    let runs = supervisor_of(process.id.pid, snapshot);
+    if runs.is_some_and(|supervisor| supervisor.stop.is_some()) {
+        return None;
+    }
+    let transport = match cause.kind {
+        CauseKind::UdpSocket => Transport::Udp,
+        _ => Transport::Tcp,
+    };
+    let known = known(endpoint.port, transport, System::of(snapshot.source))?;
+    // `proc` itself and Ctrl-C are said anyway.
+    let tells = |ways: &&String| known.is_held_by(process) && !ways.contains("proc kill");
+    let ways = known.stop.as_ref().filter(tells)?;
+    Some(says(None, explain::usual_way(process.program(), ways)))
 }
 
 fn forwards(cause: &Cause, snapshot: &Snapshot) -> bool {

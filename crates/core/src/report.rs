@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
 use crate::message::{Class, Failure, Origin, words};
+use crate::nature::NatureKind;
 use crate::process::{Container, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
@@ -166,6 +167,9 @@ pub struct TargetReport {
     /// Before an action: what ends with the holders.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub along: Option<AlongReport>,
+    /// What usually has the port, where the holder is hidden or goes by the usual name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual: Option<UsualReport>,
     /// What an action came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -244,6 +248,23 @@ pub struct OtherPort {
     pub pid: u32,
     /// `tcp:8080`, `udp:53`.
     pub port: String,
+}
+
+/// What usually has a port, by its number (docs/known-ports.md).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UsualReport {
+    /// The software.
+    pub software: String,
+    /// Who holds the port on this system.
+    pub holder: String,
+    /// How that is stopped, in words; several ways joined by ` | `.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<String>,
+    /// Whether the port's number is all that speaks for it; else the holder goes by the usual
+    /// name.
+    pub guess: bool,
 }
 
 /// The kernel's answer for one address.
@@ -393,6 +414,9 @@ pub struct ProcessReport {
     pub unit: Option<String>,
     /// Who would start it again, or runs it.
     pub supervisor: Option<SupervisorReport>,
+    /// What sort of program it is, where that decides how it is to be ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nature: Option<NatureReport>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }
@@ -402,6 +426,29 @@ impl ProcessReport {
     pub fn named(&self) -> String {
         format!("{} (pid {})", self.name, self.pid)
     }
+}
+
+/// What sort of program a process is, and how it wants to be ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NatureReport {
+    /// Its sort.
+    pub kind: NatureKind,
+    /// What people call it: `PostgreSQL`, `ssh tunnel to build1`.
+    pub name: String,
+    /// What to know before ending it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The command that ends it its own way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<Vec<String>>,
+    /// The signal that asks it to end, where that is not SIGTERM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<String>,
+    /// Why it is not forced (SIGKILL).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub never_forced: Option<String>,
 }
 
 /// Who runs a process.
@@ -502,6 +549,8 @@ pub enum RefusalReason {
     OwnAncestor,
     /// A door of the machine or of containers: sshd, dockerd and kin (`--force`).
     Door,
+    /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
+    Editor,
     /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
     NeverForced,
     /// systemd holds the port for a socket unit that could not be named (`--force`).

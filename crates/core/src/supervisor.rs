@@ -13,7 +13,7 @@ pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 
-use program::{Program, file_name};
+pub(crate) use program::{Program, file_name};
 use unit::unit_supervisor;
 
 use crate::process::{Container, Process, ProcessState, Supervisor, SupervisorKind};

@@ -65,6 +65,9 @@ struct Deserves {
     /// `tcp 0.0.0.0 EADDRINUSE`, with `, ok with SO_REUSEADDR` where that differs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bind: Vec<String>,
+    /// `pid: name: advice`, with `; stop: command` where it has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    nature: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     cause: Vec<DeservedCause>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -221,9 +224,21 @@ fn deserved(report: &TargetReport) -> Deserves {
             })
             .collect(),
         bind: bind_lines(report),
+        nature: nature_lines(report),
         cause: report.causes.iter().map(deserved_cause).collect(),
         act: BTreeMap::new(),
     }
+}
+
+fn nature_lines(report: &TargetReport) -> Vec<String> {
+    let natures = report.processes.iter().filter_map(|process| {
+        let nature = process.nature.as_ref()?;
+        let advice = nature.advice.as_ref().map(|advice| format!(": {advice}"));
+        let stop = nature.stop.as_ref().map(|argv| format!("; stop: {}", argv.join(" ")));
+        let (advice, stop) = (advice.unwrap_or_default(), stop.unwrap_or_default());
+        Some(format!("{}: {}{advice}{stop}", process.pid, nature.name))
+    });
+    natures.collect()
 }
 
 /// One line an answer; addresses that are answered alike share one, and `ok` is left out.

@@ -2,7 +2,7 @@
 //! looking and acting share: sockets, gaps, remedies.
 
 use proc_core::remedy::Remedy;
-use proc_core::report::{GapReport, ProcessReport, SocketReport, TargetReport};
+use proc_core::report::{GapReport, NatureReport, ProcessReport, SocketReport, TargetReport};
 use proc_core::socket::TcpState;
 
 use super::page::{Fit, Line, Page, Role, shown_columns};
@@ -59,6 +59,7 @@ fn notes(process: &ProcessReport) -> Vec<String> {
     if let Some(container) = &process.container {
         notes.push(format!("in {} container {}", container.engine, container.id));
     }
+    notes.extend(process.nature.as_ref().map(nature));
     match &process.supervisor {
         Some(supervisor) => {
             let pid = supervisor.pid.map(|pid| format!(" ({pid})")).unwrap_or_default();
@@ -69,6 +70,14 @@ fn notes(process: &ProcessReport) -> Vec<String> {
         None => notes.extend(process.unit.as_ref().map(|unit| format!("unit {unit}"))),
     }
     notes
+}
+
+/// `PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced`.
+fn nature(nature: &NatureReport) -> String {
+    match &nature.advice {
+        Some(advice) => format!("{}: {advice}", nature.name),
+        None => nature.name.clone(),
+    }
 }
 
 /// The sockets as a table (which addresses, and who can reach them), and how many clients they
@@ -207,4 +216,44 @@ pub fn best_remedies(target: &TargetReport, most: usize) -> Vec<&Remedy> {
     }
     best.truncate(most);
     best
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_core::nature::NatureKind;
+
+    use super::*;
+    use crate::render::fixture;
+
+    fn shown(nature: NatureReport) -> String {
+        let process = fixture::process(70, 1, "postgres", &["postgres", "-D", "/db"]);
+        let process = ProcessReport { nature: Some(nature), ..process };
+        let mut page = Page::default();
+        card(&mut page, &process, &View::plain());
+        page.render(&View::plain())
+    }
+
+    #[test]
+    fn what_a_program_is_takes_one_line() {
+        let nature = NatureReport {
+            kind: NatureKind::Database,
+            name: "PostgreSQL".to_owned(),
+            advice: Some("asked to end by SIGINT (its fast shutdown), never forced".to_owned()),
+            stop: None,
+            signal: Some("SIGINT".to_owned()),
+            never_forced: Some("it must recover".to_owned()),
+        };
+        assert_eq!(
+            shown(nature.clone()),
+            "\
+             \x20 postgres -D /db\n\
+             \x20   pid 70 · me · /home/me/web · 2 h\n\
+             \x20   PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced\n"
+        );
+        let hostile =
+            NatureReport { name: "ssh tunnel to \u{1b}[2Jx\ny".to_owned(), advice: None, ..nature };
+        let page = shown(hostile);
+        assert!(!page.contains('\u{1b}'), "{page:?}");
+        assert_eq!(page.lines().count(), 3, "{page:?}");
+    }
 }

@@ -29,6 +29,7 @@ pub fn empty(target: &str) -> TargetReport {
         peers: Vec::new(),
         other_ports: Vec::new(),
         along: None,
+        usual: None,
         outcome: None,
         explain: None,
         refusal: None,
@@ -59,6 +60,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         container: None,
         unit: None,
         supervisor: None,
+        nature: None,
         ancestors: Vec::new(),
     }
 }

@@ -6,7 +6,7 @@ use crate::process::Process;
 /// The names of the program that a process runs. All of them are the process's own word, except
 /// the executable's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Program<'a> {
+pub(crate) struct Program<'a> {
     /// The executable's file name; where it cannot be read, the first argument's, then the
     /// kernel's short name.
     pub file: &'a str,
@@ -136,7 +136,7 @@ fn is_command_flag(option: &str) -> bool {
 }
 
 /// The file name of a path; of a Windows path too, without `.exe`.
-pub(super) fn file_name(path: &str) -> &str {
+pub(crate) fn file_name(path: &str) -> &str {
     let path = match path.rfind('\\') {
         // On Unix a backslash is a character like others.
         Some(at) if path.as_bytes().get(1) == Some(&b':') => &path[at + 1..],

@@ -89,6 +89,7 @@ pub(super) mod tests {
                 container: None,
                 unit: None,
                 supervisor: None,
+                nature: None,
                 ancestors: Vec::new(),
             },
             argv,

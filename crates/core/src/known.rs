@@ -1,0 +1,314 @@
+//! Which software usually has a port, by the port's number alone: a guess, and said to be one
+//! wherever it is shown. What really holds a port is never told from here.
+
+use crate::addr::{Port, Transport};
+use crate::process::Process;
+use crate::snapshot::Source;
+use crate::supervisor::file_name;
+
+/// Ports, the software that is usual there, who holds them on each system, and how that is
+/// stopped (docs/known-ports.md). Read only when a port is asked for.
+const TABLE: &str = include_str!("../data/well-known-ports-dev.csv");
+
+/// The systems of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// macOS.
+    Mac,
+    /// Linux.
+    Linux,
+    /// Windows.
+    Windows,
+}
+
+impl System {
+    /// The system that sockets of this source are of: a recording may come from another machine.
+    pub const fn of(source: Source) -> Self {
+        match source {
+            Source::SockDiag | Source::ProcNet => Self::Linux,
+            Source::PcbList => Self::Mac,
+            Source::ExtendedTable => Self::Windows,
+        }
+    }
+
+    const fn column(self) -> usize {
+        match self {
+            Self::Mac => 3,
+            Self::Linux => 4,
+            Self::Windows => 5,
+        }
+    }
+
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Mac => "mac: ",
+            Self::Linux => "linux: ",
+            Self::Windows => "win: ",
+        }
+    }
+}
+
+/// What is usual on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The software.
+    pub software: String,
+    /// Who holds the port on this system, with where it comes from in brackets.
+    pub holder: String,
+    /// How that is stopped on this system, in words; several ways joined by ` | `.
+    pub stop: Option<String>,
+}
+
+/// What is usual on this port of that system; `None` where nothing is. Where several rows of the
+/// table have the port, the one that says it most exactly counts.
+pub fn known(port: Port, transport: Transport, system: System) -> Option<Known> {
+    let rows = TABLE.lines().skip(1).filter_map(|line| {
+        let (ports, rest) = line.split_once(',')?;
+        let (transports, _) = rest.split_once(',')?;
+        let exactness = exactness(ports, port.get())?;
+        transports
+            .split(['+', '/'])
+            .any(|name| name == transport.name())
+            .then_some((exactness, line))
+    });
+    let (_, line) = rows.min_by_key(|(exactness, _)| *exactness)?;
+    let fields = fields(line);
+    let field =
+        |at: usize| fields.get(at).filter(|text| !matches!(text.as_str(), "" | "-")).cloned();
+    Some(Known {
+        software: field(2)?,
+        holder: field(system.column())?,
+        stop: field(6).and_then(|all| stop_on(&all, system)),
+    })
+}
+
+impl Known {
+    /// Whether a process goes by one of the usual holders' names. A runtime (node, python, java)
+    /// or a proxy is usual for too much to be a match.
+    pub fn is_held_by(&self, process: &Process) -> bool {
+        let exe = process.exe.as_deref().map(file_name).unwrap_or_default();
+        let words = || self.holder.split(|c: char| !(c.is_alphanumeric() || "-_.+".contains(c)));
+        [exe, process.program()].iter().any(|name| {
+            let name = name.strip_suffix(".exe").unwrap_or(name);
+            !RUNTIMES.contains(&name)
+                && words().any(|word| {
+                    word.strip_suffix(".exe").unwrap_or(word) == name && !name.is_empty()
+                })
+        })
+    }
+}
+
+/// Names of holders that say nothing of the software, and words of the table that are no names.
+const RUNTIMES: &[&str] = &[
+    "node",
+    "python",
+    "python3",
+    "java",
+    "ruby",
+    "php",
+    "deno",
+    "bun",
+    "dotnet",
+    "beam.smp",
+    "erl",
+    "docker-proxy",
+    "com.docker.backend",
+    "wslrelay",
+    "systemd",
+    "launchd",
+    "svchost",
+    "System",
+    "app",
+    "service",
+    "session",
+    "server",
+    "your",
+    "or",
+    "in",
+    "on",
+    "and",
+    "the",
+    "of",
+    "by",
+    "old",
+    "this",
+    "any",
+    "host",
+    "network",
+    "pid",
+    "through",
+    "run",
+    "tool",
+];
+
+/// How exactly a list of ports (`80`, `67-68`, `587/465`, `49152+`) has this one: the width of
+/// its range, then its place in the list. `None` where it has it not.
+fn exactness(ports: &str, port: u16) -> Option<(u16, usize)> {
+    let spans = ports.split('/').enumerate().filter_map(|(place, span)| {
+        let (first, last) = span_of(span)?;
+        (first..=last).contains(&port).then_some((last - first, place))
+    });
+    spans.min()
+}
+
+fn span_of(span: &str) -> Option<(u16, u16)> {
+    let (first, last) = match (span.strip_suffix('+'), span.split_once('-')) {
+        (Some(first), _) => (first.parse().ok()?, u16::MAX),
+        (None, Some((first, last))) => (first.parse().ok()?, last.parse().ok()?),
+        (None, None) => (span.parse().ok()?, span.parse().ok()?),
+    };
+    (0 < first && first <= last).then_some((first, last))
+}
+
+/// The ways of one system: those with its label, and those without any.
+fn stop_on(all: &str, system: System) -> Option<String> {
+    let labels = [System::Mac, System::Linux, System::Windows].map(System::label);
+    let ways: Vec<&str> = all
+        .split(" | ")
+        .filter_map(|way| {
+            match labels.iter().find_map(|label| Some((label, way.strip_prefix(label)?))) {
+                Some((label, way)) => (*label == system.label()).then_some(way),
+                None => Some(way),
+            }
+        })
+        .collect();
+    (!ways.is_empty()).then(|| ways.join(" | "))
+}
+
+/// The fields of one line of RFC 4180: in quotes where a comma is in them, quotes doubled.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = line.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let Some(field) = fields.last_mut() else { break };
+        match letter {
+            '"' if quoted && letters.peek() == Some(&'"') => {
+                letters.next();
+                field.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            other => field.push(other),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: u16, transport: Transport, system: System) -> Option<Known> {
+        known(Port::new(port).unwrap(), transport, system)
+    }
+
+    #[test]
+    fn every_row_can_be_read() {
+        let mut lines = TABLE.lines();
+        let heading = "port,proto,usual_dev_software,usual_holder_macos,usual_holder_linux,usual_holder_windows,safe_stop_command";
+        assert_eq!(lines.next(), Some(heading));
+        let mut seen = Vec::new();
+        for line in lines {
+            let fields = fields(line);
+            assert_eq!(fields.len(), 7, "{line}");
+            assert!(
+                fields.iter().all(|f| !f.is_empty() && f.trim() == f && f.is_ascii()),
+                "{line}"
+            );
+            for span in fields[0].split('/') {
+                assert!(span_of(span).is_some(), "{span} in {line}");
+            }
+            for transport in fields[1].split(['+', '/']) {
+                assert!(["tcp", "udp"].contains(&transport), "{line}");
+            }
+            assert!(!seen.contains(&(fields[0].clone(), fields[1].clone())), "twice: {line}");
+            seen.push((fields[0].clone(), fields[1].clone()));
+            for way in fields[6].split(" | ") {
+                assert!(!way.is_empty() && !way.contains(" | "), "{line}");
+                // What is of one system says so, and refers to no other row.
+                for (start, label) in [
+                    ("brew ", "mac"),
+                    ("sudo ", "linux"),
+                    ("systemctl ", "linux"),
+                    ("Stop-Service ", "win"),
+                    ("as for ", "?"),
+                ] {
+                    assert!(!way.starts_with(start), "{way} needs {label}: in {line}");
+                }
+                for label in ["linux: ", "mac: ", "win: "] {
+                    assert!(!way.contains(label) || way.starts_with(label), "{way}");
+                }
+            }
+        }
+        assert!(seen.len() > 170, "{}", seen.len());
+    }
+
+    #[test]
+    fn the_most_exact_row_of_the_transport_counts() {
+        use Transport::{Tcp, Udp};
+        let software =
+            |port, transport| at(port, transport, System::Linux).map(|known| known.software);
+        let starts = |port, transport, start: &str| {
+            software(port, transport).is_some_and(|software| software.starts_with(start))
+        };
+        assert!(starts(5432, Tcp, "PostgreSQL"));
+        assert!(starts(6379, Tcp, "Redis"), "not Ray, whose second port it is");
+        assert!(starts(50051, Tcp, "gRPC examples"), "not the range around it");
+        assert!(starts(50050, Tcp, "Jenkins agents"));
+        assert!(starts(32400, Tcp, "Plex"), "not a NodePort");
+        assert!(starts(4500, Udp, "IPsec") && starts(4500, Tcp, "Firebase"));
+        assert!(starts(5001, Tcp, ".NET"));
+        assert_eq!(software(5432, Udp), None);
+        assert_eq!(software(3456, Tcp), None);
+        assert_eq!((software(1, Tcp), software(65535, Tcp)), (None, None));
+    }
+
+    #[test]
+    fn each_system_has_its_own_holder_and_way() {
+        use Transport::Tcp;
+        let airplay = at(5000, Tcp, System::Mac).unwrap();
+        assert!(airplay.holder.starts_with("ControlCenter (AirPlay Receiver"));
+        assert!(airplay.stop.unwrap().starts_with("System Settings"));
+        let linux = at(5000, Tcp, System::Linux).unwrap();
+        assert!(
+            !linux.holder.contains("ControlCenter")
+                && !linux.stop.unwrap().contains("System Settings")
+        );
+        let postgres = at(5432, Tcp, System::Linux).unwrap();
+        assert_eq!(
+            postgres.stop.unwrap(),
+            "sudo systemctl stop postgresql | never kill -9 postgres"
+        );
+        // A port of Windows and of macOS alone.
+        assert_eq!(at(5357, Tcp, System::Linux), None);
+        assert_eq!(at(3283, Tcp, System::Linux), None);
+        assert!(at(5357, Tcp, System::Windows).is_some() && at(3283, Tcp, System::Mac).is_some());
+        let mongo = at(27017, Tcp, System::Windows).unwrap().stop.unwrap();
+        assert!(
+            mongo.contains(r#"getSiblingDB("admin")"#) && mongo.contains("Stop-Service"),
+            "{mongo}"
+        );
+        assert!(!mongo.contains("brew") && !mongo.contains("systemctl"), "{mongo}");
+    }
+
+    #[test]
+    fn every_port_can_be_asked_for() {
+        for port in 1..=u16::MAX {
+            if port % 7 == 0 || port < 1200 {
+                for system in [System::Mac, System::Linux, System::Windows] {
+                    if let Some(known) = at(port, Transport::Tcp, system) {
+                        assert!(!known.holder.is_empty() && !known.software.is_empty());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_read_as_rfc_4180_says() {
+        assert_eq!(fields(r#"1,"a, b","c ""d""",,e"#), ["1", "a, b", r#"c "d""#, "", "e"]);
+        assert_eq!(fields(""), [""]);
+        assert_eq!(fields(r#""open"#), ["open"]);
+    }
+}
