@@ -122,7 +122,7 @@ fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String
         Some((RefusalReason::Door, format!("is left alone: {why}")))
     } else {
         let editor = nature_of(process, snapshot).filter(|it| it.kind == NatureKind::Editor)?;
-        let advice = editor.advice.map_or(String::new(), |advice| format!(", {advice}"));
+        let advice = editor.advice.map_or(String::new(), |advice| format!("; {advice}"));
         Some((RefusalReason::Editor, format!("is left alone: it is {}{advice}", editor.name)))
     }
 }
