@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use crate::host::Host;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
+use crate::supervisor::scope_of;
 use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
@@ -77,7 +78,10 @@ impl Census {
     }
 
     fn in_unit(&self, name: &str) -> Vec<u32> {
-        self.matching(|process| process.unit.as_deref() == Some(name))
+        self.matching(|process| {
+            process.unit.as_deref() == Some(name)
+                || process.cgroup.as_deref().and_then(scope_of) == Some(name)
+        })
     }
 
     /// Processes that run that file, as executable or as script.
@@ -99,5 +103,52 @@ impl Census {
         let living = |process: &&Process| process.state != ProcessState::Zombie;
         let found = self.0.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::tests::process;
+    use crate::supervisor::unit_of;
+    use crate::target::parse;
+
+    /// Processes in these control groups, with the PIDs 10, 11, …
+    fn census(groups: &[&str]) -> Census {
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        for (pid, group) in (10..).zip(groups) {
+            let mut process = process(pid, 1, "/usr/bin/node", &["node"]);
+            process.unit = unit_of(group).map(|(unit, _)| unit);
+            process.cgroup = Some((*group).to_owned());
+            snapshot.processes.insert(pid, process);
+        }
+        Census(snapshot)
+    }
+
+    #[test]
+    fn units_and_scopes_by_their_names() {
+        let user = "/user.slice/user-1000.slice";
+        let census = census(&[
+            "/system.slice/web.service",
+            "/system.slice/web.service/worker",
+            &format!("{user}/user@1000.service/app.slice/web.service"),
+            &format!("{user}/user@1000.service/app.slice/build.scope"),
+            &format!("{user}/session-2.scope"),
+            r"/system.slice/system-my\x2dapp.slice/my-app@dev\x2dtwo.service",
+            "/user.slice",
+        ]);
+        for (target, want) in [
+            ("unit:web", &[10, 11, 12][..]),
+            ("unit:web.service", &[10, 11, 12]),
+            ("unit:build.scope", &[13]),
+            ("unit:session-2.scope", &[14]),
+            (r"unit:my-app@dev\x2dtwo", &[15]),
+            ("unit:user.slice", &[]),
+            ("unit:user-1000.slice", &[]),
+            ("unit:user@1000", &[]),
+            ("unit:build", &[]),
+        ] {
+            assert_eq!(census.meant_by(&parse(target).unwrap()), want, "{target}");
+        }
     }
 }

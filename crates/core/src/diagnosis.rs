@@ -9,7 +9,7 @@ use crate::bind::{
 };
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
-use crate::supervisor::{container_proxy, is_service_manager};
+use crate::supervisor::{activation, container_proxy};
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -290,6 +290,10 @@ impl<'a> Scene<'a> {
         match kind {
             CauseKind::SharedListener => a.local == b.local,
             CauseKind::HiddenHolder => a.uid == b.uid && a.cgroup == b.cgroup,
+            CauseKind::SocketActivation => {
+                a.holders.pids() == b.holders.pids()
+                    && activation(a, self.snapshot) == activation(b, self.snapshot)
+            }
             _ => a.holders.pids() == b.holders.pids(),
         }
     }
@@ -298,6 +302,9 @@ impl<'a> Scene<'a> {
         let socket = self.socket(index);
         let holders = match &socket.holders {
             Holders::Kernel => return (CauseKind::Kernel, true),
+            Holders::Hidden if activation(socket, self.snapshot).is_some() => {
+                return (CauseKind::SocketActivation, true);
+            }
             Holders::Hidden => return (CauseKind::HiddenHolder, true),
             Holders::Processes { holders } => holders,
             Holders::Nobody | Holders::NotLooked => return (by_state(socket), true),
@@ -306,7 +313,7 @@ impl<'a> Scene<'a> {
             return (CauseKind::InFlight, false);
         }
         let pids = socket.holders.pids();
-        if pids.iter().any(|&pid| self.is_activator(pid)) {
+        if activation(socket, self.snapshot).is_some() {
             return (CauseKind::SocketActivation, true);
         }
         if pids.iter().any(|&pid| self.is_contained(pid)) {
@@ -341,10 +348,6 @@ impl<'a> Scene<'a> {
         }
         let process = self.snapshot.processes.get(pids.first()?)?;
         NEVER_SERVERS.contains(&process.program()).then_some(false)
-    }
-
-    fn is_activator(&self, pid: u32) -> bool {
-        self.snapshot.processes.get(&pid).is_some_and(is_service_manager)
     }
 
     /// Whether a process is in a container that the asker is not in.

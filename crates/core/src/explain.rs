@@ -10,7 +10,8 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
-use crate::supervisor::container_proxy;
+use crate::supervisor::{activation, container_proxy, is_service_manager};
+use crate::unit::UnitFacts;
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -62,18 +63,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::HiddenHolder => hidden_holder(cause, &port, snapshot),
         CauseKind::OtherNamespace => other_namespace(cause, &port, snapshot),
         CauseKind::Container => container(cause, &port, snapshot),
-        CauseKind::SocketActivation => {
-            let service = cause.pids.get(1).and_then(|pid| snapshot.processes.get(pid));
-            match service {
-                Some(service) => format!(
-                    "systemd holds {port} for a socket unit, and its service runs: {}",
-                    named(service, snapshot.taken_at)
-                ),
-                None => format!(
-                    "systemd holds {port} for a socket unit, and starts the service when somebody connects"
-                ),
-            }
-        }
+        CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
@@ -87,6 +77,61 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Unexplained => {
             format!("the kernel refuses {port} and nothing that can be seen explains it")
         }
+    }
+}
+
+/// The service comes last: its age and directory would tear the sentence apart.
+fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    let found = sockets_of(cause, snapshot).find_map(|socket| activation(socket, snapshot));
+    let user = found.as_ref().and_then(|found| found.user);
+    let systemd = match user.map(|user| user_of(user, snapshot)) {
+        None => "systemd".to_owned(),
+        Some(yours) if yours == "yours" => "your systemd".to_owned(),
+        Some(user) => format!("systemd of {user}"),
+    };
+    let names = |units: &[&UnitFacts]| {
+        units.iter().map(|unit| unit.id.as_str()).collect::<Vec<&str>>().join(" and ")
+    };
+    let (sockets, services) =
+        found.map(|found| (found.sockets, found.services)).unwrap_or_default();
+    let socket = match sockets.is_empty() {
+        true => "a socket unit".to_owned(),
+        false => names(&sockets),
+    };
+    if sockets.iter().any(|unit| unit.accepts) {
+        let each = sockets[0].id.trim_end_matches(".socket");
+        let running = services.iter().filter(|unit| unit.is_active()).count();
+        let now = match running {
+            0 => String::new(),
+            1 => "; one of them runs".to_owned(),
+            many => format!("; {many} of them run"),
+        };
+        return format!(
+            "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
+        );
+    }
+    let holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let seen = holders.into_iter().find(|process| !is_service_manager(process));
+    let running = services.iter().find(|unit| unit.is_active() && unit.main_pid.is_some());
+    let service = match services.is_empty() {
+        true => "the service".to_owned(),
+        false => names(&services),
+    };
+    let its = if services.is_empty() { "its service" } else { &service };
+    match (seen, running.and_then(|unit| unit.main_pid)) {
+        (Some(process), _) => format!(
+            "{systemd} holds {port} for {socket}, and {its} runs: {}",
+            named(process, snapshot.taken_at)
+        ),
+        (None, Some(pid)) => {
+            format!("{systemd} holds {port} for {socket}, and {its} runs (pid {pid})")
+        }
+        (None, None) if sockets.is_empty() => format!(
+            "{systemd} holds {port} for a socket unit, and starts the service when somebody connects"
+        ),
+        (None, None) => format!(
+            "{systemd} holds {port} for {socket}, which starts {service} when somebody connects"
+        ),
     }
 }
 

@@ -7,9 +7,13 @@ use std::collections::BTreeSet;
 
 use crate::engine::EngineWish;
 use crate::host::Host;
+use crate::process::Process;
 use crate::snapshot::Snapshot;
-use crate::supervisor::{container_proxy, is_service_manager, manager_user, unit_of};
-use crate::unit::UnitWish;
+use crate::socket::{Holders, Socket};
+use crate::supervisor::{
+    container_proxy, home, home_of_group, is_service_manager, user_of_manager,
+};
+use crate::unit::{UnitFacts, UnitWish};
 
 /// How much to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,10 +46,17 @@ pub(crate) fn learn(
         snapshot.containers.extend(answer.containers);
         answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
-    let units = unit_wish(snapshot, pids);
+    let units = unit_wish(snapshot, pids, ports);
     if units != UnitWish::default() {
         let answer = host.units(&units);
-        snapshot.units.extend(answer.units);
+        let known = |snapshot: &Snapshot, unit: &UnitFacts| {
+            snapshot.units.iter().any(|other| other.id == unit.id && other.user == unit.user)
+        };
+        for unit in answer.units {
+            if !known(snapshot, &unit) {
+                snapshot.units.push(unit);
+            }
+        }
         answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
     if how_much == Learn::Everything && pids.is_empty() && !ports.is_empty() {
@@ -103,23 +114,63 @@ fn engine_wish(snapshot: &Snapshot, pids: &[u32], ports: &[u16], how_much: Learn
     wish
 }
 
-fn unit_wish(snapshot: &Snapshot, pids: &[u32]) -> UnitWish {
+/// Which units to ask about: those of the holders, and of a manager that holds a socket or may be
+/// the hidden holder, its socket units.
+fn unit_wish(snapshot: &Snapshot, pids: &[u32], ports: &[u16]) -> UnitWish {
     let mut wish = UnitWish::default();
     for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
         if is_service_manager(process) {
-            let user = (process.id.pid != 1).then_some(process.uid).flatten();
-            if !wish.sockets_of.contains(&user) {
-                wish.sockets_of.push(user);
-            }
-            continue;
-        }
-        let Some(cgroup) = process.cgroup.as_deref() else { continue };
-        if let Some((unit, by_user)) = unit_of(cgroup) {
-            let wanted = (unit, manager_user(cgroup).filter(|_| by_user));
-            if !wish.units.contains(&wanted) {
-                wish.units.push(wanted);
-            }
+            wish_sockets(&mut wish, user_of_manager(process));
+        } else if is_of_this_machine(process, snapshot) {
+            wish_unit(&mut wish, home(process, snapshot));
         }
     }
+    for socket in hidden(snapshot, ports) {
+        // Another user's manager would not answer.
+        let user = socket.uid.filter(|&uid| uid != 0);
+        if user.is_none_or(|uid| uid == snapshot.asker.uid) {
+            wish_sockets(&mut wish, user);
+        }
+        let group = socket.cgroup.as_deref();
+        wish_unit(&mut wish, group.and_then(|group| home_of_group(group, snapshot)));
+    }
+    // A service may have its socket from its manager, which the asker may not see to hold it too.
+    if wish != UnitWish::default() {
+        let concerns = |socket: &&Socket| {
+            socket.holders == Holders::Hidden
+                || socket.holders.pids().iter().any(|pid| pids.contains(pid))
+        };
+        wish.sockets = snapshot.sockets.iter().filter(concerns).cloned().collect();
+    }
     wish
+}
+
+fn wish_sockets(wish: &mut UnitWish, user: Option<u32>) {
+    if !wish.sockets_of.contains(&user) {
+        wish.sockets_of.push(user);
+    }
+}
+
+fn wish_unit(wish: &mut UnitWish, wanted: Option<(String, Option<u32>)>) {
+    if let Some(wanted) = wanted.filter(|wanted| !wish.units.contains(wanted)) {
+        wish.units.push(wanted);
+    }
+}
+
+/// Whether a process is not in a container that the asker is not in: the managers in there have
+/// units of the same names.
+fn is_of_this_machine(process: &Process, snapshot: &Snapshot) -> bool {
+    let asker = snapshot.processes.get(&snapshot.asker.pid);
+    let world = asker.and_then(|asker| asker.container.as_ref());
+    process.container.is_none() || process.container.as_ref() == world
+}
+
+/// The sockets of those ports whose holder may not be seen.
+fn hidden<'a>(snapshot: &'a Snapshot, ports: &'a [u16]) -> impl Iterator<Item = &'a Socket> {
+    snapshot.sockets.iter().filter(|socket| {
+        socket.holders == Holders::Hidden
+            && socket.netns.is_none()
+            && socket.is_server()
+            && (ports.is_empty() || socket.port().is_some_and(|port| ports.contains(&port)))
+    })
 }

@@ -12,7 +12,7 @@ use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
-use crate::process::{Process, ProcessId};
+use crate::process::{Process, ProcessId, Supervisor};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -20,7 +20,7 @@ use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
 
 use kin::Kin;
 pub use lever::Lever;
-use lever::{Scene, Way, again};
+use lever::{Scene, Way, again, typed};
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
 pub use steps::signal_name;
@@ -231,7 +231,8 @@ fn obstacle(
         CauseKind::SocketActivation if !limits.force => {
             let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
             let units = sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot));
-            let stop = units.filter_map(|unit| unit.stop).map(|argv| argv.join(" ")).next();
+            let typed = |unit: Supervisor| Some(typed(unit.stop.as_ref()?, &unit, snapshot));
+            let stop = units.filter_map(typed).next();
             let cure = match stop {
                 Some(_) if limits.uses_levers() => return Ok(()),
                 Some(stop) => format!("what gives the port back: {stop}"),
@@ -275,7 +276,7 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
         let above = snapshot.ancestors(pid);
         let top = !above.iter().any(|ancestor| pids.contains(&ancestor.id.pid));
         if let Some(by) = supervisor_of(pid, snapshot).filter(|_| top)
-            && let Some(note) = again(process, &by, None, true)
+            && let Some(note) = again(process, &by, None, true, snapshot)
         {
             plan.notes.push(note);
         }
@@ -371,7 +372,7 @@ fn add_holders(
             Way::Signal(note) => signalled.push((process, note)),
             Way::Loop(by, script) => {
                 let text = "and is ended too if it does";
-                signalled.push((process, again(process, &by, Some(text), false)));
+                signalled.push((process, again(process, &by, Some(text), false, snapshot)));
                 plan.loops.extend(Some(script).filter(|script| !plan.loops.contains(script)));
             }
             Way::Runner(by) => {

@@ -8,10 +8,11 @@ mod program;
 mod session;
 mod unit;
 
-pub use cgroup::{container_of, manager_user, unit_of};
+pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
+pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 pub(crate) use program::{Program, file_name};
 use unit::unit_supervisor;
@@ -47,7 +48,15 @@ pub fn could_restart(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
 
 /// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
 pub fn is_service_manager(process: &Process) -> bool {
-    (process.id.pid == 1 || process.ppid == 1) && process.program() == "systemd"
+    // In another control group it is a container's first process that lost its parent.
+    let of_user = || {
+        process.ppid == 1
+            && process.container.is_none()
+            && process.cgroup.as_deref().is_none_or(|path| {
+                path == "/" || manager_user(path).is_some_and(|uid| process.uid == Some(uid))
+            })
+    };
+    process.program() == "systemd" && (process.id.pid == 1 || of_user())
 }
 
 /// The container or the service of a process.
@@ -428,7 +437,7 @@ fn words(argv: &[&str]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::SystemTime;
 
     use super::*;
@@ -436,7 +445,7 @@ mod tests {
     use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket};
 
     /// A sleeping process without a terminal or a control group.
-    pub(super) fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
+    pub(crate) fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
         Process {
             id: ProcessId { pid, start: u64::from(pid) },
             ppid,
@@ -461,7 +470,7 @@ mod tests {
     }
 
     /// PID 1, then each the child of the one before, with PIDs 10, 11, …
-    fn chain(links: &[(&str, &[&str])]) -> Snapshot {
+    pub(super) fn chain(links: &[(&str, &[&str])]) -> Snapshot {
         let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
         snapshot.asker.uid = 1000;
         let init = process(1, 0, "/lib/systemd/systemd", &["/sbin/init"]);
@@ -474,7 +483,7 @@ mod tests {
         snapshot
     }
 
-    fn in_cgroup(snapshot: &mut Snapshot, pid: u32, cgroup: &str) {
+    pub(super) fn in_cgroup(snapshot: &mut Snapshot, pid: u32, cgroup: &str) {
         let process = snapshot.processes.get_mut(&pid).unwrap();
         process.unit = unit_of(cgroup).map(|(unit, _)| unit);
         process.container = container_of(cgroup);

@@ -66,14 +66,45 @@ impl UnitFacts {
 pub struct UnitWish {
     /// These units, each with the user whose manager has it (`None`: the system's).
     pub units: Vec<(String, Option<u32>)>,
-    /// Every socket unit of these managers.
+    /// Every socket unit of these managers that listens on one of the sockets below, and what it
+    /// starts.
     pub sockets_of: Vec<Option<u32>>,
+    /// The sockets whose socket units are looked for.
+    pub sockets: Vec<Socket>,
+}
+
+/// Whether systemd would take this for the name of a unit (`unit_name_is_valid`), and so never for
+/// an option or a pattern: a name, a known type, no odd characters. The few
+/// that begin with a `-` (`-.mount`) are left out.
+pub(crate) fn is_unit_name(name: &str) -> bool {
+    const TYPES: [&str; 11] = [
+        "service",
+        "socket",
+        "scope",
+        "slice",
+        "timer",
+        "path",
+        "target",
+        "mount",
+        "automount",
+        "swap",
+        "device",
+    ];
+    const LONGEST: usize = 255;
+    let Some((prefix, kind)) = name.rsplit_once('.') else { return false };
+    let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+    TYPES.contains(&kind)
+        && !prefix.is_empty()
+        && !prefix.starts_with(['@', '-'])
+        && name.len() <= LONGEST
+        && name.chars().all(plain)
 }
 
 /// What the managers said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitAnswer {
-    /// The units wished for, and the units that trigger them.
+    /// The units wished for, the units that trigger them, those they trigger, those that end
+    /// with them.
     pub units: Vec<UnitFacts>,
     /// Managers that are there and told nothing.
     pub gaps: Vec<Gap>,

@@ -144,7 +144,8 @@ fn play(path: PathBuf) -> Played {
     let host = ReplayHost::new(scenario.situation.recording(&path));
     let target = target(&scenario.situation.ask);
     let all_namespaces = scenario.situation.all_namespaces;
-    let options = LookOptions { all_namespaces, ..LookOptions::default() };
+    let options =
+        LookOptions { all_namespaces, learn: Learn::Everything, ..LookOptions::default() };
     let report = look(&host, std::slice::from_ref(&target), &options).remove(0);
     let snapshot = host.recording().snapshot.clone();
     let mut got = deserved(&report);
@@ -612,7 +613,7 @@ fn every_gap_is_met_in_some_scenario() {
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 10, "only these: {met:?}");
+    assert_eq!(met.len(), 11, "only these: {met:?}");
 }
 
 #[test]

@@ -79,7 +79,9 @@ impl Scene<'_> {
     pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
         let supervisor = supervisor_of(process.id.pid, self.snapshot);
         if !self.limits.uses_levers() {
-            return Ok(Way::Signal(supervisor.and_then(|by| again(process, &by, None, true))));
+            return Ok(Way::Signal(
+                supervisor.and_then(|by| again(process, &by, None, true, self.snapshot)),
+            ));
         }
         if let Some(by) = &supervisor
             && let Some(lever) = self.managers_lever(process, by)?
@@ -96,7 +98,7 @@ impl Scene<'_> {
                 Some(script) => Way::Loop(by, script),
                 None => Way::Runner(by),
             }),
-            Err(why) => Ok(Way::Signal(again(process, &by, why, true))),
+            Err(why) => Ok(Way::Signal(again(process, &by, why, true, self.snapshot))),
         }
     }
 
@@ -256,22 +258,12 @@ impl Scene<'_> {
         let Some(owner) = by.owner.filter(|&owner| owner != asker && asker != 0) else {
             return Ok(());
         };
-        let of_owner = |process: &&Process| process.uid == Some(owner);
-        let mut known = self.snapshot.processes.values().filter(of_owner);
-        let user = known.find_map(|process| process.user.clone());
-        let user = user.unwrap_or_else(|| format!("#{owner}"));
-        let prefix: &[&str] = match (argv.first().map(String::as_str), by.kind) {
-            (Some("sudo"), _) => &[],
-            (_, SupervisorKind::SystemdUserUnit) => &["sudo"],
-            _ => &["sudo", "-u", &user],
-        };
-        let command: Vec<&str> =
-            prefix.iter().copied().chain(argv.iter().map(String::as_str)).collect();
+        let user = user_name(owner, self.snapshot);
         let explain = format!(
             "{what} is run by {} of user {}; what stops it: {}",
             called(by),
             user.trim_start_matches('#'),
-            command.join(" ")
+            typed(argv, by, self.snapshot)
         );
         let reason = RefusalReason::ManagerOfAnotherUser;
         Err(Refusal::Denied(Why { reason, pid: process.map(|process| process.id.pid), explain }))
@@ -349,6 +341,28 @@ fn is_script(process: &Process) -> bool {
     SHELLS.contains(&exe.rsplit('/').next().unwrap_or(exe))
 }
 
+/// A user as sudo(8) takes one: the name, or `#` and the number where no process tells the name.
+fn user_name(uid: u32, snapshot: &Snapshot) -> String {
+    let mut known = snapshot.processes.values().filter(|process| process.uid == Some(uid));
+    known.find_map(|process| process.user.clone()).unwrap_or_else(|| format!("#{uid}"))
+}
+
+/// A supervisor's command as this user has to type it: with sudo where that is what is missing.
+pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> String {
+    let asker = snapshot.asker.uid;
+    let command = argv.join(" ");
+    let foreign = by.owner.filter(|&owner| owner != asker);
+    let already = argv.first().is_some_and(|word| word == "sudo");
+    match (by.kind, foreign) {
+        _ if asker == 0 || already => command,
+        (SupervisorKind::SystemdUnit, _) | (SupervisorKind::SystemdUserUnit, Some(_)) => {
+            format!("sudo {command}")
+        }
+        (_, Some(owner)) => format!("sudo -u {} {command}", user_name(owner, snapshot)),
+        (_, None) => command,
+    }
+}
+
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why
 /// that one is not ended as well; `advises` says what would end it.
 pub(super) fn again(
@@ -356,6 +370,7 @@ pub(super) fn again(
     by: &Supervisor,
     why_not: Option<&str>,
     advises: bool,
+    snapshot: &Snapshot,
 ) -> Option<String> {
     if by.restarts == Some(false) || by.kind == SupervisorKind::Master {
         return None;
@@ -365,7 +380,7 @@ pub(super) fn again(
     let left = why_not.map_or(String::new(), |why| format!(", {why}"));
     let stop = match (&by.stop, by.pid) {
         _ if !advises => String::new(),
-        (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
+        (Some(argv), _) => format!("; what stops it for good: {}", typed(argv, by, snapshot)),
         // A manager runs others too, as a rule, and has a command that is not known here.
         (None, Some(pid))
             if by.kind != SupervisorKind::ProcessManager

@@ -17,6 +17,15 @@ pub fn unit_of(cgroup: &str) -> Option<(String, bool)> {
     unit.ends_with(".service").then(|| (unit.to_owned(), user))
 }
 
+/// The scope of that control group: a group of processes that somebody else started and handed to
+/// systemd (`session-2.scope`, `app-code-7.scope`). It has a name and no lever: stopping it ends
+/// a login, or windows.
+pub fn scope_of(cgroup: &str) -> Option<&str> {
+    let system = skip_slices(cgroup);
+    let below = below_user_manager(system).map_or(system, |(_, below)| skip_slices(below));
+    decoded_unit(below).filter(|unit| unit.ends_with(".scope"))
+}
+
 /// The user whose own systemd that control group is below.
 pub fn manager_user(cgroup: &str) -> Option<u32> {
     below_user_manager(skip_slices(cgroup)).map(|(uid, _)| uid)

@@ -43,7 +43,7 @@ pub fn activation<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<Activat
         let sockets = listening(socket, user, snapshot);
         return (!sockets.is_empty()).then(|| activated(user, sockets, snapshot));
     }
-    holders().filter_map(home).find_map(|(unit, user)| {
+    holders().filter_map(|process| home(process, snapshot)).find_map(|(unit, user)| {
         let mut sockets = listening(socket, user, snapshot);
         sockets.retain(|socket| starts(socket, &unit));
         (!sockets.is_empty()).then(|| activated(user, sockets, snapshot))
@@ -57,7 +57,14 @@ pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Su
     let activation = activation(socket, snapshot)?;
     let first = activation.sockets.first()?;
     let mut stopped: Vec<&str> = activation.sockets.iter().map(|unit| unit.id.as_str()).collect();
-    stopped.extend(activation.services.iter().map(|unit| unit.id.as_str()));
+    let services = activation.services.iter().map(|unit| unit.id.as_str());
+    // What a socket unit names and the manager had no time to describe is stopped all the same.
+    let named = activation.sockets.iter().flat_map(|unit| &unit.triggers).map(String::as_str);
+    for service in services.chain(named) {
+        if !stopped.contains(&service) {
+            stopped.push(service);
+        }
+    }
     let mut along: Vec<String> = activation
         .services
         .iter()
@@ -108,8 +115,9 @@ fn unit_door(unit: &str) -> Option<&'static str> {
 
 /// The unit that a process was started by, unless somebody sits in it or it holds the asker.
 pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
-    let (unit, owner) = home(process)?;
-    let same = |other: &Process| home(other).is_some_and(|other| other == (unit.clone(), owner));
+    let (unit, owner) = home(process, snapshot)?;
+    let same =
+        |other: &Process| home(other, snapshot).is_some_and(|other| other == (unit.clone(), owner));
     // Somebody typed this process into a shell that lives in the unit: sshd without its PAM
     // module, tmux as a user's service, a CI runner.
     let by_hand = snapshot
@@ -139,11 +147,24 @@ pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<
     Some(supervisor)
 }
 
-/// The service of a process, and the user whose manager has it.
-fn home(process: &Process) -> Option<(String, Option<u32>)> {
-    let cgroup = process.cgroup.as_deref()?;
-    let (unit, by_user) = unit_of(cgroup)?;
-    Some((unit, manager_user(cgroup).filter(|_| by_user)))
+/// The service of a process, and the user whose manager has it (`None`: the system's), as the
+/// managers of this machine know it.
+pub(crate) fn home(process: &Process, snapshot: &Snapshot) -> Option<(String, Option<u32>)> {
+    home_of_group(process.cgroup.as_deref()?, snapshot)
+}
+
+/// The same of a control group. Paths count from where the first process's systemd has its root,
+/// which in a container without a control group namespace is deep in the machine's tree
+/// (systemd's `cg_get_root_path`).
+pub(crate) fn home_of_group(cgroup: &str, snapshot: &Snapshot) -> Option<(String, Option<u32>)> {
+    let first = snapshot.processes.get(&1).filter(|first| is_service_manager(first));
+    let root = first.and_then(|first| first.cgroup.as_deref()?.strip_suffix("/init.scope"));
+    let below = root
+        .and_then(|root| cgroup.strip_prefix(root))
+        .filter(|below| below.starts_with('/'))
+        .unwrap_or(cgroup);
+    let (unit, by_user) = unit_of(below)?;
+    Some((unit, manager_user(below).filter(|_| by_user)))
 }
 
 const fn kind(owner: Option<u32>) -> SupervisorKind {
@@ -169,7 +190,7 @@ fn listening<'a>(socket: &Socket, user: Option<u32>, snapshot: &'a Snapshot) -> 
     let exact: Vec<&UnitFacts> = all().filter(|unit| unit.listens_on(socket)).collect();
     let active = exact.iter().copied().filter(|unit| unit.is_active());
     let active: Vec<&UnitFacts> = active.collect();
-    if active.is_empty() { exact } else { active }
+    by_name(if active.is_empty() { exact } else { active })
 }
 
 fn activated<'a>(
@@ -179,8 +200,14 @@ fn activated<'a>(
 ) -> Activation<'a> {
     let of_manager = snapshot.units.iter().filter(|unit| unit.user == user);
     let started = |unit: &&UnitFacts| sockets.iter().any(|socket| starts(socket, &unit.id));
-    let services = of_manager.filter(started).collect();
+    let services = by_name(of_manager.filter(started).collect());
     Activation { user, sockets, services }
+}
+
+/// The order in which a manager lists its units changes from one answer to the next.
+fn by_name(mut units: Vec<&UnitFacts>) -> Vec<&UnitFacts> {
+    units.sort_unstable_by_key(|unit| &unit.id);
+    units
 }
 
 /// Whether a socket unit starts that service: it says so, or the service is an instance of its
@@ -258,7 +285,8 @@ fn stop_command(
 ) -> Option<Vec<String>> {
     let guarded = |unit: &&str| {
         let other = Supervisor { name: (*unit).to_owned(), ..supervisor.clone() };
-        unit_guard(&other, snapshot).is_some()
+        // A control group may have any name; this one would be an option.
+        unit.starts_with('-') || unit_guard(&other, snapshot).is_some()
     };
     if units.iter().any(guarded) {
         return None;
@@ -277,4 +305,172 @@ fn stop_command(
 fn user_name(uid: u32, snapshot: &Snapshot) -> Option<&str> {
     let named = |process: &&Process| process.uid == Some(uid) && process.user.is_some();
     snapshot.processes.values().find(named)?.user.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{chain, in_cgroup};
+    use super::*;
+    use crate::process::Container;
+    use crate::socket::{LocalAddress, Protocol, TcpState};
+
+    const SERVER: (&str, &[&str]) = ("/usr/bin/node", &["node", "server.js"]);
+
+    fn unit(id: &str) -> UnitFacts {
+        UnitFacts { id: id.to_owned(), active: Some("active".to_owned()), ..UnitFacts::default() }
+    }
+
+    fn named(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    /// A server in `web.service`, of which systemd says this.
+    fn served_by(facts: UnitFacts) -> Snapshot {
+        let mut snapshot = chain(&[SERVER]);
+        in_cgroup(&mut snapshot, 10, "/system.slice/web.service");
+        snapshot.units.push(facts);
+        snapshot
+    }
+
+    #[test]
+    fn what_restart_means_for_a_server_that_is_asked_to_end() {
+        for (restart, want) in [
+            ("always", Some(true)),
+            ("on-success", Some(true)),
+            ("on-failure", None),
+            ("on-abnormal", None),
+            ("on-abort", None),
+            ("on-watchdog", Some(false)),
+            ("no", Some(false)),
+            ("a-word-of-the-future", None),
+        ] {
+            let facts = UnitFacts { restart: Some(restart.to_owned()), ..unit("web.service") };
+            let found = super::super::supervisor_of(10, &served_by(facts)).unwrap();
+            assert_eq!(found.restarts, want, "{restart}");
+            assert_eq!(found.policy.is_some(), restart != "no", "{restart}");
+        }
+    }
+
+    #[test]
+    fn what_triggers_a_unit_starts_it_again() {
+        let facts = UnitFacts {
+            restart: Some("no".to_owned()),
+            triggered_by: named(&["web.timer", "web.path", "web.socket", "idle.socket"]),
+            ..unit("web.service")
+        };
+        let mut snapshot = served_by(facts);
+        let idle = UnitFacts { active: Some("inactive".to_owned()), ..unit("idle.socket") };
+        snapshot.units.push(idle);
+        let found = super::super::supervisor_of(10, &snapshot).unwrap();
+        assert_eq!(found.restarts, Some(true));
+        let policy =
+            "at its time (web.timer), when a file changes (web.path), on connection (web.socket)";
+        assert_eq!(found.policy.as_deref(), Some(policy));
+        let stop = named(&["systemctl", "stop", "web.socket", "web.service"]);
+        assert_eq!(found.stop, Some(stop), "the timer is left: it starts nothing at once");
+        // A timer alone does not bring it back now.
+        snapshot.units[0].triggered_by = named(&["web.timer"]);
+        assert_eq!(super::super::supervisor_of(10, &snapshot).unwrap().restarts, Some(false));
+    }
+
+    #[test]
+    fn units_that_need_each_other_are_each_taken_along_once() {
+        let needs = |id: &str, names: &[&str]| UnitFacts { takes_along: named(names), ..unit(id) };
+        let mut snapshot = served_by(needs("web.service", &["b.service", "a.service"]));
+        snapshot.units.push(needs("a.service", &["web.service", "c.service"]));
+        snapshot.units.push(needs("b.service", &["a.service"]));
+        // The same name in a user's manager is another unit.
+        snapshot.units.push(UnitFacts { user: Some(1000), ..needs("c.service", &["d.service"]) });
+        let found = super::super::supervisor_of(10, &snapshot).unwrap();
+        assert_eq!(found.takes_along, ["a.service", "b.service", "c.service"]);
+    }
+
+    #[test]
+    fn a_users_unit_is_not_described_by_the_systems_of_that_name() {
+        let facts = UnitFacts { restart: Some("always".to_owned()), ..unit("web.service") };
+        let mut snapshot = served_by(facts);
+        let cgroup = "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service";
+        in_cgroup(&mut snapshot, 10, cgroup);
+        let found = super::super::supervisor_of(10, &snapshot).unwrap();
+        assert_eq!((found.restarts, found.owner), (None, Some(1000)));
+    }
+
+    #[test]
+    fn doors_are_known_by_their_unit() {
+        for (unit, door) in [
+            ("ssh.service", true),
+            ("ssh.socket", true),
+            ("sshd@3-10.0.0.1:22-10.0.0.2:5000.service", true),
+            ("systemd-resolved.service", true),
+            ("NetworkManager.service", true),
+            ("docker.socket", true),
+            ("dbus.socket", true),
+            ("user@1000.service", true),
+            ("cups.socket", false),
+            ("sshd-honeypot.service", false),
+            ("nginx.service", false),
+        ] {
+            let supervisor = Supervisor {
+                kind: SupervisorKind::SystemdUnit,
+                name: unit.to_owned(),
+                ..Supervisor::default()
+            };
+            let snapshot = chain(&[SERVER]);
+            assert_eq!(unit_guard(&supervisor, &snapshot).is_some(), door, "{unit}");
+            let parent = Supervisor { kind: SupervisorKind::Parent, ..supervisor };
+            assert_eq!(unit_guard(&parent, &snapshot), None, "no unit");
+        }
+    }
+
+    #[test]
+    fn in_a_container_units_count_from_its_own_systemd() {
+        let world = format!("/machine.slice/libpod-{}.scope", "0123456789abcdef".repeat(4));
+        let mut snapshot = chain(&[SERVER]);
+        let systemd = ("/usr/lib/systemd/systemd", &["/sbin/init"][..]);
+        let mut first = chain(&[systemd]).processes.remove(&10).unwrap();
+        (first.id.pid, first.ppid) = (1, 0);
+        snapshot.processes.insert(1, first);
+        in_cgroup(&mut snapshot, 1, &format!("{world}/init.scope"));
+        in_cgroup(&mut snapshot, 10, &format!("{world}/system.slice/web.service"));
+        snapshot.asker.pid = 11;
+        let mut asker = snapshot.processes[&10].clone();
+        asker.id.pid = 11;
+        snapshot.processes.insert(11, asker);
+        in_cgroup(&mut snapshot, 11, &format!("{world}/user.slice/user-0.slice/session-1.scope"));
+        let found = super::super::supervisor_of(10, &snapshot).unwrap();
+        assert_eq!((found.kind, found.name.as_str()), (SupervisorKind::SystemdUnit, "web.service"));
+        // From outside the container is what counts.
+        in_cgroup(&mut snapshot, 1, "/init.scope");
+        in_cgroup(&mut snapshot, 11, "/user.slice/user-0.slice/session-1.scope");
+        let found = super::super::supervisor_of(10, &snapshot).unwrap();
+        assert_eq!(found.kind, SupervisorKind::Container);
+        let podman = |container: &Container| container.engine == "podman";
+        assert!(snapshot.processes[&10].container.as_ref().is_some_and(podman));
+    }
+
+    #[test]
+    fn a_hidden_socket_is_a_managers_only_where_user_and_address_fit() {
+        let mut snapshot = chain(&[SERVER]);
+        snapshot.units.push(UnitFacts {
+            listens: named(&["[::]:80 (Stream)"]),
+            triggers: named(&["web.service"]),
+            ..unit("web.socket")
+        });
+        let hidden = |address: &str, uid| Socket {
+            holders: Holders::Hidden,
+            uid: Some(uid),
+            ..Socket::new(
+                Protocol::Tcp,
+                LocalAddress::Inet(address.parse().unwrap()),
+                Some(TcpState::Listen),
+            )
+        };
+        let found = |address, uid| activation(&hidden(address, uid), &snapshot).is_some();
+        assert!(found("[::]:80", 0));
+        assert!(!found("[::]:80", 33), "another user's server on a shared port");
+        assert!(!found("127.0.0.1:80", 0), "another server of root");
+        let unit = socket_unit_supervisor(&hidden("[::]:80", 0), &snapshot).unwrap();
+        assert_eq!(unit.stop, Some(named(&["systemctl", "stop", "web.socket", "web.service"])));
+        assert_eq!(unit.name, "web.socket");
+    }
 }

@@ -15,6 +15,7 @@ use proc_core::snapshot::{Asker, Gap, Namespace, Policy, Snapshot, Source};
 use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 use proc_core::supervisor::{container_of, unit_of};
 use proc_core::target::parse;
+use proc_core::unit::UnitFacts;
 use serde::Deserialize;
 
 /// The situation part of a scenario file.
@@ -36,6 +37,9 @@ pub struct Situation {
     socket: Vec<SocketFacts>,
     #[serde(default)]
     namespace: Vec<NamespaceFacts>,
+    /// Units as systemd describes them when it is asked.
+    #[serde(default)]
+    unit: Vec<UnitFacts>,
     /// Listeners at the other ends of connections.
     #[serde(default)]
     peer_listeners: Vec<SocketAddr>,
@@ -199,6 +203,7 @@ impl Situation {
             peer_listeners: self.peer_listeners.clone(),
             source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
             gaps: self.gaps.clone(),
+            units: self.unit.clone(),
             ..Snapshot::empty(now())
         };
         let mut recording = Recording {

@@ -12,6 +12,7 @@ mod probe;
 pub mod process;
 mod see;
 mod sock_diag;
+mod units;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -24,6 +25,7 @@ use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
+use crate::unit::{UnitAnswer, UnitWish};
 
 pub(crate) use act::{Events, Handle};
 
@@ -153,6 +155,10 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    fn units(&self, wish: &UnitWish) -> UnitAnswer {
+        units::units(wish)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
