@@ -156,7 +156,7 @@ fn a_loop_is_ended_once_it_has_started_the_holder_again() {
 
 #[test]
 fn only_signal_and_kill_end_nobody_but_holders() {
-    let only = Ask { limits: proc_core::plan::Limits { only_signal: true, ..FREE.limits }, ..FREE };
+    let only = Ask { limits: Limits { only_signal: true, ..FREE.limits }, ..FREE };
     for ask in [only, KILL, STOP] {
         let port = some_port();
         let script = shell(Path::new("/bin/sh"), LOOP, port);
@@ -408,7 +408,7 @@ fn an_interruption_ends_the_wait_for_a_command() {
 
 #[test]
 fn kill_names_the_command_and_only_signal_pulls_nothing() {
-    let only = Ask { limits: proc_core::plan::Limits { only_signal: true, ..FREE.limits }, ..FREE };
+    let only = Ask { limits: Limits { only_signal: true, ..FREE.limits }, ..FREE };
     for (ask, test) in [(KILL, "sv-kill"), (STOP, "sv-stop"), (only, "sv-only")] {
         let service = Service::new(test);
         let report = service.free(ask, "exit 0", LiveHost::default());
