@@ -366,7 +366,7 @@ fn add_holders(
         }
         match scene.way(process)? {
             Way::Lever(lever) => {
-                plan.pull(lever);
+                plan.pull(*lever);
                 plan.note(nature_note(process, snapshot));
             }
             Way::Signal(note) => signalled.push((process, note)),

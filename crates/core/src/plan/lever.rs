@@ -49,7 +49,7 @@ impl Lever {
 /// What is to be done about a holder.
 pub(super) enum Way {
     /// Pull this lever.
-    Lever(Lever),
+    Lever(Box<Lever>),
     /// End the process that would start it again, and it.
     Runner(Supervisor),
     /// Signal itself; with what to say of whoever may start it again.
@@ -86,11 +86,11 @@ impl Scene<'_> {
         if let Some(by) = &supervisor
             && let Some(lever) = self.managers_lever(process, by)?
         {
-            return Ok(Way::Lever(lever));
+            return Ok(Way::Lever(Box::new(lever)));
         }
         if let Some(lever) = self.own_command(process) {
             guard(process, self.snapshot, self.limits)?;
-            return Ok(Way::Lever(lever));
+            return Ok(Way::Lever(Box::new(lever)));
         }
         let Some(by) = supervisor else { return Ok(Way::Signal(None)) };
         match self.obstacle_to_ending(process, &by) {
