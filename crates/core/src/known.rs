@@ -86,16 +86,29 @@ impl Known {
     /// Whether a process goes by one of the usual holders' names. A runtime (node, python, java)
     /// or a proxy is usual for too much to be a match.
     pub fn is_held_by(&self, process: &Process) -> bool {
-        let exe = process.exe.as_deref().map(file_name).unwrap_or_default();
-        let words = || self.holder.split(|c: char| !(c.is_alphanumeric() || "-_.+".contains(c)));
-        [exe, process.program()].iter().any(|name| {
-            let name = name.strip_suffix(".exe").unwrap_or(name);
-            !RUNTIMES.contains(&name)
-                && words().any(|word| {
-                    word.strip_suffix(".exe").unwrap_or(word) == name && !name.is_empty()
-                })
-        })
+        // What a process calls itself counts only where its executable cannot be read.
+        let exe = process.exe.as_deref().map(file_name).filter(|file| !file.is_empty());
+        let name = exe.unwrap_or(&process.name);
+        let named = outside_brackets(&self.holder);
+        let mut words = named.split(|c: char| !(c.is_alphanumeric() || "-_.+".contains(c)));
+        !name.is_empty()
+            && !RUNTIMES.contains(&name)
+            && words.any(|word| word.strip_suffix(".exe").unwrap_or(word) == name)
     }
+}
+
+/// A text without what it says in brackets, where a holder comes from: no names of processes.
+fn outside_brackets(text: &str) -> String {
+    let mut depth = 0_u32;
+    let kept = text.chars().filter(|letter| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => return depth == 0,
+        }
+        false
+    });
+    kept.collect()
 }
 
 /// Names of holders that say nothing of the software, and words of the table that are no names.
@@ -293,9 +306,48 @@ mod tests {
     }
 
     #[test]
+    fn a_holder_is_matched_by_its_executable() {
+        let named = |name: &str, exe: Option<&str>| Process {
+            id: crate::process::ProcessId { pid: 50, start: 1 },
+            ppid: 1,
+            name: name.to_owned(),
+            exe: exe.map(str::to_owned),
+            exe_deleted: false,
+            argv: Vec::new(),
+            cwd: None,
+            uid: None,
+            user: None,
+            state: crate::process::ProcessState::Sleeping,
+            started_at: None,
+            group: None,
+            session: None,
+            terminal: None,
+            threads: None,
+            kernel_thread: false,
+            cgroup: None,
+            unit: None,
+            container: None,
+        };
+        for (port, name, exe, held) in [
+            (3128, "squid", Some("/usr/sbin/squid"), true),
+            (3128, "squid", None, true),
+            (3128, "squid", Some("/usr/bin/node"), false),
+            (3306, "mariadbd", Some("/usr/sbin/mariadbd"), true),
+            (80, "apache2", Some("/usr/sbin/apache2"), true),
+            (80, "x", Some("/usr/bin/started"), false),
+            (3000, "node", Some("/usr/bin/node"), false),
+            (5432, "docker-proxy", Some("/usr/bin/docker-proxy"), false),
+            (5432, "", None, false),
+        ] {
+            let known = at(port, Transport::Tcp, System::Linux).unwrap();
+            assert_eq!(known.is_held_by(&named(name, exe)), held, "{port} {name} {exe:?}");
+        }
+    }
+
+    #[test]
     fn every_port_can_be_asked_for() {
         for port in 1..=u16::MAX {
-            if port % 7 == 0 || port < 1200 {
+            if port % 97 == 0 || [0, 1, 1023, 49152, 65535].contains(&port) {
                 for system in [System::Mac, System::Linux, System::Windows] {
                     if let Some(known) = at(port, Transport::Tcp, system) {
                         assert!(!known.holder.is_empty() && !known.software.is_empty());

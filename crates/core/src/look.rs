@@ -555,7 +555,7 @@ fn usual(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<UsualReport> {
         let known = known(diagnosis.endpoint.port, transport, system)?;
         // Who merely has a connection from the port is not whom the table means.
         let serves = socket.is_server() && holders.any(|holder| known.is_held_by(holder));
-        (guess || serves).then(|| UsualReport {
+        (guess || serves).then_some(UsualReport {
             software: known.software,
             holder: known.holder,
             stop: known.stop,

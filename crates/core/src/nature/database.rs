@@ -78,8 +78,9 @@ fn postgres(subject: &Subject<'_>) -> Nature {
         (Some(above), _) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it").advice(
             format!("the server is pid {}: signal that one, never its parts", above.id.pid),
         ),
-        (None, true) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it")
-            .advice("its server is above it: signal that one, never its parts"),
+        (None, true) => Nature::new(NatureKind::Database, "PostgreSQL, a part of it").advice(
+            "its server is gone or not to be seen; where that runs, signal it, never its parts",
+        ),
     };
     nature.never_forced(BACKEND)
 }
@@ -100,6 +101,7 @@ fn erlang(subject: &Subject<'_>) -> Option<Nature> {
     Some(Nature::new(NatureKind::Database, name).never_forced(RECOVERY).advice(advice))
 }
 
+#[derive(Clone, Copy)]
 struct Family {
     name: &'static str,
     programs: &'static [&'static str],

@@ -4,6 +4,7 @@
 use super::java;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
+use crate::socket::Socket;
 use crate::supervisor::{Program, file_name};
 
 /// A process and the names that count.
@@ -101,7 +102,7 @@ impl<'a> Subject<'a> {
         let mine = self.snapshot.sockets.iter().filter(|socket| {
             socket.is_server() && socket.holders.list().iter().any(|holder| holder.pid == pid)
         });
-        let mut ports: Vec<u16> = mine.filter_map(|s| s.port()).map(Into::into).collect();
+        let mut ports: Vec<u16> = mine.filter_map(Socket::port).collect();
         ports.sort_unstable();
         ports.dedup();
         ports

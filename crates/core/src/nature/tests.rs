@@ -1,6 +1,7 @@
 //! A row for each program: what it is called, and what its nature asks for.
 
 use std::net::SocketAddr;
+use std::slice::from_ref;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -63,7 +64,7 @@ fn machine_with(processes: &[Process], ports: &[u16]) -> Snapshot {
 
 fn nature(exe: &str, argv: &[&str], ports: &[u16]) -> Option<Nature> {
     let process = process(50, 1, exe, argv);
-    nature_of(&process, &machine_with(&[process.clone()], ports))
+    nature_of(&process, &machine_with(from_ref(&process), ports))
 }
 
 /// The nature of a command line that stands for its executable too.
@@ -158,7 +159,7 @@ fn clients_and_namesakes_are_no_databases() {
 fn a_name_counts_where_the_executable_is_unreadable_and_links_have_many() {
     let mut other = process(50, 1, "", &["/usr/sbin/mariadbd"]);
     other.name = "mariadbd".to_owned();
-    let snapshot = machine_with(&[other.clone()], &[]);
+    let snapshot = machine_with(from_ref(&other), &[]);
     assert_eq!(nature_of(&other, &snapshot).unwrap().name, "MariaDB");
     // Debian's redis-server, and the tool that its file is.
     let redis = nature("/usr/bin/redis-check-rdb", &["/usr/bin/redis-server 127.0.0.1:6379"], &[]);
@@ -178,7 +179,7 @@ fn a_part_of_postgres_is_not_the_one_to_signal() {
     assert!(nature.advice.unwrap().contains("the server is pid 40"));
     assert_eq!(nature_of(&master, &snapshot).unwrap().ask, Some(2));
     // Its parent unseen.
-    let orphan = machine_with(&[part.clone()], &[]);
+    let orphan = machine_with(from_ref(&part), &[]);
     assert_eq!(nature_of(&part, &orphan).unwrap().ask, None);
 }
 
@@ -275,12 +276,12 @@ fn what_autossh_keeps_is_ended_by_it() {
 #[test]
 fn a_login_that_listens_is_told_from_the_server() {
     let session = process(50, 40, "/usr/sbin/sshd", &["sshd: me@notty"]);
-    let mut snapshot = machine_with(&[session.clone()], &[2201]);
+    let mut snapshot = machine_with(from_ref(&session), &[2201]);
     snapshot.sockets.push(socket("10.0.0.1:22", Some("10.0.0.9:5555"), 50));
     let login = nature_of(&session, &snapshot).unwrap();
     assert_eq!(login.name, "ssh -R of the login me@notty from 10.0.0.9");
     assert_eq!((login.stop, login.never_forced), (None, None));
-    let x11 = machine_with(&[session.clone()], &[6010]);
+    let x11 = machine_with(from_ref(&session), &[6010]);
     assert!(nature_of(&session, &x11).unwrap().name.starts_with("X11 forwarding"));
     for title in ["sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups", "sshd: me [priv]"] {
         assert_eq!(nature("/usr/sbin/sshd", &[title], &[22]), None, "{title}");
@@ -334,7 +335,7 @@ fn who_is_traced_says_by_whom() {
     assert!(nature.advice.unwrap().contains("end Delve (pid 40) first"));
     let mut alone = process(50, 1, "/usr/bin/web", &["web"]);
     alone.state = ProcessState::Traced;
-    let snapshot = machine_with(&[alone.clone()], &[8000]);
+    let snapshot = machine_with(from_ref(&alone), &[8000]);
     assert_eq!(nature_of(&alone, &snapshot).unwrap().name, "web under a debugger");
 }
 
@@ -540,7 +541,7 @@ fn editors_and_browsers_are_somebodys_desk() {
 fn words_of_a_stranger_are_no_command() {
     let line = ["/opt/sdk/adb", "-L", "tcp:5037", "fork-server", "server"];
     let adb = process(50, 1, "/opt/sdk/adb", &line);
-    let mut snapshot = machine_with(&[adb.clone()], &[5037]);
+    let mut snapshot = machine_with(from_ref(&adb), &[5037]);
     assert!(nature_of(&adb, &snapshot).unwrap().stop.is_some());
     // Root, and another user.
     for uid in [0, 1001] {
@@ -566,7 +567,7 @@ fn a_thread_of_the_kernel_is_nothing() {
     let mut thread = process(50, 2, "", &[]);
     thread.name = "postgres".to_owned();
     thread.kernel_thread = true;
-    assert_eq!(nature_of(&thread, &machine_with(&[thread.clone()], &[])), None);
+    assert_eq!(nature_of(&thread, &machine_with(from_ref(&thread), &[])), None);
 }
 
 /// Files that are looked into more closely than others, and any.

@@ -92,10 +92,8 @@ fn jupyter(subject: &Subject<'_>) -> Option<Nature> {
         "notebook",
         "jupyter_server",
     ];
-    if !server.contains(&name)
-        && !(name == "jupyter"
-            && ["lab", "notebook", "server"].iter().any(|word| subject.has(word)))
-    {
+    let starts_one = || ["lab", "notebook", "server"].iter().any(|word| subject.has(word));
+    if !(server.contains(&name) || (name == "jupyter" && starts_one())) {
         return None;
     }
     let ports = subject.ports();
