@@ -176,8 +176,10 @@ impl Scene<'_> {
             return Err(Refusal::Guarded(Why::of(process, RefusalReason::Door, explain)));
         }
         let Some(argv) = by.stop.clone() else { return Ok(None) };
-        // A forwarding process of an engine is no victim: its container is stopped.
-        let forwards = by.kind == SupervisorKind::Container && process.container.is_none();
+        // A forwarding process of an engine is no victim: its container is stopped. Nor is a
+        // manager that holds a socket for its application.
+        let forwards = (by.kind == SupervisorKind::Container && process.container.is_none())
+            || (by.kind == SupervisorKind::ProcessManager && by.pid == Some(process.id.pid));
         match forwards {
             true => all_mine(&[process.id.pid], self.snapshot, self.limits)?,
             // Stopping the unit of a door shuts it as surely as a signal would.
@@ -306,7 +308,7 @@ impl Scene<'_> {
         if check(above, self.snapshot, self.limits).is_err() {
             return Err(Some("and may not be ended"));
         }
-        if !by.alone && !self.kin.is_alone(by, self.holders) {
+        if !self.kin.is_alone(by, self.holders) {
             return Err(Some("and is left alone, since it runs other things too"));
         }
         Ok(())
