@@ -77,6 +77,7 @@ pub fn act(
             }
             Some(Consent::Yes) => {
                 let target = job.report.target.clone();
+                let again;
                 let mut run = Run {
                     host,
                     limits: &request.limits,
@@ -87,7 +88,15 @@ pub fn act(
                     interrupted: false,
                     progress: &mut |event| progress(&target, event),
                 };
-                let end = run.carry_out(&job.goal);
+                let mut end = run.carry_out(&job.goal);
+                if let Some(script) = end.by
+                    && let Some(next) = job.plan_again(host, request, script)
+                {
+                    again = next;
+                    run.plan = &again;
+                    run.watch = host.watch(&again.cookies);
+                    end = run.carry_out(&job.goal);
+                }
                 interrupted = run.interrupted;
                 job.report.events = run.events;
                 job.report.outcome = Some(end.outcome);

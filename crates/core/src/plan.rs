@@ -12,7 +12,7 @@ use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
-use crate::process::{Process, ProcessId};
+use crate::process::{Process, ProcessId, Supervisor};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -20,7 +20,7 @@ use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
 
 use kin::Kin;
 pub use lever::Lever;
-use lever::{Scene, Way, again};
+use lever::{Scene, Way, again, typed};
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
 pub use steps::signal_name;
@@ -128,6 +128,8 @@ pub struct Plan {
     pub wait_ms: Option<u32>,
     /// Ancestors of the victims that might start them again.
     pub restarters: Vec<u32>,
+    /// Scripts among those that run nothing else: should one start a victim again, it is ended too.
+    pub loops: Vec<ProcessId>,
     /// Whether something wanted is neither a listener nor UDP, so that only the table of every
     /// state shows that it is gone.
     pub every_state: bool,
@@ -140,10 +142,23 @@ pub struct Plan {
 }
 
 /// Plans for a port.
+///
+/// # Errors
+/// Why nothing will be done.
 pub fn plan_port(
     diagnosis: &Diagnosis,
     snapshot: &Snapshot,
     limits: &Limits,
+) -> Result<Plan, Refusal> {
+    plan_port_again(diagnosis, snapshot, limits, &[])
+}
+
+/// Plans for a port whose holder was started again by these.
+pub(crate) fn plan_port_again(
+    diagnosis: &Diagnosis,
+    snapshot: &Snapshot,
+    limits: &Limits,
+    proven: &[ProcessId],
 ) -> Result<Plan, Refusal> {
     let own: Vec<&Cause> =
         diagnosis.causes.iter().filter(|cause| cause.kind != CauseKind::OtherNamespace).collect();
@@ -179,7 +194,7 @@ pub fn plan_port(
             _ => sockets.extend(of_cause()),
         }
     }
-    add_holders(&mut plan, &sockets, snapshot, limits)?;
+    add_holders(&mut plan, &sockets, snapshot, limits, proven)?;
     plan.every_state = sockets.iter().any(|socket| !socket.is_server());
     if plan == (Plan { notes: plan.notes.clone(), tcp_only, ..Plan::default() }) {
         return Err(Refusal::AlreadyFree);
@@ -216,7 +231,8 @@ fn obstacle(
         CauseKind::SocketActivation if !limits.force => {
             let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
             let units = sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot));
-            let stop = units.filter_map(|unit| unit.stop).map(|argv| argv.join(" ")).next();
+            let typed = |unit: Supervisor| Some(typed(unit.stop.as_ref()?, &unit, snapshot));
+            let stop = units.filter_map(typed).next();
             let cure = match stop {
                 Some(_) if limits.uses_levers() => return Ok(()),
                 Some(stop) => format!("what gives the port back: {stop}"),
@@ -260,7 +276,7 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
         let above = snapshot.ancestors(pid);
         let top = !above.iter().any(|ancestor| pids.contains(&ancestor.id.pid));
         if let Some(by) = supervisor_of(pid, snapshot).filter(|_| top)
-            && let Some(note) = again(process, &by, None)
+            && let Some(note) = again(process, &by, None, true, snapshot)
         {
             plan.notes.push(note);
         }
@@ -283,7 +299,7 @@ pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Pla
         )));
     }
     let mut plan = Plan::default();
-    add_holders(&mut plan, &sockets, snapshot, limits)?;
+    add_holders(&mut plan, &sockets, snapshot, limits, &[])?;
     Ok(plan)
 }
 
@@ -332,11 +348,12 @@ fn add_holders(
     sockets: &[&Socket],
     snapshot: &Snapshot,
     limits: &Limits,
+    proven: &[ProcessId],
 ) -> Result<(), Refusal> {
     let mut pids: Vec<u32> = sockets.iter().flat_map(|socket| socket.holders.pids()).collect();
     pids.sort_unstable();
     pids.dedup();
-    let scene = Scene { snapshot, limits, kin: Kin::of(snapshot), sockets, holders: &pids };
+    let scene = Scene { snapshot, limits, kin: Kin::of(snapshot), sockets, holders: &pids, proven };
     for lever in scene.socket_units()? {
         plan.pull(lever);
     }
@@ -348,8 +365,16 @@ fn add_holders(
             continue;
         }
         match scene.way(process)? {
-            Way::Lever(lever) => plan.pull(lever),
+            Way::Lever(lever) => {
+                plan.pull(*lever);
+                plan.note(nature_note(process, snapshot));
+            }
             Way::Signal(note) => signalled.push((process, note)),
+            Way::Loop(by, script) => {
+                let text = "and is ended too if it does";
+                signalled.push((process, again(process, &by, Some(text), false, snapshot)));
+                plan.loops.extend(Some(script).filter(|script| !plan.loops.contains(script)));
+            }
             Way::Runner(by) => {
                 signalled.push((process, None));
                 let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
@@ -497,16 +522,17 @@ fn victim(
 fn nature_note(process: &Process, snapshot: &Snapshot) -> Option<String> {
     let nature = nature_of(process, snapshot)?;
     let sort = match nature.kind {
-        NatureKind::Database => "a database",
-        NatureKind::Tunnel => "a tunnel",
-        NatureKind::Editor => "an editor",
-        NatureKind::VirtualMachine => "a virtual machine",
-        NatureKind::Debugger | NatureKind::Browser | NatureKind::ToolDaemon | NatureKind::Agent => {
-            return None;
-        }
+        NatureKind::Database => " (a database)",
+        NatureKind::Tunnel => " (a tunnel)",
+        NatureKind::Editor => " (an editor)",
+        NatureKind::VirtualMachine => " (a virtual machine)",
+        _ => "",
     };
-    let advice = nature.advice.map_or(String::new(), |advice| format!("; {advice}"));
-    Some(format!("{} is {sort} ({}){advice}", named(process), nature.name))
+    let advice = nature.advice.map(|advice| format!("; {advice}"));
+    if sort.is_empty() && advice.is_none() {
+        return None;
+    }
+    Some(format!("{} is {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
 }
 
 fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {

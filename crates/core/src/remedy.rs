@@ -10,6 +10,7 @@ use crate::diagnosis::{Cause, CauseKind};
 use crate::explain;
 use crate::known::{System, known};
 use crate::nature::nature_of;
+
 use crate::snapshot::Snapshot;
 use crate::supervisor::{container_proxy, supervisor_of};
 

@@ -165,11 +165,12 @@ pub struct TargetReport {
     /// Other ports that the holders have; before an action also those of all that ends with them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_ports: Vec<OtherPort>,
+    /// Before an action: what ends with the holders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub along: Option<AlongReport>,
     /// What usually has the port, where the holder is hidden or goes by the usual name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<UsualReport>,
-    /// Before an action: what ends with the holders.
-    pub along: Option<AlongReport>,
     /// What an action came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
@@ -554,6 +555,8 @@ pub enum RefusalReason {
     OwnAncestor,
     /// A door of the machine or of containers: sshd, dockerd and kin (`--force`).
     Door,
+    /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
+    Editor,
     /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
     NeverForced,
     /// systemd holds the port for a socket unit that could not be named (`--force`).

@@ -11,7 +11,10 @@ use crate::diagnosis::CauseKind;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
-use crate::plan::{Plan, Refusal, Verb, Why, plan_port, plan_processes, plan_unix};
+use crate::plan::{
+    Plan, Refusal, Verb, Why, plan_port, plan_port_again, plan_processes, plan_unix,
+};
+use crate::process::ProcessId;
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope};
@@ -46,12 +49,7 @@ impl Job {
     }
 
     pub(super) fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
-        let options = LookOptions {
-            show_secrets: request.show_secrets,
-            before_acting: true,
-            learn: Learn::Everything,
-            ..LookOptions::default()
-        };
+        let options = Self::options(request);
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
         let sights = match endpoints.is_empty() {
             true => Vec::new(),
@@ -124,6 +122,29 @@ impl Job {
             false => endpoint,
         };
         Self::new(report, planned, Goal::Port(goal), request).seen(sight.snapshot.clone())
+    }
+
+    /// The plan for the port after a script has started its holder again, which was asked about
+    /// before: end that too. `None` where a guard rail stands before it by now.
+    pub(super) fn plan_again(
+        &self,
+        host: &dyn Host,
+        request: &ActRequest,
+        script: ProcessId,
+    ) -> Option<Plan> {
+        let options = Self::options(request);
+        let sights = look_at_ports(host, &[*self.endpoint()?], &options);
+        let sight = sights.first()?;
+        plan_port_again(&sight.diagnosis, &sight.snapshot, &request.limits, &[script]).ok()
+    }
+
+    fn options(request: &ActRequest) -> LookOptions {
+        LookOptions {
+            show_secrets: request.show_secrets,
+            before_acting: true,
+            learn: Learn::Everything,
+            ..LookOptions::default()
+        }
     }
 
     fn for_unix(

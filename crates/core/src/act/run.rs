@@ -13,6 +13,7 @@ use crate::explain;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
 use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, signal_name};
+use crate::process::ProcessId;
 use crate::report::{EventReport, Outcome};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
@@ -42,11 +43,13 @@ pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) explain: String,
     pub(super) notes: Vec<String>,
+    /// The script that started the holder again and may be ended for it.
+    pub(super) by: Option<ProcessId>,
 }
 
 impl End {
     fn new(outcome: Outcome, explain: String) -> Self {
-        Self { outcome, explain, notes: Vec::new() }
+        Self { outcome, explain, notes: Vec::new(), by: None }
     }
 }
 
@@ -655,10 +658,16 @@ impl Run<'_> {
                 Some(argv) => format!("; what stops it for good: {}", argv.join(" ")),
                 None => format!("; stop that first: proc stop pid:{}", parent.id.pid),
             };
-            return End::new(
+            let script = snapshot
+                .ancestors(pid)
+                .into_iter()
+                .find(|above| self.plan.loops.contains(&above.id))
+                .map(|above| above.id);
+            let end = End::new(
                 Outcome::Respawned,
                 format!("{endpoint} was freed, and {by} started it again as pid {pid}{advice}"),
             );
+            return End { by: script, ..end };
         }
         if self.plan.victims.is_empty() && self.plan.levers.is_empty() {
             return End::new(Outcome::StillHeld, why);

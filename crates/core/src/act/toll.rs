@@ -7,8 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use super::job::Job;
 use crate::addr::{AddressScope, Endpoint, Port, Transport};
 use crate::host::Host;
-use crate::plan::Plan;
 use crate::plan::kin::Kin;
+use crate::plan::{Part, Plan};
 use crate::process::Process;
 use crate::report::{AlongReport, NamedReport, OtherPort, PeerReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
@@ -62,6 +62,7 @@ impl Toll {
         let holders: BTreeSet<u32> = plan
             .victims
             .iter()
+            .filter(|victim| victim.part != Part::Kin)
             .map(|victim| victim.id.pid)
             .chain(plan.levers.iter().flat_map(|lever| lever.pids.iter().copied()))
             .filter(|&pid| pid > 1)

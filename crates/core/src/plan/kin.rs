@@ -47,13 +47,13 @@ impl<'a> Kin<'a> {
     }
 
     /// Whether a supervisor was seen to run nothing but what leads to these holders. Workers that
-    /// run the very program of a master are its own, and so is the helper that Python's
+    /// run the very program of a master, or of one that by its nature runs one thing, are its own, and so is the helper that Python's
     /// multiprocessing keeps beside what it spawns.
     pub(super) fn is_alone(&self, supervisor: &Supervisor, holders: &[u32]) -> bool {
         let Some(pid) = supervisor.pid else { return false };
         let Some(above) = self.snapshot.processes.get(&pid) else { return false };
         let own = |child: &Process| {
-            let master = supervisor.kind == SupervisorKind::Master;
+            let master = supervisor.kind == SupervisorKind::Master || supervisor.alone;
             let helps = child.argv.iter().any(|word| word.contains("multiprocessing.resource"));
             (master || helps) && child.exe.is_some() && child.exe == above.exe
         };

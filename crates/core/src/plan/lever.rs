@@ -6,7 +6,7 @@ use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
 use crate::engine::ContainerFacts;
 use crate::nature::{Nature, NatureKind, nature_of};
-use crate::process::{Process, Supervisor, SupervisorKind};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
@@ -49,11 +49,13 @@ impl Lever {
 /// What is to be done about a holder.
 pub(super) enum Way {
     /// Pull this lever.
-    Lever(Lever),
+    Lever(Box<Lever>),
     /// End the process that would start it again, and it.
     Runner(Supervisor),
     /// Signal itself; with what to say of whoever may start it again.
     Signal(Option<String>),
+    /// Signal itself; and should this script start it again, end that too.
+    Loop(Supervisor, ProcessId),
 }
 
 /// What everybody who decides needs.
@@ -65,6 +67,8 @@ pub(super) struct Scene<'a> {
     pub sockets: &'a [&'a Socket],
     /// All their holders.
     pub holders: &'a [u32],
+    /// Who was seen to start one again.
+    pub proven: &'a [ProcessId],
 }
 
 impl Scene<'_> {
@@ -75,21 +79,26 @@ impl Scene<'_> {
     pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
         let supervisor = supervisor_of(process.id.pid, self.snapshot);
         if !self.limits.uses_levers() {
-            return Ok(Way::Signal(supervisor.and_then(|by| again(process, &by, None))));
+            return Ok(Way::Signal(
+                supervisor.and_then(|by| again(process, &by, None, true, self.snapshot)),
+            ));
         }
         if let Some(by) = &supervisor
             && let Some(lever) = self.managers_lever(process, by)?
         {
-            return Ok(Way::Lever(lever));
+            return Ok(Way::Lever(Box::new(lever)));
         }
         if let Some(lever) = self.own_command(process) {
             guard(process, self.snapshot, self.limits)?;
-            return Ok(Way::Lever(lever));
+            return Ok(Way::Lever(Box::new(lever)));
         }
         let Some(by) = supervisor else { return Ok(Way::Signal(None)) };
         match self.obstacle_to_ending(process, &by) {
-            Ok(()) => Ok(Way::Runner(self.as_master(by))),
-            Err(why) => Ok(Way::Signal(again(process, &by, why))),
+            Ok(()) => Ok(match self.loop_script(process, &by) {
+                Some(script) => Way::Loop(by, script),
+                None => Way::Runner(by),
+            }),
+            Err(why) => Ok(Way::Signal(again(process, &by, why, true, self.snapshot))),
         }
     }
 
@@ -167,8 +176,10 @@ impl Scene<'_> {
             return Err(Refusal::Guarded(Why::of(process, RefusalReason::Door, explain)));
         }
         let Some(argv) = by.stop.clone() else { return Ok(None) };
-        // A forwarding process of an engine is no victim: its container is stopped.
-        let forwards = by.kind == SupervisorKind::Container && process.container.is_none();
+        // A forwarding process of an engine is no victim: its container is stopped. Nor is a
+        // manager that holds a socket for its application.
+        let forwards = (by.kind == SupervisorKind::Container && process.container.is_none())
+            || (by.kind == SupervisorKind::ProcessManager && by.pid == Some(process.id.pid));
         match forwards {
             true => all_mine(&[process.id.pid], self.snapshot, self.limits)?,
             // Stopping the unit of a door shuts it as surely as a signal would.
@@ -249,22 +260,12 @@ impl Scene<'_> {
         let Some(owner) = by.owner.filter(|&owner| owner != asker && asker != 0) else {
             return Ok(());
         };
-        let of_owner = |process: &&Process| process.uid == Some(owner);
-        let mut known = self.snapshot.processes.values().filter(of_owner);
-        let user = known.find_map(|process| process.user.clone());
-        let user = user.unwrap_or_else(|| format!("#{owner}"));
-        let prefix: &[&str] = match (argv.first().map(String::as_str), by.kind) {
-            (Some("sudo"), _) => &[],
-            (_, SupervisorKind::SystemdUserUnit) => &["sudo"],
-            _ => &["sudo", "-u", &user],
-        };
-        let command: Vec<&str> =
-            prefix.iter().copied().chain(argv.iter().map(String::as_str)).collect();
+        let user = user_name(owner, self.snapshot);
         let explain = format!(
             "{what} is run by {} of user {}; what stops it: {}",
             called(by),
             user.trim_start_matches('#'),
-            command.join(" ")
+            typed(argv, by, self.snapshot)
         );
         let reason = RefusalReason::ManagerOfAnotherUser;
         Err(Refusal::Denied(Why { reason, pid: process.map(|process| process.id.pid), explain }))
@@ -285,7 +286,11 @@ impl Scene<'_> {
         };
         let eligible = match by.kind {
             SupervisorKind::Watcher | SupervisorKind::Master => by.restarts != Some(false),
-            SupervisorKind::Parent => by.restarts == Some(true) || self.is_pool(process, above),
+            SupervisorKind::Parent => {
+                by.restarts == Some(true)
+                    || self.is_pool(process, above)
+                    || (by.restarts.is_none() && is_script(above))
+            }
             _ => false,
         };
         if !eligible {
@@ -303,7 +308,7 @@ impl Scene<'_> {
         if check(above, self.snapshot, self.limits).is_err() {
             return Err(Some("and may not be ended"));
         }
-        if !by.alone && !self.kin.is_alone(by, self.holders) {
+        if !self.kin.is_alone(by, self.holders) {
             return Err(Some("and is left alone, since it runs other things too"));
         }
         Ok(())
@@ -319,19 +324,56 @@ impl Scene<'_> {
         process.ppid == above.id.pid && siblings.filter(alike).count() > 1
     }
 
-    fn as_master(&self, by: Supervisor) -> Supervisor {
-        match by.kind {
-            SupervisorKind::Parent if by.restarts != Some(true) => {
-                Supervisor { kind: SupervisorKind::Master, ..by }
-            }
-            _ => by,
+    /// A script of a shell that may or may not start a holder again: only what it does will tell.
+    fn loop_script(&self, process: &Process, by: &Supervisor) -> Option<ProcessId> {
+        let above = self.snapshot.processes.get(&by.pid?)?;
+        let uncertain = by.kind == SupervisorKind::Parent
+            && by.restarts.is_none()
+            && !self.is_pool(process, above)
+            && !self.proven.contains(&above.id);
+        uncertain.then_some(above.id)
+    }
+}
+
+/// Whether a process is a shell: who runs a script, or a loop in it, and serves nobody.
+fn is_script(process: &Process) -> bool {
+    const SHELLS: [&str; 10] =
+        ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "rbash"];
+    let exe = process.exe.as_deref().unwrap_or(&process.name);
+    SHELLS.contains(&exe.rsplit('/').next().unwrap_or(exe))
+}
+
+/// A user as sudo(8) takes one: the name, or `#` and the number where no process tells the name.
+fn user_name(uid: u32, snapshot: &Snapshot) -> String {
+    let mut known = snapshot.processes.values().filter(|process| process.uid == Some(uid));
+    known.find_map(|process| process.user.clone()).unwrap_or_else(|| format!("#{uid}"))
+}
+
+/// A supervisor's command as this user has to type it: with sudo where that is what is missing.
+pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> String {
+    let asker = snapshot.asker.uid;
+    let command = argv.join(" ");
+    let foreign = by.owner.filter(|&owner| owner != asker);
+    let already = argv.first().is_some_and(|word| word == "sudo");
+    match (by.kind, foreign) {
+        _ if asker == 0 || already => command,
+        (SupervisorKind::SystemdUnit, _) | (SupervisorKind::SystemdUserUnit, Some(_)) => {
+            format!("sudo {command}")
         }
+        (_, Some(owner)) => format!("sudo -u {} {command}", user_name(owner, snapshot)),
+        (_, None) => command,
     }
 }
 
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why
-/// that one is not ended as well.
-pub(super) fn again(process: &Process, by: &Supervisor, why_not: Option<&str>) -> Option<String> {
+/// that one is not ended as well; `advises` says what would end it.
+pub(super) fn again(
+    process: &Process,
+    by: &Supervisor,
+    why_not: Option<&str>,
+    advises: bool,
+    snapshot: &Snapshot,
+) -> Option<String> {
     if by.restarts == Some(false) || by.kind == SupervisorKind::Master {
         return None;
     }
@@ -339,8 +381,13 @@ pub(super) fn again(process: &Process, by: &Supervisor, why_not: Option<&str>) -
     let policy = by.policy.as_ref().map_or(String::new(), |policy| format!(" ({policy})"));
     let left = why_not.map_or(String::new(), |why| format!(", {why}"));
     let stop = match (&by.stop, by.pid) {
-        (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
-        (None, Some(pid)) if why_not.is_some() || by.restarts == Some(true) => {
+        _ if !advises => String::new(),
+        (Some(argv), _) => format!("; what stops it for good: {}", typed(argv, by, snapshot)),
+        // A manager runs others too, as a rule, and has a command that is not known here.
+        (None, Some(pid))
+            if by.kind != SupervisorKind::ProcessManager
+                && (why_not.is_some() || by.restarts == Some(true)) =>
+        {
             format!("; what stops it for good: proc stop pid:{pid}")
         }
         _ => String::new(),

@@ -2,6 +2,7 @@
 
 use super::Limits;
 use crate::explain;
+use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
 use crate::process::Process;
 use crate::report::{RefusalReason, RefusalReport};
@@ -118,9 +119,12 @@ fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String
         Some((RefusalReason::KernelThread, "is a thread of the kernel".to_owned()))
     } else if pid == asker.pid || asker.ancestors.contains(&pid) {
         Some((RefusalReason::OwnAncestor, "is this very command or started it".to_owned()))
-    } else {
-        let why = door(process)?;
+    } else if let Some(why) = door(process) {
         Some((RefusalReason::Door, format!("is left alone: {why}")))
+    } else {
+        let editor = nature_of(process, snapshot).filter(|it| it.kind == NatureKind::Editor)?;
+        let advice = editor.advice.map_or(String::new(), |advice| format!("; {advice}"));
+        Some((RefusalReason::Editor, format!("is left alone: it is {}{advice}", editor.name)))
     }
 }
 

@@ -227,7 +227,7 @@ fn nothing_is_done_without_consent() {
 fn the_prompt_has_what_a_person_needs() {
     let actor = orphan(&["two-ports", "--accept"]);
     let port = actor.port().to_string();
-    let _clients = orphan(&["clients", "2", "--port", &port]);
+    let clients = orphan(&["clients", "2", "--port", &port]);
     let request = ActRequest { limits: KILL.limits, dry_run: false, show_secrets: false };
     let mut seen = Vec::new();
     act(
@@ -245,8 +245,39 @@ fn the_prompt_has_what_a_person_needs() {
     assert!(process.cwd.is_some() && process.user.is_some() && process.age_ms.is_some());
     assert!(process.argv.contains(&"two-ports".to_owned()));
     assert_eq!(seen[0].clients, Some(2), "{seen:#?}");
+    let peers = &seen[0].peers;
+    assert_eq!((peers.len(), peers[0].connections), (1, 2), "{peers:#?}");
+    let client = peers[0].process.as_ref().unwrap();
+    assert_eq!((client.pid, client.name.as_str()), (clients.pid(), "actor"));
+    assert_eq!(seen[0].along, None);
     let other = format!("tcp:{}", actor.field("second").unwrap());
     assert_eq!(seen[0].other_ports.iter().map(|o| &o.port).collect::<Vec<_>>(), [&other]);
+}
+
+#[test]
+fn what_ends_along_is_told_for_all_targets_in_one_go() {
+    // A holder with many ports, one whose child goes with it, and a process that was named.
+    let many = orphan(&["many-sockets", "300"]);
+    let parent = orphan(&["supervise", "--delay", "60000", "--", "listen", "--accept"]);
+    let child = parent.number::<u32>("child");
+    let port = parent.port().to_string();
+    let clients = orphan(&["clients", "3", "--port", &port]);
+    let dry = Ask { dry_run: true, ..KILL };
+    let words = format!("{} pid:{} pid:{child}", tcp(&many), parent.pid());
+    let reports = dry.by(&LiveHost::default(), &words, || Consent::Yes, |_| {});
+    let [many_ports, above, below] = reports.as_slice() else { panic!("{reports:#?}") };
+    assert_eq!(many_ports.peers, []);
+    let own = |pid: u32| move |other: &&proc_core::report::OtherPort| other.pid == pid;
+    assert!(many_ports.other_ports.iter().all(|other| own(many.pid())(&other)));
+    // Killing the parent may take its child along, and what that holds.
+    let along = above.along.as_ref().unwrap();
+    assert_eq!((along.certain, along.processes), (false, 1), "{along:#?}");
+    assert_eq!((along.named[0].pid, along.named[0].name.as_str()), (child, "actor"));
+    let port = format!("tcp:{port}");
+    assert!(above.other_ports.iter().filter(own(child)).any(|other| other.port == port));
+    assert_eq!(below.clients, Some(3), "{below:#?}");
+    assert_eq!(below.along, None);
+    drop(clients);
 }
 
 /// A copy of the actor under the name of a door.

@@ -9,6 +9,7 @@ mod families;
 mod guards;
 mod levers;
 mod remains;
+mod runners;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
