@@ -7,6 +7,7 @@ use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
 };
+use crate::engine::{facts_of, is_engine};
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{container_proxy, is_service_manager};
@@ -350,7 +351,9 @@ impl<'a> Scene<'a> {
     /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        if container_proxy(process).is_some() {
+        // dockerd has ports of its own too.
+        let keeps = || is_engine(process) && facts_of(process, self.snapshot).is_some();
+        if container_proxy(process).is_some() || keeps() {
             return true;
         }
         let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);

@@ -6,6 +6,7 @@ use crate::addr::{Endpoint, exposure};
 use crate::bind::Attempt;
 use crate::census::Census;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
+use crate::engine;
 use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, learn};
@@ -13,7 +14,7 @@ use crate::mask::mask_argv;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
-    BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
+    BindRow, CauseReport, ContainerReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
     SupervisorReport, TargetReport,
 };
 pub use crate::sight::LookOptions;
@@ -48,9 +49,9 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
             Target::Unix(name) => unix_report(host, &name.to_string(), options)
                 .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
             Target::Path(path) => unix_report(host, path, options)
-                .unwrap_or_else(|| process_report(host, target, &census.running(path), options)),
+                .unwrap_or_else(|| process_report(host, target, &census.running(path), &census, options)),
             Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
-                process_report(host, target, &census.meant_by(target), options)
+                process_report(host, target, &census.meant_by(target), &census, options)
             }
         })
         .collect()
@@ -126,6 +127,7 @@ pub fn port_report(
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
+        report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
     }
     if !free.is_empty() {
         report.notes.push(match free.len() == sights.len() {
@@ -251,7 +253,7 @@ fn number_report(
             },
         );
     }
-    let mut report = process_report(host, &target, &alive, options);
+    let mut report = process_report(host, &target, &alive, census, options);
     if let Some(sight) = held {
         let port = Target::Port(sight.diagnosis.endpoint);
         let other = port_report(host, &port, &[sight], options);
@@ -278,10 +280,15 @@ fn process_report(
     host: &dyn Host,
     target: &Target,
     pids: &[u32],
+    census: &Census,
     options: &LookOptions,
 ) -> TargetReport {
     if pids.is_empty() {
-        return nothing(target, missing(target));
+        let gaps = match target {
+            Target::Container(_) => gaps(census.snapshot()),
+            _ => Vec::new(),
+        };
+        return TargetReport { gaps, ..nothing(target, missing(target, census)) };
     }
     let scope = Scope {
         sockets: SocketScope::HeldBy(pids.to_vec()),
@@ -302,17 +309,24 @@ fn process_report(
     add_processes(&mut report, pids, &snapshot, options);
     report.gaps = gaps(&snapshot);
     if report.processes.is_empty() {
-        report.explain = Some(missing(target));
+        report.explain = Some(missing(target, census));
     }
     report
 }
 
-fn missing(target: &Target) -> String {
+fn missing(target: &Target, census: &Census) -> String {
     match target {
         Target::Pid(pid) => format!("there is no process {pid}"),
         Target::Name(name) => format!("no process is called {name}"),
         Target::Path(path) => format!("no socket or running process has the path {path}"),
-        Target::Container(name) => format!("no process runs in a container {name}"),
+        Target::Container(name) => match census.containers_called(name).next() {
+            Some(facts) => format!(
+                "container {} is {}: no process of it runs on this machine",
+                facts.name,
+                facts.state.as_deref().unwrap_or("known to its engine")
+            ),
+            None => format!("no process runs in a container {name}"),
+        },
         Target::Unit(name) => format!("no process runs in {name}"),
         other => format!("nothing is {other}"),
     }
@@ -470,7 +484,7 @@ pub fn process_facts(
         state: process.state,
         terminal: process.terminal.clone(),
         session: process.session,
-        container: process.container.clone(),
+        container: container_report(process, snapshot),
         unit: process.unit.clone(),
         supervisor: supervisor_of(process.id.pid, snapshot).map(|supervisor| SupervisorReport {
             kind: supervisor.kind,
@@ -483,6 +497,30 @@ pub fn process_facts(
         }),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
+}
+
+/// The container of a process, with what its engine tells of it.
+fn container_report(process: &Process, snapshot: &Snapshot) -> Option<ContainerReport> {
+    let facts = engine::facts_of(process, snapshot);
+    let boxed = engine::boxed(process, snapshot);
+    let outside = boxed.as_ref().is_none_or(|boxed| boxed.keeps_ports);
+    let (engine, id, name) = match (boxed, facts) {
+        (Some(boxed), _) => (boxed.engine, boxed.id, boxed.name),
+        (None, Some(facts)) => (facts.engine.clone(), facts.id.clone(), None),
+        (None, None) => return None,
+    };
+    let compose = facts.and_then(|facts| facts.compose.as_ref());
+    Some(ContainerReport {
+        engine,
+        id,
+        name: facts.map(|facts| facts.name.clone()).or(name),
+        image: facts.and_then(|facts| facts.image.clone()),
+        project: compose.map(|compose| compose.project.clone()),
+        service: compose.and_then(|compose| compose.service.clone()),
+        directory: compose.and_then(|compose| compose.directory.clone()),
+        restart: facts.and_then(|facts| facts.restart.clone()),
+        outside,
+    })
 }
 
 /// What could not be seen, in words.

@@ -3,6 +3,7 @@
 mod act;
 mod addresses;
 mod cgroup;
+mod engine;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
@@ -153,6 +155,14 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    fn containers(&self, wish: &EngineWish) -> EngineAnswer {
+        engine::containers(wish)
+    }
+
+    fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {
+        engine::stop(container, timeout)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
