@@ -7,7 +7,7 @@ use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
 };
-use crate::engine::{facts_of, is_engine};
+use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{container_proxy, is_service_manager};
@@ -291,8 +291,19 @@ impl<'a> Scene<'a> {
         match kind {
             CauseKind::SharedListener => a.local == b.local,
             CauseKind::HiddenHolder => a.uid == b.uid && a.cgroup == b.cgroup,
+            // Docker has a proxy for each address family.
+            CauseKind::Container if self.container(a).is_some() => {
+                self.container(a) == self.container(b)
+            }
             _ => a.holders.pids() == b.holders.pids(),
         }
+    }
+
+    /// The container that a socket is held for, where an engine told of it.
+    fn container(&self, socket: &Socket) -> Option<&ContainerFacts> {
+        let pids = socket.holders.pids();
+        let holder = pids.iter().find_map(|pid| self.snapshot.processes.get(pid))?;
+        facts_of(holder, self.snapshot)
     }
 
     fn server_kind(&self, index: usize, servers: &[usize]) -> (CauseKind, bool) {
@@ -357,8 +368,8 @@ impl<'a> Scene<'a> {
             return true;
         }
         let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);
-        let world = asker.and_then(|asker| asker.container.as_ref());
-        process.container.is_some() && process.container.as_ref() != world
+        boxed(process, self.snapshot)
+            .is_some_and(|boxed| asker.is_none_or(|asker| !runs(asker, &boxed.id, self.snapshot)))
     }
 
     /// Connections that keep the port without a listener above them.

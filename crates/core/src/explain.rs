@@ -226,17 +226,22 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let Some(process) = cause.pids.first().and_then(|pid| snapshot.processes.get(pid)) else {
         return format!("{port} is held by a container");
     };
-    let who = format!("{} (pid {})", process.program(), process.id.pid);
+    let others: Vec<String> = cause.pids[1..].iter().map(u32::to_string).collect();
+    let (pids, s) = match others.is_empty() {
+        true => (format!("pid {}", process.id.pid), "s"),
+        false => (format!("pids {}, {}", process.id.pid, others.join(", ")), ""),
+    };
+    let who = format!("{} ({pids})", process.program());
     let name = called_container(process, snapshot);
     match (container_proxy(process), name) {
         (Some(_), Some(name)) if engine::monitor_of(process).is_some() => {
-            format!("{port} is published by {name}; {who} only keeps it for that")
+            format!("{port} is published by {name}; {who} only keep{s} it for that")
         }
         (Some(_), Some(name)) => {
-            format!("{port} is published by {name}; {who} only forwards it")
+            format!("{port} is published by {name}; {who} only forward{s} it")
         }
         (Some(to), None) => format!(
-            "{port} is published by a container: {who} only forwards it{}",
+            "{port} is published by a container: {who} only forward{s} it{}",
             to.map_or(String::new(), |to| format!(" to {to}"))
         ),
         (None, Some(name)) if engine::is_engine(process) => {
@@ -431,9 +436,14 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
     for &winner in winners {
         let socket = listeners[winner].0;
         let pids = crate::diagnosis::topmost(snapshot, &socket.holders.pids());
-        let name = match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
-            Some(process) => format!("{} (pid {})", process.program(), process.id.pid),
-            None => "somebody you may not see".to_owned(),
+        let process = pids.first().and_then(|pid| snapshot.processes.get(pid));
+        let forwards = |process: &&Process| container_proxy(process).is_some();
+        let container =
+            process.filter(forwards).and_then(|process| engine::facts_of(process, snapshot));
+        let name = match (container, process) {
+            (Some(facts), _) => format!("container {}", facts.name),
+            (None, Some(process)) => format!("{} (pid {})", process.program(), process.id.pid),
+            (None, None) => "somebody you may not see".to_owned(),
         };
         if !names.contains(&name) {
             names.push(name);

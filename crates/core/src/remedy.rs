@@ -155,6 +155,8 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             "destroys them, or waits until the kernel gives up on them",
         )),
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
+            // Who may ask the engine need not see its proxy.
+            all.extend(published(endpoint, snapshot).filter(|_| cause.kind != CauseKind::Unexplained));
             if !snapshot.asker.sees_all && snapshot.asker.uid != 0 {
                 all.push(remedy(
                     Action::LookAsRoot,
@@ -223,6 +225,23 @@ fn stop_container(
         explain: stopping(&supervisor),
         argv: supervisor.stop,
     }
+}
+
+/// Stopping a container that publishes the port, as its engine says, and that the asker may ask.
+fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
+    let facts = snapshot.containers.iter().find(|facts| {
+        let mut transports = endpoint.transports().iter();
+        facts.runs()
+            && !facts.socket.is_empty()
+            && facts.owner.is_none_or(|owner| owner == snapshot.asker.uid)
+            && transports.any(|&it| facts.publishes(it.into(), endpoint.port.get()))
+    })?;
+    Some(Remedy {
+        action: Action::StopContainer,
+        argv: facts.stop(),
+        needs_root: false,
+        explain: format!("stops container {}, which publishes the port", facts.name),
+    })
 }
 
 fn stops_container(supervisor: &Supervisor) -> bool {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::host::Host;
+use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
@@ -140,7 +141,8 @@ fn play(path: PathBuf) -> Played {
     let host = ReplayHost::new(scenario.situation.recording(&path));
     let target = target(&scenario.situation.ask);
     let all_namespaces = scenario.situation.all_namespaces;
-    let options = LookOptions { all_namespaces, ..LookOptions::default() };
+    let options =
+        LookOptions { all_namespaces, learn: Learn::Everything, ..LookOptions::default() };
     let report = look(&host, std::slice::from_ref(&target), &options).remove(0);
     let snapshot = host.recording().snapshot.clone();
     let mut got = deserved(&report);
@@ -183,7 +185,8 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             plan_processes(&[*pid], &host.snapshot(&scope), &limits)
         }
         Target::Port(_) => {
-            let sight = &look_at_ports(host, &of.endpoints(), &LookOptions::default())[0];
+            let options = LookOptions { learn: Learn::Everything, ..LookOptions::default() };
+            let sight = &look_at_ports(host, &of.endpoints(), &options)[0];
             plan_port(&sight.diagnosis, &sight.snapshot, &limits)
         }
         other => {
@@ -586,7 +589,7 @@ fn every_gap_is_met_in_some_scenario() {
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 10, "only these: {met:?}");
+    assert_eq!(met.len(), 11, "only these: {met:?}");
 }
 
 #[test]
