@@ -63,9 +63,10 @@ impl Census {
     pub(crate) fn containers_called(&self, name: &str) -> impl Iterator<Item = &ContainerFacts> {
         let parts = name.split_once('/');
         self.0.containers.iter().filter(move |facts| {
-            let service = facts.compose.as_ref().zip(parts).is_some_and(|(compose, (project, it))| {
-                compose.project == project && compose.service.as_deref() == Some(it)
-            });
+            let service =
+                facts.compose.as_ref().zip(parts).is_some_and(|(compose, (project, it))| {
+                    compose.project == project && compose.service.as_deref() == Some(it)
+                });
             facts.name == name || service || (name.len() >= 6 && facts.id.starts_with(name))
         })
     }

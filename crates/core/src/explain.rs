@@ -303,9 +303,7 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
         .filter_map(|facts| {
             let name = &facts.name;
             match (facts.runs(), facts.state.as_deref()) {
-                (true, _) if hidden => {
-                    Some(format!("{} publishes {port}", described(facts, "")))
-                }
+                (true, _) if hidden => Some(format!("{} publishes {port}", described(facts, ""))),
                 (true, _) if free && !sent => Some(format!(
                     "container {name} publishes {port}, and no socket of this machine holds it"
                 )),

@@ -88,8 +88,7 @@ pub(crate) fn learn_containers(host: &dyn Host, snapshot: &mut Snapshot, wish: &
         }
     }
     // Most users may not ask root's engine, and of a port that nobody holds that hides nothing.
-    let about_somebody =
-        !(wish.ids.is_empty() && wish.names.is_empty() && wish.sockets.is_empty());
+    let about_somebody = !(wish.ids.is_empty() && wish.names.is_empty() && wish.sockets.is_empty());
     for gap in answer.gaps {
         if about_somebody || !matches!(gap, Gap::Manager { why: Silence::Denied, .. }) {
             snapshot.note(gap);
@@ -110,8 +109,8 @@ fn engine_wish(
     let mut forwards = false;
     for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
         let boxed = engine::boxed(process, snapshot);
-        forwards |= boxed.is_none()
-            && (container_proxy(process).is_some() || engine::is_engine(process));
+        forwards |=
+            boxed.is_none() && (container_proxy(process).is_some() || engine::is_engine(process));
         if boxed.is_none() && !forwards {
             continue;
         }

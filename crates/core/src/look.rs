@@ -14,8 +14,8 @@ use crate::mask::mask_argv;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
-    BindRow, CauseReport, ContainerReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
-    SupervisorReport, TargetReport,
+    BindRow, CauseReport, ContainerReport, GapReport, HolderReport, OtherPort, ProcessReport,
+    SocketReport, SupervisorReport, TargetReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
@@ -48,8 +48,9 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
             }
             Target::Unix(name) => unix_report(host, &name.to_string(), options)
                 .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
-            Target::Path(path) => unix_report(host, path, options)
-                .unwrap_or_else(|| process_report(host, target, &census.running(path), &census, options)),
+            Target::Path(path) => unix_report(host, path, options).unwrap_or_else(|| {
+                process_report(host, target, &census.running(path), &census, options)
+            }),
             Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
                 process_report(host, target, &census.meant_by(target), &census, options)
             }

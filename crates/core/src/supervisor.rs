@@ -143,8 +143,7 @@ fn takes_along(facts: &ContainerFacts, process: &Process, snapshot: &Snapshot) -
         })
     };
     let others = facts.published.iter().filter(|at| !asked(at.port));
-    let mut along: Vec<String> =
-        others.map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+    let mut along: Vec<String> = others.map(|at| format!("{}:{}", at.protocol, at.port)).collect();
     along.dedup();
     if let Some(pod) = &facts.pod {
         along.push(format!("all of pod {pod}"));

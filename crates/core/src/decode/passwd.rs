@@ -16,9 +16,9 @@ pub fn user_names(bytes: &[u8]) -> BTreeMap<u32, String> {
 
 /// The home directory of a user, by the same rules.
 pub fn home(bytes: &[u8], uid: u32) -> Option<String> {
-    let line = bytes.split(|&byte| byte == b'\n').find(|line| {
-        user(line).is_some_and(|(other, _)| other == uid)
-    })?;
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .find(|line| user(line).is_some_and(|(other, _)| other == uid))?;
     let home = line.split(|&byte| byte == b':').nth(5)?;
     let home = String::from_utf8_lossy(home).into_owned();
     home.starts_with('/').then_some(home)

@@ -155,9 +155,11 @@ fn one_listed(value: &Value) -> Option<Listed> {
         };
         let protocol = ["Type", "protocol"].iter().find_map(|key| text(port, &[key]));
         let protocol = protocol.as_deref().and_then(transport);
-        let (Some(first), Some(inside), Some(protocol)) =
-            (number(["PublicPort", "host_port"]), number(["PrivatePort", "container_port"]), protocol)
-        else {
+        let (Some(first), Some(inside), Some(protocol)) = (
+            number(["PublicPort", "host_port"]),
+            number(["PrivatePort", "container_port"]),
+            protocol,
+        ) else {
             continue;
         };
         let address = ["IP", "host_ip"].iter().find_map(|key| text(port, &[key]));

@@ -138,7 +138,8 @@ fn ask_sockets(wish: &EngineWish, deadline: Instant, tell: &mpsc::Sender<EngineA
 /// The socket files that are there, each once however many paths lead to it.
 fn doors(wish: &EngineWish) -> Vec<Door> {
     let places = places(wish);
-    let docker_goes_elsewhere = places.docker_host.is_some() || engine::has_context(&places, &listed, &read);
+    let docker_goes_elsewhere =
+        places.docker_host.is_some() || engine::has_context(&places, &listed, &read);
     let own = rustix::process::geteuid().as_raw();
     let mut seen = HashSet::new();
     let mut doors = Vec::new();
@@ -256,7 +257,8 @@ struct Engine<'a> {
 
 impl Engine<'_> {
     fn ask(&mut self, wish: &EngineWish) -> Result<(), Nothing> {
-        let proper = |id: &&String| id.len() >= 6 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let proper =
+            |id: &&String| id.len() >= 6 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         for id in wish.ids.iter().filter(proper).take(MOST_CONTAINERS) {
             self.inspect(id)?;
         }
@@ -419,8 +421,9 @@ fn exchange(
     deadline: Instant,
 ) -> Result<EngineReply, Nothing> {
     let mut stream = connected(socket, deadline)?;
-    let request =
-        format!("{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
     stream.set_write_timeout(Some(left(deadline)?)).map_err(|_| Nothing::Failed)?;
     // An engine may answer and close without reading it all.
     let sent = stream.write_all(request.as_bytes());
@@ -494,7 +497,8 @@ fn ask_podman(
     let asker = rustix::process::geteuid().as_raw();
     let may = |uid: u32| uid == asker || asker == 0;
     for monitor in monitors.iter().filter(|monitor| may(monitor.uid)) {
-        let Some(caller) = Caller::new(monitor.uid, &monitor.options, None, monitor.runtime.as_deref())
+        let Some(caller) =
+            Caller::new(monitor.uid, &monitor.options, None, monitor.runtime.as_deref())
         else {
             continue;
         };
@@ -531,7 +535,12 @@ struct Caller {
 
 impl Caller {
     /// `None` where the user has no name to become it by.
-    fn new(uid: u32, options: &[String], home: Option<&str>, runtime: Option<&str>) -> Option<Self> {
+    fn new(
+        uid: u32,
+        options: &[String],
+        home: Option<&str>,
+        runtime: Option<&str>,
+    ) -> Option<Self> {
         let mut words = Vec::new();
         if uid != rustix::process::geteuid().as_raw() {
             let name = super::keep::user_name(uid).filter(|name| decode::is_name(name))?;
@@ -539,8 +548,7 @@ impl Caller {
             let home = home.map(str::to_owned).or_else(|| passwd::home(&users, uid))?;
             words.extend(["runuser", "-u", &name, "--", "env"].map(str::to_owned));
             words.push(format!("HOME={home}"));
-            let runtime =
-                runtime.map_or_else(|| format!("/run/user/{uid}"), str::to_owned);
+            let runtime = runtime.map_or_else(|| format!("/run/user/{uid}"), str::to_owned);
             words.push(format!("XDG_RUNTIME_DIR={runtime}"));
         }
         words.push("podman".to_owned());
@@ -564,12 +572,7 @@ impl Caller {
         }));
     }
 
-    fn output(
-        &self,
-        words: &[&str],
-        deadline: Instant,
-        all: &mut EngineAnswer,
-    ) -> Option<Vec<u8>> {
+    fn output(&self, words: &[&str], deadline: Instant, all: &mut EngineAnswer) -> Option<Vec<u8>> {
         match output(&self.words, words, deadline) {
             Ok(bytes) => Some(bytes),
             Err(why) => {

@@ -174,9 +174,7 @@ fn what_is_no_answer_is_a_gap() {
     );
     assert_eq!(gap_of(|stream| stream.write_all(ok("[1,").as_bytes()).unwrap()), garbled);
     assert_eq!(
-        gap_of(|stream| stream
-            .write_all(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n")
-            .unwrap()),
+        gap_of(|stream| stream.write_all(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n").unwrap()),
         Some(Silence::Failed)
     );
 }
