@@ -19,8 +19,8 @@ use crate::supervisor::{container_proxy, manager_user};
 
 pub(crate) use find::{Places, has_context, sockets};
 pub use trace::{
-    Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor_of, pod_name, pod_uid,
-    runs,
+    Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor, monitor_of, pod_name,
+    pod_uid, runs,
 };
 
 /// A container as its engine describes it.
@@ -107,8 +107,8 @@ pub struct Published {
     pub address: Option<IpAddr>,
     /// The port of this machine.
     pub port: u16,
-    /// The port inside.
-    pub container_port: u16,
+    /// The port inside, where it is told.
+    pub container_port: Option<u16>,
 }
 
 /// What to ask the engines for.
@@ -136,8 +136,12 @@ pub struct EngineWish {
 /// A process that forwards to a container of podman and does not say to which.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Forwarder {
+    /// Its PID.
+    pub pid: u32,
     /// Its user.
     pub uid: u32,
+    /// What it forwards, so far as was seen.
+    pub ports: Vec<(Protocol, u16)>,
     /// `HOME` in its environment.
     pub home: Option<String>,
     /// `XDG_RUNTIME_DIR` in its environment.
@@ -205,7 +209,7 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
 }
 
 /// The ports of the snapshot that a process serves.
-fn held(process: &Process, snapshot: &Snapshot) -> Vec<(Protocol, u16)> {
+pub(crate) fn held(process: &Process, snapshot: &Snapshot) -> Vec<(Protocol, u16)> {
     let sockets = snapshot.sockets.iter().filter(|socket| {
         socket.remote.is_none() && socket.holders.pids().contains(&process.id.pid)
     });

@@ -121,7 +121,7 @@ fn engine_wish(
                 wish.ids.push(boxed.id);
             }
             Some(_) => wish.pods.extend(process.cgroup.as_deref().and_then(engine::pod_uid)),
-            None => wish.forwarders.extend(forwarder(host, process)),
+            None => wish.forwarders.extend(forwarder(host, process, snapshot)),
         }
     }
     let free = how_much == Learn::Everything && pids.is_empty();
@@ -159,7 +159,7 @@ fn add_traces(wish: &mut EngineWish, process: &Process, snapshot: &Snapshot) {
 }
 
 /// A forwarding process that does not say to which container, where podman may know.
-fn forwarder(host: &dyn Host, process: &Process) -> Option<Forwarder> {
+fn forwarder(host: &dyn Host, process: &Process, snapshot: &Snapshot) -> Option<Forwarder> {
     if container_proxy(process)?.is_some() || !process.program().starts_with("rootlessport") {
         return None;
     }
@@ -169,7 +169,13 @@ fn forwarder(host: &dyn Host, process: &Process) -> Option<Forwarder> {
         let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes()))?;
         std::str::from_utf8(value).ok().filter(|value| value.starts_with('/')).map(str::to_owned)
     };
-    Some(Forwarder { uid: process.uid?, home: value("HOME="), runtime: value("XDG_RUNTIME_DIR=") })
+    Some(Forwarder {
+        pid: process.id.pid,
+        uid: process.uid?,
+        ports: engine::held(process, snapshot),
+        home: value("HOME="),
+        runtime: value("XDG_RUNTIME_DIR="),
+    })
 }
 
 fn unit_wish(snapshot: &Snapshot, pids: &[u32]) -> UnitWish {

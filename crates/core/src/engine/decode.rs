@@ -106,8 +106,7 @@ fn ports(value: Option<&Value>) -> Vec<Published> {
     let mut found = Vec::new();
     for (inside, hosts) in value.and_then(Value::as_object).into_iter().flatten() {
         let (number, protocol) = inside.split_once('/').unwrap_or((inside, "tcp"));
-        let (Some(container_port), Some(protocol)) = (number.parse().ok(), transport(protocol))
-        else {
+        let (Ok(inside), Some(protocol)) = (number.parse(), transport(protocol)) else {
             continue;
         };
         for host in hosts.as_array().into_iter().flatten() {
@@ -115,7 +114,7 @@ fn ports(value: Option<&Value>) -> Vec<Published> {
                 continue;
             };
             let address = text(host, &["HostIp"]).and_then(|ip| every_or_one(&ip));
-            found.push(Published { protocol, address, port, container_port });
+            found.push(Published { protocol, address, port, container_port: Some(inside) });
         }
     }
     found.retain(|at| at.port != 0);
@@ -171,6 +170,7 @@ fn one_listed(value: &Value) -> Option<Listed> {
             else {
                 break;
             };
+            let container_port = Some(container_port);
             published.push(Published { protocol, address, port, container_port });
         }
         published.truncate(MOST_PORTS);

@@ -56,12 +56,14 @@ pub fn boxed(process: &Process, snapshot: &Snapshot) -> Option<Boxed> {
 
 /// conmon's container, from its arguments.
 pub fn monitor_of(process: &Process) -> Option<Monitor> {
-    if !is_monitor(process) {
-        return None;
-    }
+    if is_monitor(process) { monitor(&process.argv, process.uid?) } else { None }
+}
+
+/// The same, from the arguments of a process that is a conmon.
+pub fn monitor(argv: &[String], uid: u32) -> Option<Monitor> {
     let after = |flag: &str| {
-        let at = process.argv.iter().position(|word| word == flag)?;
-        process.argv.get(at + 1).filter(|word| !word.is_empty())
+        let at = argv.iter().position(|word| word == flag)?;
+        argv.get(at + 1).filter(|word| !word.is_empty())
     };
     // CRI-O has conmon too, and its containers no podman knows.
     let exit = after("--exit-command").or_else(|| after("-e"))?;
@@ -70,8 +72,7 @@ pub fn monitor_of(process: &Process) -> Option<Monitor> {
     }
     let id = after("-c").or_else(|| after("--cid")).filter(|id| is_id(id))?;
     let name = after("-n").or_else(|| after("--name")).filter(|name| super::decode::is_name(name));
-    let words: Vec<&String> = process
-        .argv
+    let words: Vec<&String> = argv
         .windows(2)
         .filter(|pair| pair[0] == "--exit-command-arg")
         .map(|pair| &pair[1])
@@ -80,12 +81,12 @@ pub fn monitor_of(process: &Process) -> Option<Monitor> {
         let at = words.iter().position(|word| *word == flag)?;
         words.get(at + 1).filter(|value| value.starts_with('/')).map(|value| value.as_str())
     };
-    let usual = process.uid == Some(0)
-        && option("--root").is_none_or(|root| root == "/var/lib/containers/storage");
+    let usual =
+        uid == 0 && option("--root").is_none_or(|root| root == "/var/lib/containers/storage");
     let mut options = Vec::new();
     // What podman needs to find the same containers; a user's own are where podman looks anyway.
     for flag in ["--root", "--runroot", "--tmpdir", "--network-config-dir", "--runtime"] {
-        if let Some(value) = option(flag).filter(|_| !usual && process.uid == Some(0)) {
+        if let Some(value) = option(flag).filter(|_| !usual && uid == 0) {
             options.extend([flag.to_owned(), value.to_owned()]);
         }
     }
@@ -97,7 +98,7 @@ pub fn monitor_of(process: &Process) -> Option<Monitor> {
     Some(Monitor {
         id: id.clone(),
         name: name.cloned(),
-        uid: process.uid?,
+        uid,
         options,
         runtime: runtime.map(str::to_owned),
     })

@@ -210,7 +210,7 @@ impl ContainerSaid {
                 protocol: if protocol == "udp" { Protocol::Udp } else { Protocol::Tcp },
                 address: address.map(|address| address.parse().unwrap()),
                 port: port.parse().unwrap(),
-                container_port: inside.parse().unwrap(),
+                container_port: Some(inside.parse().unwrap()),
             }
         };
         let oci = self.engine != "kubernetes";

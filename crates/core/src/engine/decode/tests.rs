@@ -18,7 +18,7 @@ fn one(bytes: &[u8]) -> ContainerFacts {
 
 fn at(address: Option<&str>, port: u16, container_port: u16) -> Published {
     let address = address.map(|address| address.parse().unwrap());
-    Published { protocol: Protocol::Tcp, address, port, container_port }
+    Published { protocol: Protocol::Tcp, address, port, container_port: Some(container_port) }
 }
 
 #[test]

@@ -19,7 +19,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::decode::passwd;
 use crate::engine::answer::{self, EngineReply, Reading};
 use crate::engine::decode::{self, Listed};
-use crate::engine::{self, ContainerFacts, EngineAnswer, EngineWish, Forwarder, Monitor, Places};
+use crate::engine::{
+    self, ContainerFacts, EngineAnswer, EngineWish, Forwarder, Monitor, Places, Published,
+};
 use crate::host::{MANAGER_LIMIT, Ran};
 use crate::snapshot::{Gap, Silence};
 use crate::socket::Protocol;
@@ -30,10 +32,13 @@ const MOST_SOCKETS: usize = 16;
 const MOST_CONTAINERS: usize = 32;
 const MOST_STOPPED: usize = 24;
 
+/// For a thread whose time is over to say so.
+const SLACK: Duration = Duration::from_millis(20);
+
 /// What the engines say within [`MANAGER_LIMIT`]. The work is done in threads that nobody waits
 /// for longer, as even looking for a file may never end (a dead network file system).
 pub(super) fn containers(wish: &EngineWish) -> EngineAnswer {
-    let deadline = Instant::now() + MANAGER_LIMIT;
+    let deadline = Instant::now() + MANAGER_LIMIT - SLACK;
     let mut answer = hear(deadline, {
         let wish = wish.clone();
         move |tell| ask_sockets(&wish, deadline, &tell)
@@ -69,8 +74,6 @@ fn hear(
     deadline: Instant,
     work: impl FnOnce(mpsc::Sender<EngineAnswer>) + Send + 'static,
 ) -> EngineAnswer {
-    /// For a thread that ended on time to say so.
-    const SLACK: Duration = Duration::from_millis(10);
     let mut all = EngineAnswer::default();
     let (tell, told) = mpsc::channel();
     let late = || silent("container engines", Silence::Late);
@@ -507,24 +510,47 @@ fn ask_podman(
     for forwarder in forwarders.iter().filter(|forwarder| may(forwarder.uid)) {
         let (home, runtime) = (forwarder.home.as_deref(), forwarder.runtime.as_deref());
         let Some(caller) = Caller::new(forwarder.uid, &[], home, runtime) else { continue };
-        let Some(bytes) =
-            caller.output(&["ps", "--all", "--no-trunc", "--format", "json"], deadline, &mut all)
-        else {
-            continue;
+        let monitor = monitor_behind(forwarder);
+        let ids = match &monitor {
+            Some(monitor) => vec![monitor.id.clone()],
+            None => caller.publishing(ports, deadline, &mut all),
         };
-        let Some(list) = decode::listed(&bytes) else {
-            all.gaps.push(silent("podman", Silence::Garbled));
-            continue;
-        };
-        let publishes =
-            |listed: &&Listed| listed.published.iter().any(|at| ports.contains(&at.port));
-        let ids: Vec<String> =
-            list.iter().filter(publishes).map(|it| it.id.clone()).take(MOST_CONTAINERS).collect();
         if !ids.is_empty() {
             caller.inspect(&ids, deadline, &mut all);
         }
+        // Late or not: its name and what stops it are known.
+        let known = |monitor: &Monitor| all.containers.iter().any(|it| it.id == monitor.id);
+        if let Some(monitor) = monitor.filter(|monitor| !known(monitor)) {
+            all.containers.push(caller.traced(monitor, forwarder));
+        }
     }
     all
+}
+
+/// The monitor of the container that a rootlessport forwards to: the pipe whose end tells
+/// rootlessport to go is its descriptor 3 (`ExtraFiles`, podman's rootlessport_linux.go), and its
+/// container's conmon has the other end.
+fn monitor_behind(forwarder: &Forwarder) -> Option<Monitor> {
+    let pipe = std::fs::read_link(format!("/proc/{}/fd/3", forwarder.pid)).ok()?;
+    if !pipe.to_string_lossy().starts_with("pipe:[") {
+        return None;
+    }
+    let processes = std::fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    let mut monitors = processes.filter(|process| {
+        std::fs::read(process.join("comm")).is_ok_and(|name| name == b"conmon\n")
+            && std::fs::metadata(process).is_ok_and(|it| it.uid() == forwarder.uid)
+    });
+    let found = monitors.find(|process| {
+        let descriptors = std::fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        let mut links = descriptors.map(|descriptor| std::fs::read_link(descriptor.path()));
+        links.any(|link| link.is_ok_and(|link| link == pipe))
+    })?;
+    let line = std::fs::read(found.join("cmdline")).ok()?;
+    let argv: Vec<String> = line
+        .split(|&byte| byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect();
+    engine::monitor(&argv, forwarder.uid)
 }
 
 /// podman's command for the containers of one user.
@@ -570,6 +596,39 @@ impl Caller {
             command: self.words.clone(),
             ..facts
         }));
+    }
+
+    /// The ids of the containers that publish one of these ports.
+    fn publishing(&self, ports: &[u16], deadline: Instant, all: &mut EngineAnswer) -> Vec<String> {
+        let words = ["ps", "--all", "--no-trunc", "--format", "json"];
+        let Some(bytes) = self.output(&words, deadline, all) else { return Vec::new() };
+        let Some(list) = decode::listed(&bytes) else {
+            all.gaps.push(silent("podman", Silence::Garbled));
+            return Vec::new();
+        };
+        let publishes =
+            |listed: &&Listed| listed.published.iter().any(|at| ports.contains(&at.port));
+        list.iter().filter(publishes).map(|it| it.id.clone()).take(MOST_CONTAINERS).collect()
+    }
+
+    /// What a monitor alone tells of the container that it is forwarded to.
+    fn traced(&self, monitor: Monitor, forwarder: &Forwarder) -> ContainerFacts {
+        let published = |&(protocol, port): &(Protocol, u16)| Published {
+            protocol,
+            address: None,
+            port,
+            container_port: None,
+        };
+        ContainerFacts {
+            engine: "podman".to_owned(),
+            name: monitor.name.unwrap_or_else(|| monitor.id.chars().take(12).collect()),
+            id: monitor.id,
+            state: Some("running".to_owned()),
+            published: forwarder.ports.iter().map(published).collect(),
+            owner: Some(self.uid).filter(|&uid| uid != 0),
+            command: self.words.clone(),
+            ..ContainerFacts::default()
+        }
     }
 
     fn output(&self, words: &[&str], deadline: Instant, all: &mut EngineAnswer) -> Option<Vec<u8>> {
