@@ -201,7 +201,7 @@ fn stop_container(
 ) -> Remedy {
     let asker = snapshot.asker.uid;
     let first = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
-    let Some(supervisor) = supervisor.filter(|it| stops_container(it)) else {
+    let Some(supervisor) = supervisor.filter(stops_container) else {
         let port = endpoint.port;
         return Remedy {
             action: Action::StopContainer,

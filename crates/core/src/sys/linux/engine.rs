@@ -76,9 +76,9 @@ fn hear(
 ) -> EngineAnswer {
     let mut all = EngineAnswer::default();
     let (tell, told) = mpsc::channel();
-    let late = || silent("container engines", Silence::Late);
+    let late = || silent("the container engine", Silence::Late);
     if std::thread::Builder::new().spawn(move || work(tell)).is_err() {
-        all.gaps.push(silent("container engines", Silence::Failed));
+        all.gaps.push(silent("the container engine", Silence::Failed));
         return all;
     }
     loop {
@@ -466,6 +466,10 @@ fn left(deadline: Instant) -> Result<Duration, Nothing> {
     if left.is_zero() { Err(Nothing::Late) } else { Ok(left) }
 }
 
+fn timespec(time: Duration) -> Timespec {
+    Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: i64::from(time.subsec_nanos()) }
+}
+
 /// Connects without ever waiting in the kernel: with a full backlog a blocking connect(2) would
 /// wait for as long as the engine is stuck, and one that does not block says EAGAIN (unix(7)).
 fn connected(socket: &Path, deadline: Instant) -> Result<UnixStream, Nothing> {
@@ -477,7 +481,10 @@ fn connected(socket: &Path, deadline: Instant) -> Result<UnixStream, Nothing> {
     loop {
         match connect(&fd, &address) {
             Ok(()) => break,
-            Err(Errno::AGAIN) => std::thread::sleep(PAUSE.min(left(deadline)?)),
+            Err(Errno::AGAIN) => {
+                // No event tells that there is room again.
+                let _ = poll(&mut [], Some(&timespec(PAUSE.min(left(deadline)?))));
+            }
             Err(Errno::INTR) => {}
             Err(Errno::CONNREFUSED | Errno::NOENT) => return Err(Nothing::Nobody),
             Err(Errno::ACCESS | Errno::PERM) => return Err(Nothing::Denied),
@@ -682,11 +689,7 @@ fn read_until(
 ) -> Result<(), Silence> {
     let mut some = vec![0; 64 * 1024];
     loop {
-        let left = left(deadline).map_err(|_| Silence::Late)?;
-        let time = Timespec {
-            tv_sec: left.as_secs().cast_signed(),
-            tv_nsec: i64::from(left.subsec_nanos()),
-        };
+        let time = timespec(left(deadline).map_err(|_| Silence::Late)?);
         match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&time)) {
             Ok(0) => return Err(Silence::Late),
             Ok(_) => {}

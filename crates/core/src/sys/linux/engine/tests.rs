@@ -1,5 +1,7 @@
 //! Engines that are threads: what they say, half say, and never say.
 
+#![allow(clippy::disallowed_methods, reason = "an engine that takes its time sleeps")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -202,7 +204,7 @@ fn a_socket_that_may_not_be_opened_is_said_to_be_so() {
     let folder = Folder::new();
     let door = folder.door();
     serve(&door, |_, _| {});
-    std::fs::set_permissions(&door.path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&door.path, std::fs::Permissions::from_mode(0o0)).unwrap();
     let answer = ask_one(&door, &about("abcdef"), soon());
     assert!(matches!(answer.gaps[..], [Gap::Manager { why: Silence::Denied, .. }]), "{answer:?}");
 }
