@@ -182,7 +182,7 @@ pub fn pod_name(process: &Process, snapshot: &Snapshot) -> Option<String> {
 }
 
 /// The command that stops a container of LXC: its monitor's arguments tell which program made it
-/// (`[lxc monitor] /var/lib/lxc web`).
+/// (`[lxc monitor] /var/lib/lxc web`). None without it, as each program knows its own alone.
 pub fn lxc_stop(name: &str, process: &Process, snapshot: &Snapshot) -> Option<Vec<String>> {
     if !super::decode::is_name(name) {
         return None;
@@ -191,11 +191,69 @@ pub fn lxc_stop(name: &str, process: &Process, snapshot: &Snapshot) -> Option<Ve
     let monitor = above.iter().find_map(|process| {
         let line = process.argv.join(" ");
         line.starts_with("[lxc monitor] ").then_some(line)
-    });
-    let argv: &[&str] = match monitor.as_deref() {
-        Some(line) if line.contains("/incus/") => &["incus", "stop", name],
-        Some(line) if line.contains("/lxd/") => &["lxc", "stop", name],
+    })?;
+    let argv: &[&str] = match monitor {
+        line if line.contains("/incus/") => &["incus", "stop", name],
+        line if line.contains("/lxd/") => &["lxc", "stop", name],
         _ => &["lxc-stop", "-n", name],
     };
     Some(argv.iter().map(|&word| word.to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn monitors_tell_their_container_and_its_store() {
+        let id = "cd34".repeat(16);
+        let podman = "--exit-command /usr/bin/podman --exit-command-arg --root --exit-command-arg";
+        let line = |more: &str| words(&format!("/usr/bin/conmon -c {id} -n web {more}"));
+        let usual = line(&format!("{podman} /var/lib/containers/storage"));
+        let told = monitor(&usual, 0).unwrap();
+        assert_eq!((told.id.as_str(), told.name.as_deref()), (id.as_str(), Some("web")));
+        assert_eq!((told.options, told.runtime), (Vec::new(), None));
+        let other = line(&format!(
+            "{podman} /srv/x --exit-command-arg --storage-driver --exit-command-arg vfs"
+        ));
+        assert_eq!(
+            monitor(&other, 0).unwrap().options.join(" "),
+            "--root /srv/x --storage-driver vfs"
+        );
+        // A user's own podman looks there anyway; nothing of theirs goes into a command of root's.
+        assert_eq!(monitor(&other, 1000).unwrap().options, Vec::<String>::new());
+        let run = line(
+            "--exit-command /usr/bin/podman --exit-command-arg --runroot --exit-command-arg /run/user/1000/containers",
+        );
+        assert_eq!(monitor(&run, 1000).unwrap().runtime.as_deref(), Some("/run/user/1000"));
+        // CRI-O's.
+        assert_eq!(monitor(&line("--exit-dir /var/run/crio/exits"), 0), None);
+        for odd in ["conmon", "conmon -c", "conmon -c x -e /usr/bin/podman", "conmon -n --help"] {
+            assert_eq!(monitor(&words(odd), 0), None, "{odd}");
+        }
+        let hostile = words(&format!("conmon -c {id} -n --help -e /usr/bin/podman"));
+        assert_eq!(monitor(&hostile, 0).unwrap().name, None);
+    }
+
+    #[test]
+    fn pods_by_either_driver_of_control_groups() {
+        for (cgroup, want) in [
+            ("/kubepods/burstable/pod12-ab/0123", Some("12-ab")),
+            (
+                "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod12_ab.slice/x",
+                Some("12-ab"),
+            ),
+            ("/kubepods.slice/kubepods-pod12_ab.slice/cri-containerd-0.scope", Some("12-ab")),
+            ("/system.slice/podman.service", None),
+            ("/kubepods/burstable", None),
+            ("/libpod_parent/libpod-1", None),
+            ("/kubepods/pod../x", None),
+        ] {
+            assert_eq!(pod_uid(cgroup).as_deref(), want, "{cgroup}");
+        }
+    }
 }
