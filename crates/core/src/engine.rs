@@ -5,6 +5,10 @@
 
 pub mod answer;
 pub mod decode;
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "no system but Linux asks engines yet")
+)]
 mod find;
 mod trace;
 
@@ -17,6 +21,10 @@ use crate::snapshot::{Gap, Snapshot};
 use crate::socket::Protocol;
 use crate::supervisor::{container_proxy, manager_user};
 
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_imports, reason = "no system but Linux asks engines yet")
+)]
 pub(crate) use find::{Places, has_context, sockets};
 pub use trace::{
     Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor, monitor_of, pod_name,
