@@ -3,7 +3,9 @@
 
 use std::time::SystemTime;
 
+use crate::engine::{self, ContainerFacts, EngineWish};
 use crate::host::Host;
+use crate::learn::learn_containers;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
@@ -26,9 +28,47 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        Self(match scope == Scope::default() {
+        let mut census = Self(match scope == Scope::default() {
             true => Snapshot::empty(SystemTime::UNIX_EPOCH),
             false => host.snapshot(&scope),
+        });
+        census.learn_names(host, targets);
+        census
+    }
+
+    /// Asks the engines about names of containers that are no ids of any that runs.
+    fn learn_names(&mut self, host: &dyn Host, targets: &[Target]) {
+        let names: Vec<String> = targets
+            .iter()
+            .filter_map(|target| match target {
+                Target::Container(name) if self.in_container(name).is_empty() => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let mut wish = EngineWish { names, ..EngineWish::default() };
+        for process in self.0.processes.values() {
+            wish.owners.extend(engine::owner_of(process, &self.0));
+            if process.uid.is_some_and(|uid| uid == 0 || uid == self.0.asker.uid) {
+                wish.sockets.extend(engine::dockerd_sockets(process));
+            }
+        }
+        wish.owners.sort_unstable();
+        wish.owners.dedup();
+        learn_containers(host, &mut self.0, &wish);
+    }
+
+    /// What engines tell of containers called so: by name, or `project/service` of compose.
+    pub(crate) fn containers_called(&self, name: &str) -> impl Iterator<Item = &ContainerFacts> {
+        let parts = name.split_once('/');
+        self.0.containers.iter().filter(move |facts| {
+            let service =
+                facts.compose.as_ref().zip(parts).is_some_and(|(compose, (project, it))| {
+                    compose.project == project && compose.service.as_deref() == Some(it)
+                });
+            facts.name == name || service || (name.len() >= 6 && facts.id.starts_with(name))
         })
     }
 
@@ -69,11 +109,20 @@ impl Census {
         self.matching(|process| is_called(process, name))
     }
 
+    /// By id, by the name a monitor tells, or by the name engines tell.
     fn in_container(&self, name: &str) -> Vec<u32> {
+        let told: Vec<&ContainerFacts> = self.containers_called(name).collect();
         self.matching(|process| {
-            process.container.as_ref().is_some_and(|container| {
-                container.id == name || (name.len() >= 6 && container.id.starts_with(name))
-            })
+            let Some(boxed) = engine::boxed(process, &self.0).filter(|it| !it.keeps_ports) else {
+                return false;
+            };
+            let called = boxed.name.as_deref() == Some(name)
+                || boxed.id == name
+                || (name.len() >= 6 && boxed.id.starts_with(name));
+            called
+                || told.iter().any(|facts| {
+                    facts.id == boxed.id && facts.owner == engine::owner_of(process, &self.0)
+                })
         })
     }
 

@@ -7,6 +7,7 @@ use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
 };
+use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
 use crate::snapshot::Snapshot;
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{activation, container_proxy};
@@ -294,8 +295,19 @@ impl<'a> Scene<'a> {
                 a.holders.pids() == b.holders.pids()
                     && activation(a, self.snapshot) == activation(b, self.snapshot)
             }
+            // Docker has a proxy for each address family.
+            CauseKind::Container if self.container(a).is_some() => {
+                self.container(a) == self.container(b)
+            }
             _ => a.holders.pids() == b.holders.pids(),
         }
+    }
+
+    /// The container that a socket is held for, where an engine told of it.
+    fn container(&self, socket: &Socket) -> Option<&ContainerFacts> {
+        let pids = socket.holders.pids();
+        let holder = pids.iter().find_map(|pid| self.snapshot.processes.get(pid))?;
+        facts_of(holder, self.snapshot)
     }
 
     fn server_kind(&self, index: usize, servers: &[usize]) -> (CauseKind, bool) {
@@ -353,12 +365,14 @@ impl<'a> Scene<'a> {
     /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        if container_proxy(process).is_some() {
+        // dockerd has ports of its own too.
+        let keeps = || is_engine(process) && facts_of(process, self.snapshot).is_some();
+        if container_proxy(process).is_some() || keeps() {
             return true;
         }
         let asker = self.snapshot.processes.get(&self.snapshot.asker.pid);
-        let world = asker.and_then(|asker| asker.container.as_ref());
-        process.container.is_some() && process.container.as_ref() != world
+        boxed(process, self.snapshot)
+            .is_some_and(|boxed| asker.is_none_or(|asker| !runs(asker, &boxed.id, self.snapshot)))
     }
 
     /// Connections that keep the port without a listener above them.

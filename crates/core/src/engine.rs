@@ -1,13 +1,35 @@
 //! Container engines, asked through their API sockets: which containers there are, what each
 //! publishes, who would start it again. Which process is in a container is told by control groups
-//! alone ([`crate::supervisor`]); an engine adds the names that people know.
+//! alone ([`crate::supervisor`]); an engine adds the names that people know. Asking is the
+//! platform's; here is what was said, and which container a process belongs to by it.
+
+pub mod answer;
+pub mod decode;
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "no system but Linux asks engines yet")
+)]
+mod find;
+mod trace;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::snapshot::Gap;
+use crate::process::Process;
+use crate::snapshot::{Gap, Snapshot};
 use crate::socket::Protocol;
+use crate::supervisor::{container_proxy, manager_user};
+
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_imports, reason = "no system but Linux asks engines yet")
+)]
+pub(crate) use find::{Places, has_context, sockets};
+pub use trace::{
+    Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor, monitor_of, pod_name,
+    pod_uid, runs,
+};
 
 /// A container as its engine describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,10 +52,47 @@ pub struct ContainerFacts {
     pub published: Vec<Published>,
     /// When the engine starts it again: `no`, `on-failure`, `unless-stopped`, `always`.
     pub restart: Option<String>,
-    /// The path of the API socket that told of it.
+    /// The path of the API socket that told of it; empty where a command did.
     pub socket: String,
     /// The user whose engine it is, for engines that are not root's.
     pub owner: Option<u32>,
+    /// The unit of systemd that runs it (podman's `PODMAN_SYSTEMD_UNIT` label: a quadlet).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The pod it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// The words of a command line that reach its engine: `docker -H unix:///…`, `podman`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+}
+
+impl ContainerFacts {
+    /// Whether it runs, so far as its engine says.
+    pub fn runs(&self) -> bool {
+        matches!(self.state.as_deref(), None | Some("running" | "paused" | "stopping"))
+    }
+
+    /// Whether a port of this machine leads to it, on that address or another.
+    pub fn publishes(&self, protocol: Protocol, port: u16) -> bool {
+        self.published.iter().any(|at| at.protocol == protocol && at.port == port)
+    }
+
+    /// The command that stops it for good: its own, its pod's, or its unit's, which would start
+    /// it again.
+    pub fn stop(&self) -> Option<Vec<String>> {
+        if let Some(unit) = &self.unit {
+            let user = self.owner.map(|_| "--user".to_owned());
+            let words = ["systemctl".to_owned()].into_iter().chain(user);
+            return Some(words.chain(["stop".to_owned(), unit.clone()]).collect());
+        }
+        let own = match (&self.pod, self.command.is_empty()) {
+            (_, true) => return None,
+            (Some(pod), false) => vec!["pod".to_owned(), "stop".to_owned(), pod.clone()],
+            (None, false) => vec!["stop".to_owned(), self.name.clone()],
+        };
+        Some(self.command.iter().cloned().chain(own).collect())
+    }
 }
 
 /// A container's part in a compose project, from its labels.
@@ -56,8 +115,8 @@ pub struct Published {
     pub address: Option<IpAddr>,
     /// The port of this machine.
     pub port: u16,
-    /// The port inside.
-    pub container_port: u16,
+    /// The port inside, where it is told.
+    pub container_port: Option<u16>,
 }
 
 /// What to ask the engines for.
@@ -71,6 +130,30 @@ pub struct EngineWish {
     pub ports: Vec<u16>,
     /// Users whose own engines to ask besides root's and the asker's.
     pub owners: Vec<u32>,
+    /// API sockets that engines say they serve, besides those in the usual places.
+    pub sockets: Vec<String>,
+    /// Containers of podman whose monitors are seen: podman mostly has no API socket, and is
+    /// asked by its command.
+    pub monitors: Vec<Monitor>,
+    /// Forwarding processes of podman, which name no container.
+    pub forwarders: Vec<Forwarder>,
+    /// Pods of Kubernetes, by the unique ids in the names of their control groups.
+    pub pods: Vec<String>,
+}
+
+/// A process that forwards to a container of podman and does not say to which.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarder {
+    /// Its PID.
+    pub pid: u32,
+    /// Its user.
+    pub uid: u32,
+    /// What it forwards, so far as was seen.
+    pub ports: Vec<(Protocol, u16)>,
+    /// `HOME` in its environment.
+    pub home: Option<String>,
+    /// `XDG_RUNTIME_DIR` in its environment.
+    pub runtime: Option<String>,
 }
 
 /// What the engines said.
@@ -80,4 +163,63 @@ pub struct EngineAnswer {
     pub containers: Vec<ContainerFacts>,
     /// Engines that are there and told nothing.
     pub gaps: Vec<Gap>,
+}
+
+/// What the engines told of the container that a process runs in, keeps a port for, or forwards
+/// to. An engine is believed about its own user's processes alone: anybody can serve a socket
+/// that claims to be an engine.
+pub fn facts_of<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a ContainerFacts> {
+    let Some(boxed) = boxed(process, snapshot) else { return published_by(process, snapshot) };
+    let owner = owner_of(process, snapshot);
+    let pod = process.cgroup.as_deref().and_then(pod_uid);
+    let id = pod.as_ref().unwrap_or(&boxed.id);
+    snapshot.containers.iter().find(|facts| facts.owner == owner && facts.id == *id)
+}
+
+/// The user whose engine runs a process or whose forwarder it is; `None` for root's.
+pub fn owner_of(process: &Process, snapshot: &Snapshot) -> Option<u32> {
+    if let Some(user) = process.cgroup.as_deref().and_then(manager_user) {
+        return Some(user);
+    }
+    let monitor = std::iter::once(process)
+        .chain(snapshot.ancestors(process.id.pid))
+        .find(|process| trace::is_monitor(process) || container_proxy(process).is_some());
+    monitor.and_then(|monitor| monitor.uid).filter(|&uid| uid != 0)
+}
+
+/// The one container that publishes what a forwarding process, or an engine that keeps ports by
+/// itself, holds. `None` where it holds ports of several.
+fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a ContainerFacts> {
+    if container_proxy(process).is_none() && !is_engine(process) {
+        return None;
+    }
+    let owner = process.uid.filter(|&uid| uid != 0);
+    let ports = match trace::forwarded(process) {
+        Some(one) => vec![one],
+        None => held(process, snapshot),
+    };
+    let mut found = None;
+    for (protocol, port) in ports {
+        let of_it = |facts: &&ContainerFacts| {
+            facts.owner == owner && facts.runs() && facts.publishes(protocol, port)
+        };
+        // Infra containers and their pod's others all list the pod's ports.
+        let facts = snapshot.containers.iter().find(of_it);
+        match (found, facts) {
+            (_, None) if is_engine(process) => return None,
+            (_, None) => {}
+            (None, facts) => found = facts,
+            (Some(before), Some(facts)) if before != facts => return None,
+            (Some(_), Some(_)) => {}
+        }
+    }
+    found
+}
+
+/// The ports of the snapshot that a process serves.
+pub(crate) fn held(process: &Process, snapshot: &Snapshot) -> Vec<(Protocol, u16)> {
+    let sockets = snapshot.sockets.iter().filter(|socket| {
+        socket.remote.is_none() && socket.holders.pids().contains(&process.id.pid)
+    });
+    sockets.filter_map(|socket| Some((socket.protocol, socket.port()?))).collect()
 }

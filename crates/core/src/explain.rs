@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::addr::{AddressScope, Endpoint, Exposure, Port, Transport, exposure, unmap};
 use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
+use crate::engine::{self, ContainerFacts};
 use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
@@ -271,17 +272,94 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let Some(process) = cause.pids.first().and_then(|pid| snapshot.processes.get(pid)) else {
         return format!("{port} is held by a container");
     };
-    match container_proxy(process) {
-        Some(to) => format!(
-            "{port} is published by a container: {} (pid {}) only forwards it{}",
-            process.program(),
-            process.id.pid,
+    let others: Vec<String> = cause.pids[1..].iter().map(u32::to_string).collect();
+    let (pids, s) = match others.is_empty() {
+        true => (format!("pid {}", process.id.pid), "s"),
+        false => (format!("pids {}, {}", process.id.pid, others.join(", ")), ""),
+    };
+    let who = format!("{} ({pids})", process.program());
+    let name = called_container(process, snapshot);
+    match (container_proxy(process), name) {
+        (Some(_), Some(name)) if engine::monitor_of(process).is_some() => {
+            format!("{port} is published by {name}; {who} only keep{s} it for that")
+        }
+        (Some(_), Some(name)) => {
+            format!("{port} is published by {name}; {who} only forward{s} it")
+        }
+        (Some(to), None) => format!(
+            "{port} is published by a container: {who} only forward{s} it{}",
             to.map_or(String::new(), |to| format!(" to {to}"))
         ),
-        None => {
-            format!("{port} is held in {} by {}", box_name(process), holders(cause, snapshot))
+        (None, Some(name)) if engine::is_engine(process) => {
+            format!("{port} is published by {name}; {who}, its engine, keeps it for that")
+        }
+        (None, _) => {
+            let place = box_name(process, snapshot);
+            format!("{port} is held in {place} by {}", holders(cause, snapshot))
         }
     }
+}
+
+/// The container that a process is in, keeps a port for or forwards to, where its name is known:
+/// `container shop-db-1 (compose project shop in /srv/shop, image postgres:16)`.
+fn called_container(process: &Process, snapshot: &Snapshot) -> Option<String> {
+    let of = match engine::owner_of(process, snapshot) {
+        Some(owner) if owner != snapshot.asker.uid => {
+            format!(" of {}", user_of(owner, snapshot))
+        }
+        _ => String::new(),
+    };
+    if let Some(facts) = engine::facts_of(process, snapshot) {
+        return Some(described(facts, &of));
+    }
+    let boxed = engine::boxed(process, snapshot)?;
+    let name = boxed.name.map(|name| format!("{} container {name}{of}", boxed.engine));
+    name.or_else(|| engine::pod_name(process, snapshot))
+}
+
+fn described(facts: &ContainerFacts, of: &str) -> String {
+    if facts.engine == "kubernetes" {
+        return format!("pod {}", facts.name);
+    }
+    let mut more = Vec::new();
+    if let Some(compose) = &facts.compose {
+        let place = compose.directory.as_ref().map_or(String::new(), |at| format!(" in {at}"));
+        more.push(format!("compose project {}{place}", compose.project));
+    }
+    more.extend(facts.pod.as_ref().map(|pod| format!("pod {pod}")));
+    more.extend(facts.unit.as_ref().map(|unit| format!("run by {unit}")));
+    more.extend(facts.image.as_ref().map(|image| format!("image {image}")));
+    let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+    format!("container {}{of}{more}", facts.name)
+}
+
+/// Containers that want a port which no socket, or none that can be seen, is held for: what does
+/// not run will want it when it starts.
+pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<String> {
+    let hidden = diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::HiddenHolder);
+    let free = diagnosis.causes.is_empty();
+    let port = diagnosis.endpoint.port.get();
+    let wants = |facts: &&ContainerFacts| {
+        let mut transports = diagnosis.endpoint.transports().iter();
+        transports.any(|&transport| facts.publishes(transport.into(), port))
+    };
+    let sent = snapshot.redirects.iter().any(|rule| rule.ports.contains(&port));
+    let containers = snapshot.containers.iter().filter(wants);
+    containers
+        .filter_map(|facts| {
+            let name = &facts.name;
+            match (facts.runs(), facts.state.as_deref()) {
+                (true, _) if hidden => Some(format!("{} publishes {port}", described(facts, ""))),
+                (true, _) if free && !sent => Some(format!(
+                    "container {name} publishes {port}, and no socket of this machine holds it"
+                )),
+                (false, Some(state)) if free => Some(format!(
+                    "container {name} ({state}) publishes {port} and will want it when it starts"
+                )),
+                _ => None,
+            }
+        })
+        .collect()
 }
 
 fn not_local(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
@@ -438,9 +516,14 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
     for &winner in winners {
         let socket = listeners[winner].0;
         let pids = crate::diagnosis::topmost(snapshot, &socket.holders.pids());
-        let name = match pids.first().and_then(|pid| snapshot.processes.get(pid)) {
-            Some(process) => format!("{} (pid {})", process.program(), process.id.pid),
-            None => "somebody you may not see".to_owned(),
+        let process = pids.first().and_then(|pid| snapshot.processes.get(pid));
+        let forwards = |process: &&Process| container_proxy(process).is_some();
+        let container =
+            process.filter(forwards).and_then(|process| engine::facts_of(process, snapshot));
+        let name = match (container, process) {
+            (Some(facts), _) => format!("container {}", facts.name),
+            (None, Some(process)) => format!("{} (pid {})", process.program(), process.id.pid),
+            (None, None) => "somebody you may not see".to_owned(),
         };
         if !names.contains(&name) {
             names.push(name);
@@ -497,6 +580,9 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         }
         Gap::Manager { name, why } => {
             let (what, cure) = match why {
+                Silence::Denied if name.contains(".sock") => {
+                    ("may not be asked by you", Some("sudo, or the group that may open its socket"))
+                }
                 Silence::Denied => ("may not be asked by you", Some("sudo")),
                 Silence::Late => ("did not answer in time", None),
                 Silence::Garbled => ("gave an answer that is not understood", None),
@@ -775,9 +861,11 @@ fn group_name(cgroup: &str) -> String {
     }
 }
 
-fn box_name(process: &Process) -> String {
-    process.container.as_ref().map_or("a container".to_owned(), |container| {
-        format!("the {} container {}", container.engine, short_id(&container.id))
+fn box_name(process: &Process, snapshot: &Snapshot) -> String {
+    called_container(process, snapshot).unwrap_or_else(|| {
+        process.container.as_ref().map_or("a container".to_owned(), |container| {
+            format!("the {} container {}", container.engine, short_id(&container.id))
+        })
     })
 }
 
@@ -795,7 +883,7 @@ fn namespace_name(namespace: &Namespace, told: &[u32], snapshot: &Snapshot) -> S
     }
     let process = namespace.pid.and_then(|pid| snapshot.processes.get(&pid));
     match process {
-        Some(process) if process.container.is_some() => box_name(process),
+        Some(process) if process.container.is_some() => box_name(process, snapshot),
         Some(process) if told.contains(&process.id.pid) => "another network namespace".to_owned(),
         Some(process) => {
             format!("the network namespace of {} (pid {})", process.program(), process.id.pid)

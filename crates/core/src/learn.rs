@@ -5,10 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::EngineWish;
+use crate::engine::{self, EngineWish, Forwarder};
 use crate::host::Host;
 use crate::process::Process;
-use crate::snapshot::{Gap, Snapshot};
+use crate::snapshot::{Gap, Silence, Snapshot};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     container_proxy, family_heads, home, home_of_group, is_service_manager, named_by_children,
@@ -43,12 +43,7 @@ pub(crate) fn learn(
     learn_families(host, snapshot, pids);
     learn_loops(host, snapshot, pids);
     learn_marks(host, snapshot, pids);
-    let engines = engine_wish(snapshot, pids, ports, how_much);
-    if engines != EngineWish::default() {
-        let answer = host.containers(&engines);
-        snapshot.containers.extend(answer.containers);
-        answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
-    }
+    learn_containers(host, snapshot, &engine_wish(host, snapshot, pids, ports, how_much));
     let units = unit_wish(snapshot, pids, ports);
     if units != UnitWish::default() {
         let answer = host.units(&units);
@@ -140,28 +135,106 @@ fn learn_projects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     }
 }
 
-fn engine_wish(snapshot: &Snapshot, pids: &[u32], ports: &[u16], how_much: Learn) -> EngineWish {
-    let processes = || pids.iter().filter_map(|pid| snapshot.processes.get(pid));
-    let contained = processes().filter_map(|process| process.container.as_ref());
-    let mut wish = EngineWish {
-        ids: contained.map(|container| container.id.clone()).collect(),
-        ..EngineWish::default()
-    };
-    wish.ids.sort_unstable();
-    wish.ids.dedup();
-    wish.owners = processes()
-        .filter(|process| process.container.is_some() || container_proxy(process).is_some())
-        .filter_map(|process| process.uid)
-        .filter(|&uid| uid != 0 && uid != snapshot.asker.uid)
-        .collect();
-    wish.owners.sort_unstable();
-    wish.owners.dedup();
-    let forwarded = processes().any(|process| container_proxy(process).is_some());
+/// Asks the engines, and adds what they say.
+pub(crate) fn learn_containers(host: &dyn Host, snapshot: &mut Snapshot, wish: &EngineWish) {
+    if *wish == EngineWish::default() {
+        return;
+    }
+    let answer = host.containers(wish);
+    for facts in answer.containers {
+        if !snapshot.containers.contains(&facts) {
+            snapshot.containers.push(facts);
+        }
+    }
+    // Most users may not ask root's engine, and of a port that nobody holds that hides nothing.
+    let about_somebody = !(wish.ids.is_empty() && wish.names.is_empty() && wish.sockets.is_empty());
+    for gap in answer.gaps {
+        if about_somebody || !matches!(gap, Gap::Manager { why: Silence::Denied, .. }) {
+            snapshot.note(gap);
+        }
+    }
+}
+
+/// What to ask the engines: about the containers that these processes are in, keep ports for or
+/// forward to, and about whatever would want a port that nobody holds.
+fn engine_wish(
+    host: &dyn Host,
+    snapshot: &Snapshot,
+    pids: &[u32],
+    ports: &[u16],
+    how_much: Learn,
+) -> EngineWish {
+    let mut wish = EngineWish::default();
+    let mut forwards = false;
+    for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+        let boxed = engine::boxed(process, snapshot);
+        forwards |=
+            boxed.is_none() && (container_proxy(process).is_some() || engine::is_engine(process));
+        if boxed.is_none() && !forwards {
+            continue;
+        }
+        wish.owners.extend(engine::owner_of(process, snapshot));
+        add_traces(&mut wish, process, snapshot);
+        match boxed {
+            Some(boxed) if matches!(boxed.engine.as_str(), "docker" | "podman") => {
+                wish.ids.push(boxed.id);
+            }
+            Some(_) => wish.pods.extend(process.cgroup.as_deref().and_then(engine::pod_uid)),
+            None => wish.forwarders.extend(forwarder(host, process, snapshot)),
+        }
+    }
     let free = how_much == Learn::Everything && pids.is_empty();
-    if forwarded || free {
+    if forwards || free {
         wish.ports = ports.to_vec();
     }
+    if forwards {
+        // Of a process asked about by its number, the ports it has.
+        let held = snapshot.sockets.iter().filter(|socket| socket.remote.is_none());
+        wish.ports.extend(held.filter_map(Socket::port));
+    }
+    wish.owners.retain(|&uid| uid != 0 && uid != snapshot.asker.uid);
+    wish.owners.sort_unstable();
+    wish.owners.dedup();
+    for texts in [&mut wish.ids, &mut wish.sockets, &mut wish.pods] {
+        texts.sort_unstable();
+        texts.dedup();
+    }
+    wish.ports.sort_unstable();
+    wish.ports.dedup();
     wish
+}
+
+/// What a process and those above it tell of engines. Only root and the asker are believed: the
+/// options of somebody's monitor would be given to a command run by the asker.
+fn add_traces(wish: &mut EngineWish, process: &Process, snapshot: &Snapshot) {
+    for process in std::iter::once(process).chain(snapshot.ancestors(process.id.pid)) {
+        let monitor = engine::monitor_of(process).filter(|it| !wish.monitors.contains(it));
+        wish.monitors.extend(monitor);
+        let trusted = process.uid.is_some_and(|uid| uid == 0 || uid == snapshot.asker.uid);
+        if trusted {
+            wish.sockets.extend(engine::dockerd_sockets(process));
+        }
+    }
+}
+
+/// A forwarding process that does not say to which container, where podman may know.
+fn forwarder(host: &dyn Host, process: &Process, snapshot: &Snapshot) -> Option<Forwarder> {
+    if container_proxy(process)?.is_some() || !process.program().starts_with("rootlessport") {
+        return None;
+    }
+    let environment = host.environment(process.id.pid).unwrap_or_default();
+    let value = |name: &str| {
+        let mut entries = environment.split(|&byte| byte == 0);
+        let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes()))?;
+        std::str::from_utf8(value).ok().filter(|value| value.starts_with('/')).map(str::to_owned)
+    };
+    Some(Forwarder {
+        pid: process.id.pid,
+        uid: process.uid?,
+        ports: engine::held(process, snapshot),
+        home: value("HOME="),
+        runtime: value("XDG_RUNTIME_DIR="),
+    })
 }
 
 /// Which units to ask about: those of the holders, and of a manager that holds a socket or may be

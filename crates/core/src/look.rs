@@ -6,6 +6,7 @@ use crate::addr::{Endpoint, Transport, exposure};
 use crate::bind::Attempt;
 use crate::census::Census;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
+use crate::engine;
 use crate::explain;
 use crate::host::Host;
 use crate::known::{System, known};
@@ -17,8 +18,8 @@ use crate::plan::signal_name;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
-    BindRow, CauseReport, GapReport, HolderReport, NatureReport, OtherPort, ProcessReport,
-    SocketReport, SupervisorReport, TargetReport, UsualReport,
+    BindRow, CauseReport, ContainerReport, GapReport, HolderReport, NatureReport, OtherPort,
+    ProcessReport, SocketReport, SupervisorReport, TargetReport, UsualReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
@@ -51,10 +52,11 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
             }
             Target::Unix(name) => unix_report(host, &name.to_string(), options)
                 .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
-            Target::Path(path) => unix_report(host, path, options)
-                .unwrap_or_else(|| process_report(host, target, &census.running(path), options)),
+            Target::Path(path) => unix_report(host, path, options).unwrap_or_else(|| {
+                process_report(host, target, &census.running(path), &census, options)
+            }),
             Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
-                process_report(host, target, &census.meant_by(target), options)
+                process_report(host, target, &census.meant_by(target), &census, options)
             }
         })
         .collect()
@@ -134,6 +136,7 @@ pub fn port_report(
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
+        report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
     }
     if let [sight] = sights {
         report.usual = usual(&sight.diagnosis, snapshot);
@@ -291,7 +294,7 @@ fn number_report(
             },
         );
     }
-    let mut report = process_report(host, &target, &alive, options);
+    let mut report = process_report(host, &target, &alive, census, options);
     if let Some(sight) = held {
         let port = Target::Port(sight.diagnosis.endpoint);
         let other = port_report(host, &port, &[sight], options);
@@ -318,10 +321,15 @@ fn process_report(
     host: &dyn Host,
     target: &Target,
     pids: &[u32],
+    census: &Census,
     options: &LookOptions,
 ) -> TargetReport {
     if pids.is_empty() {
-        return nothing(target, missing(target));
+        let gaps = match target {
+            Target::Container(_) => gaps(census.snapshot()),
+            _ => Vec::new(),
+        };
+        return TargetReport { gaps, ..nothing(target, missing(target, census)) };
     }
     let scope = Scope {
         sockets: SocketScope::HeldBy(pids.to_vec()),
@@ -342,17 +350,24 @@ fn process_report(
     add_processes(&mut report, pids, &snapshot, options);
     report.gaps = gaps(&snapshot);
     if report.processes.is_empty() {
-        report.explain = Some(missing(target));
+        report.explain = Some(missing(target, census));
     }
     report
 }
 
-fn missing(target: &Target) -> String {
+fn missing(target: &Target, census: &Census) -> String {
     match target {
         Target::Pid(pid) => format!("there is no process {pid}"),
         Target::Name(name) => format!("no process is called {name}"),
         Target::Path(path) => format!("no socket or running process has the path {path}"),
-        Target::Container(name) => format!("no process runs in a container {name}"),
+        Target::Container(name) => match census.containers_called(name).next() {
+            Some(facts) => format!(
+                "container {} is {}: no process of it runs on this machine",
+                facts.name,
+                facts.state.as_deref().unwrap_or("known to its engine")
+            ),
+            None => format!("no process runs in a container {name}"),
+        },
         Target::Unit(name) => format!("no process runs in {name}"),
         other => format!("nothing is {other}"),
     }
@@ -510,7 +525,7 @@ pub fn process_facts(
         state: process.state,
         terminal: process.terminal.clone(),
         session: process.session,
-        container: process.container.clone(),
+        container: container_report(process, snapshot),
         unit: process.unit.clone(),
         supervisor: supervisor_of(process.id.pid, snapshot).map(|supervisor| SupervisorReport {
             kind: supervisor.kind,
@@ -564,6 +579,30 @@ fn usual(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<UsualReport> {
             stop: known.stop,
             guess,
         })
+    })
+}
+
+/// The container of a process, with what its engine tells of it.
+fn container_report(process: &Process, snapshot: &Snapshot) -> Option<ContainerReport> {
+    let facts = engine::facts_of(process, snapshot);
+    let boxed = engine::boxed(process, snapshot);
+    let outside = boxed.as_ref().is_none_or(|boxed| boxed.keeps_ports);
+    let (engine, id, name) = match (boxed, facts) {
+        (Some(boxed), _) => (boxed.engine, boxed.id, boxed.name),
+        (None, Some(facts)) => (facts.engine.clone(), facts.id.clone(), None),
+        (None, None) => return None,
+    };
+    let compose = facts.and_then(|facts| facts.compose.as_ref());
+    Some(ContainerReport {
+        engine,
+        id,
+        name: facts.map(|facts| facts.name.clone()).or(name),
+        image: facts.and_then(|facts| facts.image.clone()),
+        project: compose.map(|compose| compose.project.clone()),
+        service: compose.and_then(|compose| compose.service.clone()),
+        directory: compose.and_then(|compose| compose.directory.clone()),
+        restart: facts.and_then(|facts| facts.restart.clone()),
+        outside,
     })
 }
 

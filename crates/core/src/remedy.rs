@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Transport};
 use crate::diagnosis::{Cause, CauseKind};
+use crate::engine::facts_of;
 use crate::explain;
 use crate::known::{System, known};
 use crate::nature::nature_of;
-
+use crate::process::{Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
-use crate::supervisor::{container_proxy, supervisor_of};
+use crate::supervisor::supervisor_of;
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,22 +109,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             foreign,
             "asks the server to end",
         )),
-        // The unit that a forwarding process is in is the whole engine: never that.
-        CauseKind::Container if forwards(cause, snapshot) => all.push(remedy(
-            Action::StopContainer,
-            None,
-            foreign,
-            &format!(
-                "stop the container that publishes it: docker (or podman) ps --filter publish={} names it",
-                endpoint.port
-            ),
-        )),
-        CauseKind::Container => all.push(remedy(
-            Action::StopContainer,
-            supervisor.and_then(|supervisor| supervisor.stop),
-            snapshot.asker.uid != 0,
-            "stops the container by its engine, so that it does not come back",
-        )),
+        CauseKind::Container => all.push(stop_container(cause, endpoint, snapshot, supervisor)),
         CauseKind::SocketActivation => all.push(unit::stop_socket_unit(cause, foreign, snapshot)),
         CauseKind::AcceptedConnection => all.push(remedy(
             Action::StopProcess,
@@ -170,6 +156,8 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             "destroys them, or waits until the kernel gives up on them",
         )),
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
+            // Who may ask the engine need not see its proxy.
+            all.extend(published(endpoint, snapshot).filter(|_| cause.kind != CauseKind::Unexplained));
             if !snapshot.asker.sees_all && snapshot.asker.uid != 0 {
                 all.push(remedy(
                     Action::LookAsRoot,
@@ -230,7 +218,80 @@ fn own_way(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Re
     Some(says(None, explain::usual_way(process.program(), ways)))
 }
 
-fn forwards(cause: &Cause, snapshot: &Snapshot) -> bool {
+/// Stopping the container, by its own engine; where its name is not known, how to find that.
+fn stop_container(
+    cause: &Cause,
+    endpoint: &Endpoint,
+    snapshot: &Snapshot,
+    supervisor: Option<Supervisor>,
+) -> Remedy {
+    let asker = snapshot.asker.uid;
     let first = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
-    first.is_some_and(|process| container_proxy(process).is_some())
+    let Some(supervisor) = supervisor.filter(stops_container) else {
+        let port = endpoint.port;
+        return Remedy {
+            action: Action::StopContainer,
+            argv: None,
+            needs_root: asker != 0 && first.and_then(|process| process.uid) != Some(asker),
+            explain: format!(
+                "stop the container that publishes it: docker ps --filter publish={port} (of podman, podman ps) names it"
+            ),
+        };
+    };
+    let told = first.and_then(|process| facts_of(process, snapshot));
+    Remedy {
+        action: match supervisor.kind {
+            SupervisorKind::Container => Action::StopContainer,
+            _ => Action::StopUnit,
+        },
+        // Whoever was told by an engine may ask it.
+        needs_root: asker != 0
+            && supervisor.owner != Some(asker)
+            && told.is_none_or(|facts| facts.socket.is_empty()),
+        explain: stopping(&supervisor),
+        argv: supervisor.stop,
+    }
+}
+
+/// Stopping a container that publishes the port, as its engine says, and that the asker may ask.
+fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
+    let facts = snapshot.containers.iter().find(|facts| {
+        let mut transports = endpoint.transports().iter();
+        facts.runs()
+            && !facts.socket.is_empty()
+            && facts.owner.is_none_or(|owner| owner == snapshot.asker.uid)
+            && transports.any(|&it| facts.publishes(it.into(), endpoint.port.get()))
+    })?;
+    Some(Remedy {
+        action: Action::StopContainer,
+        argv: facts.stop(),
+        needs_root: false,
+        explain: format!("stops container {}, which publishes the port", facts.name),
+    })
+}
+
+fn stops_container(supervisor: &Supervisor) -> bool {
+    use SupervisorKind::{Container, SystemdUnit, SystemdUserUnit};
+    matches!(supervisor.kind, Container | SystemdUnit | SystemdUserUnit)
+}
+
+/// What stopping it does, and for how long that holds (docker-run(1), podman-run(1)).
+fn stopping(supervisor: &Supervisor) -> String {
+    let name = &supervisor.name;
+    let mut text = match (supervisor.kind, supervisor.policy.as_deref()) {
+        (SupervisorKind::Container, Some("always")) => format!(
+            "stops container {name}; its restart policy (always) brings it back when the engine or the machine starts again"
+        ),
+        (SupervisorKind::Container, Some(policy)) => format!(
+            "stops container {name} by its engine, which its restart policy ({policy}) respects"
+        ),
+        (SupervisorKind::Container, None) => {
+            format!("stops container {name} by its engine, so that it does not come back")
+        }
+        _ => format!("stops {name}, which runs the container and would start it again"),
+    };
+    if !supervisor.takes_along.is_empty() {
+        text.push_str(&format!("; {} goes with it", supervisor.takes_along.join(", ")));
+    }
+    text
 }

@@ -7,7 +7,7 @@ use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
-use crate::process::{Container, ProcessState, SupervisorKind};
+use crate::process::{ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
 use crate::supervisor::StartedBy;
@@ -409,8 +409,8 @@ pub struct ProcessReport {
     /// The session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<u32>,
-    /// The container it runs in.
-    pub container: Option<Container>,
+    /// The container it runs in, keeps a port for or forwards to.
+    pub container: Option<ContainerReport>,
     /// The unit it belongs to.
     pub unit: Option<String>,
     /// Who would start it again, or runs it.
@@ -455,6 +455,38 @@ pub struct NatureReport {
     /// Why it is not forced (SIGKILL).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub never_forced: Option<String>,
+}
+
+/// A container, with what its engine tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ContainerReport {
+    /// `docker`, `podman`, `containerd`, `cri-o`, `kubernetes`, `lxc`, `nspawn`.
+    pub engine: String,
+    /// Its id, or name where the engine has none.
+    pub id: String,
+    /// The name that people and commands use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The image it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The compose project it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// The service in that project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The project's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// When the engine starts it again: `no`, `on-failure`, `unless-stopped`, `always`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<String>,
+    /// Whether the process is not in it, and keeps a port for it or forwards to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
 }
 
 /// Who runs a process.

@@ -28,7 +28,8 @@ use family::Family;
 pub(crate) use program::{Program, file_name};
 use unit::unit_supervisor;
 
-use crate::process::{Container, Process, ProcessState, Supervisor, SupervisorKind};
+use crate::engine::{self, Boxed, ContainerFacts};
+use crate::process::{Process, ProcessState, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 
 /// Who runs this process. The container first, then the service, then the nearest known manager,
@@ -112,37 +113,128 @@ pub(crate) fn named_by_children(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
 /// The container or the service of a process.
 fn box_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let container = container_supervisor(process, snapshot);
+    // The unit that a forwarding process is in is the whole engine, or the login it came from.
+    let forwards = container_proxy(process).is_some() && engine::monitor_of(process).is_none();
+    if container.is_none() && forwards {
+        return None;
+    }
     container.or_else(|| unit_supervisor(process, snapshot))
 }
 
+/// The engine that runs the container of a process, or the one that a process only keeps a port
+/// for or forwards to: stopping that is what frees the port.
 fn container_supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
-    let container = process.container.as_ref()?;
-    if askers(snapshot).any(|asker| asker.container.as_ref() == Some(container)) {
+    let boxed = engine::boxed(process, snapshot);
+    let facts = engine::facts_of(process, snapshot);
+    let id = boxed.as_ref().map(|boxed| &boxed.id).or(facts.map(|facts| &facts.id))?;
+    if askers(snapshot).any(|asker| engine::runs(asker, id, snapshot)) {
         return None;
     }
-    let name = short_id(&container.id);
-    let owner = process.cgroup.as_deref().and_then(manager_user);
-    let stop = match owner {
-        // A rootless engine knows its containers only when its own user asks.
-        Some(owner) if owner != snapshot.asker.uid => None,
-        _ => container_stop(container, name),
+    let owner = engine::owner_of(process, snapshot);
+    let Some(facts) = facts else {
+        // A quadlet: podman below a service, which starts the container again.
+        let unit = process.cgroup.as_deref().and_then(unit_of).map(|(unit, _)| unit);
+        if process.container.is_none() && unit.is_some_and(|unit| unit != "podman.service") {
+            return None;
+        }
+        return boxed.map(|boxed| unknown_container(&boxed, process, owner, snapshot));
+    };
+    let own_unit = facts.unit.clone().filter(|_| owner.is_none_or(|uid| uid == snapshot.asker.uid));
+    let kind = match (&own_unit, owner) {
+        (None, _) => SupervisorKind::Container,
+        (Some(_), None) => SupervisorKind::SystemdUnit,
+        (Some(_), Some(_)) => SupervisorKind::SystemdUserUnit,
     };
     Some(Supervisor {
-        kind: SupervisorKind::Container,
-        name: name.to_owned(),
+        kind,
+        name: own_unit.unwrap_or_else(|| facts.name.clone()),
         pid: None,
-        restarts: None,
-        stop,
+        restarts: restarts(facts, process),
+        stop: may_ask(owner, facts, snapshot).then(|| facts.stop()).flatten(),
+        policy: facts.restart.clone().filter(|policy| policy != "no"),
+        owner,
+        takes_along: takes_along(facts, process, snapshot),
         ..Supervisor::default()
     })
 }
 
+/// A container whose engine told nothing: named by what its monitor or control group says.
+fn unknown_container(
+    boxed: &Boxed,
+    process: &Process,
+    owner: Option<u32>,
+    snapshot: &Snapshot,
+) -> Supervisor {
+    let name = match (&boxed.name, engine::pod_name(process, snapshot)) {
+        (Some(name), _) => name.clone(),
+        (None, Some(pod)) => pod,
+        (None, None) => short_id(&boxed.id).to_owned(),
+    };
+    // A rootless engine knows its containers only when its own user asks.
+    let stop = match owner {
+        Some(owner) if owner != snapshot.asker.uid => None,
+        _ => container_stop(boxed, &name, process, snapshot),
+    };
+    Supervisor { kind: SupervisorKind::Container, name, stop, owner, ..Supervisor::default() }
+}
+
+/// Whether the engine starts it again where it was not asked to stop it. `on-failure` turns on
+/// how the program takes its end.
+fn restarts(facts: &ContainerFacts, process: &Process) -> Option<bool> {
+    match facts.restart.as_deref()? {
+        "always" | "unless-stopped" => Some(true),
+        // Something in the container may.
+        "no" if facts.pid == Some(process.id.pid) || container_proxy(process).is_some() => {
+            Some(false)
+        }
+        _ => None,
+    }
+}
+
+/// Whether the asker can give that engine's command: a rootless one obeys its own user alone,
+/// and root, where the command says how.
+fn may_ask(owner: Option<u32>, facts: &ContainerFacts, snapshot: &Snapshot) -> bool {
+    let named = facts.command.len() > 1;
+    owner.is_none_or(|uid| uid == snapshot.asker.uid || (snapshot.asker.uid == 0 && named))
+}
+
+/// What else ends with a container: its pod, and the other ports that lead to it.
+fn takes_along(facts: &ContainerFacts, process: &Process, snapshot: &Snapshot) -> Vec<String> {
+    let asked = |port: u16| {
+        snapshot.sockets.iter().any(|socket| {
+            socket.port() == Some(port) && socket.holders.pids().contains(&process.id.pid)
+        })
+    };
+    let others = facts.published.iter().filter(|at| !asked(at.port));
+    let mut along: Vec<String> = others.map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+    along.dedup();
+    if let Some(pod) = &facts.pod {
+        along.push(format!("all of pod {pod}"));
+    }
+    along
+}
+
 /// Engines whose command line stops a container for good. Kubernetes would only start another;
-/// several programs drive containerd, CRI-O and LXC.
-fn container_stop(container: &Container, name: &str) -> Option<Vec<String>> {
-    match container.engine.as_str() {
-        engine @ ("docker" | "podman") => Some(words(&[engine, "stop", name])),
+/// several programs drive containerd and CRI-O.
+fn container_stop(
+    boxed: &Boxed,
+    name: &str,
+    process: &Process,
+    snapshot: &Snapshot,
+) -> Option<Vec<String>> {
+    match boxed.engine.as_str() {
+        "docker" => Some(words(&["docker", "stop", name])),
+        "podman" => {
+            let above = snapshot.ancestors(process.id.pid);
+            let monitor = std::iter::once(process).chain(above).find_map(engine::monitor_of);
+            let options = monitor.map(|monitor| monitor.options).unwrap_or_default();
+            let mut argv = words(&["podman"]);
+            argv.extend(options);
+            argv.extend(words(&["stop", name]));
+            Some(argv)
+        }
         "nspawn" => Some(words(&["machinectl", "stop", name])),
+        "lxc" => engine::lxc_stop(name, process, snapshot),
         _ => None,
     }
 }

@@ -82,7 +82,9 @@ fn notes(process: &ProcessReport) -> Vec<String> {
         notes.push("its program was deleted or replaced since it started".to_owned());
     }
     if let Some(container) = &process.container {
-        notes.push(format!("in {} container {}", container.engine, container.id));
+        let place = if container.outside { "for" } else { "in" };
+        let name = container.name.as_ref().unwrap_or(&container.id);
+        notes.push(format!("{place} {} container {name}", container.engine));
     }
     notes.extend(process.nature.as_ref().map(nature));
     match &process.supervisor {

@@ -14,6 +14,16 @@ pub fn user_names(bytes: &[u8]) -> BTreeMap<u32, String> {
     names
 }
 
+/// The home directory of a user, by the same rules.
+pub fn home(bytes: &[u8], uid: u32) -> Option<String> {
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .find(|line| user(line).is_some_and(|(other, _)| other == uid))?;
+    let home = line.split(|&byte| byte == b':').nth(5)?;
+    let home = String::from_utf8_lossy(home).into_owned();
+    home.starts_with('/').then_some(home)
+}
+
 /// One line `name:password:uid:gid:…`. `+` and `-` lines are NIS compatibility entries.
 fn user(line: &[u8]) -> Option<(u32, String)> {
     let mut fields = line.split(|&byte| byte == b':');
@@ -34,5 +44,8 @@ mod tests {
         assert_eq!(names.len(), 2);
         assert_eq!(names[&0], "root");
         assert_eq!(names[&1000], "me");
+        assert_eq!(home(text, 1000).as_deref(), Some("/home/me"));
+        assert_eq!(home(text, 0).as_deref(), Some("/root"));
+        assert_eq!(home(text, 7), None);
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use proc_core::addr::{Endpoint, ORDINARY_ADDRESSES};
 use proc_core::bind::{Attempt, BindResult};
+use proc_core::engine::{Compose, ContainerFacts, Published};
 use proc_core::host::Host;
 use proc_core::marks::Marks;
 use proc_core::process::{Process, ProcessId, ProcessState};
@@ -52,6 +53,9 @@ pub struct Situation {
     /// Shells whose script runs its child in a loop.
     #[serde(default)]
     loops: BTreeSet<u32>,
+    /// What engines tell.
+    #[serde(default)]
+    container: Vec<ContainerSaid>,
     /// Whether sock_diag was refused, so that `/proc/net` answered.
     #[serde(default)]
     proc_net: bool,
@@ -176,6 +180,84 @@ struct NamespaceFacts {
     pid: Option<u32>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerSaid {
+    #[serde(default = "docker")]
+    engine: String,
+    name: String,
+    /// The first digits of its id; zeros follow. Its pod's id, for Kubernetes.
+    id: String,
+    image: Option<String>,
+    state: Option<String>,
+    pid: Option<u32>,
+    compose: Option<ComposeSaid>,
+    /// `8080:80`, `127.0.0.1:8080:80/udp`.
+    #[serde(default)]
+    publishes: Vec<String>,
+    restart: Option<String>,
+    socket: Option<String>,
+    owner: Option<String>,
+    unit: Option<String>,
+    pod: Option<String>,
+    /// The words that reach its engine; the engine's name unless said.
+    command: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ComposeSaid {
+    project: String,
+    service: Option<String>,
+    #[serde(rename = "in")]
+    directory: Option<String>,
+}
+
+impl ContainerSaid {
+    fn facts(&self) -> ContainerFacts {
+        let published = |text: &String| {
+            let (rest, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+            let (rest, inside) = rest.rsplit_once(':').expect("HOST:INSIDE");
+            let (address, port) = rest.rsplit_once(':').map_or((None, rest), |(a, p)| (Some(a), p));
+            Published {
+                protocol: if protocol == "udp" { Protocol::Udp } else { Protocol::Tcp },
+                address: address.map(|address| address.parse().unwrap()),
+                port: port.parse().unwrap(),
+                container_port: Some(inside.parse().unwrap()),
+            }
+        };
+        let oci = self.engine != "kubernetes";
+        let command = self.command.clone().unwrap_or_else(|| self.engine.clone());
+        ContainerFacts {
+            engine: self.engine.clone(),
+            id: if oci { format!("{:0<64}", self.id) } else { self.id.clone() },
+            name: self.name.clone(),
+            image: self.image.clone(),
+            state: self.state.clone(),
+            pid: self.pid,
+            compose: self.compose.as_ref().map(|said| Compose {
+                project: said.project.clone(),
+                service: said.service.clone(),
+                directory: said.directory.clone(),
+            }),
+            published: self.publishes.iter().map(published).collect(),
+            restart: self.restart.clone(),
+            socket: self.socket.clone().unwrap_or_default(),
+            owner: self.owner.as_deref().map(uid_of),
+            unit: self.unit.clone(),
+            pod: self.pod.clone(),
+            command: match oci {
+                true => command.split(' ').map(str::to_owned).collect(),
+                false => Vec::new(),
+            },
+        }
+    }
+}
+
+fn docker() -> String {
+    "docker".to_owned()
+}
+
 const fn one() -> u32 {
     1
 }
@@ -221,6 +303,7 @@ impl Situation {
             source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
+            containers: self.container.iter().map(ContainerSaid::facts).collect(),
             ..Snapshot::empty(now())
         };
         let mut recording = Recording {

@@ -4,6 +4,7 @@ mod act;
 mod addresses;
 mod cgroup;
 mod children;
+mod engine;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
@@ -174,6 +176,14 @@ impl Host for LiveHost {
 
     fn script(&self, shell: &Process) -> Option<String> {
         script::script(shell)
+    }
+
+    fn containers(&self, wish: &EngineWish) -> EngineAnswer {
+        engine::containers(wish)
+    }
+
+    fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {
+        engine::stop(container, self.interrupt.as_ref().map(AsFd::as_fd), timeout)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
