@@ -455,7 +455,7 @@ mod tests {
                 &["python3", "/usr/bin/supervisord", "-n"],
                 ProcessManager,
                 "supervisord",
-                Some(true),
+                None,
             ),
             (
                 NODE,

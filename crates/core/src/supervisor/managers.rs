@@ -8,17 +8,15 @@ use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 
 /// The managers. `Some(true)` only for those that start again what was killed unless told
-/// otherwise: PM2's autorestart, runit, s6, daemontools, supervisord (a death by a signal is
-/// unexpected to it), OpenRC's supervise-daemon.
+/// otherwise: PM2's autorestart, runit, s6, daemontools, OpenRC's supervise-daemon.
 pub(super) fn manager_role(process: &Process) -> Option<Role> {
-    const RESTARTS: [&str; 14] = [
+    const RESTARTS: [&str; 13] = [
         "pm2",
         "pm2-runtime",
         "runsv",
         "s6-supervise",
         "supervise",
         "supervise-daemon",
-        "supervisord",
         "circusd",
         "forever",
         "immortal",
@@ -27,7 +25,9 @@ pub(super) fn manager_role(process: &Process) -> Option<Role> {
         "nosh-service-manager",
         "service-manager",
     ];
-    const MANAGES: [&str; 4] = ["monit", "overmind", "dinit", "process-compose"];
+    /// supervisord leaves a program alone that ended on purpose (`autorestart=unexpected`), as
+    /// many do when they are asked.
+    const MANAGES: [&str; 5] = ["supervisord", "monit", "overmind", "dinit", "process-compose"];
     let program = Program::of(process);
     let any = |names: &[&str]| names.iter().any(|name| program.is(name));
     if is_pm2(program) || is_forever(program) || any(&RESTARTS) {
