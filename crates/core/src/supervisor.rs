@@ -525,7 +525,7 @@ pub(crate) mod tests {
                 &["python3", "/usr/bin/supervisord", "-n"],
                 ProcessManager,
                 "supervisord",
-                Some(true),
+                None,
             ),
             (
                 NODE,

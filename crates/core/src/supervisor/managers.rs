@@ -8,17 +8,15 @@ use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 
 /// The managers. `Some(true)` only for those that start again what was killed unless told
-/// otherwise: PM2's autorestart, runit, s6, daemontools, supervisord (a death by a signal is
-/// unexpected to it), OpenRC's supervise-daemon.
+/// otherwise: PM2's autorestart, runit, s6, daemontools, OpenRC's supervise-daemon.
 pub(super) fn manager_role(process: &Process) -> Option<Role> {
-    const RESTARTS: [&str; 14] = [
+    const RESTARTS: [&str; 13] = [
         "pm2",
         "pm2-runtime",
         "runsv",
         "s6-supervise",
         "supervise",
         "supervise-daemon",
-        "supervisord",
         "circusd",
         "forever",
         "immortal",
@@ -27,7 +25,9 @@ pub(super) fn manager_role(process: &Process) -> Option<Role> {
         "nosh-service-manager",
         "service-manager",
     ];
-    const MANAGES: [&str; 4] = ["monit", "overmind", "dinit", "process-compose"];
+    /// supervisord leaves a program alone that ended on purpose (`autorestart=unexpected`), as
+    /// many do when they are asked.
+    const MANAGES: [&str; 5] = ["supervisord", "monit", "overmind", "dinit", "process-compose"];
     let program = Program::of(process);
     let any = |names: &[&str]| names.iter().any(|name| program.is(name));
     if is_pm2(program) || is_forever(program) || any(&RESTARTS) {
@@ -138,12 +138,16 @@ pub(super) fn with_lever(
     let (service, argv) = if program.is("supervisord") {
         let Some(name) = mark("SUPERVISOR_PROCESS_NAME") else { return supervisor };
         let group = mark("SUPERVISOR_GROUP_NAME").filter(|group| *group != name);
+        if !group.as_deref().is_none_or(is_plain) || !is_plain(&name) {
+            return supervisor;
+        }
         let name = group.map_or(name.clone(), |group| format!("{group}:{name}"));
         let server = mark("SUPERVISOR_SERVER_URL");
         let argv = supervisorctl(manager, server.as_deref(), &name);
         (Some(name), argv)
     } else if is_overmind_session(manager) {
         let name = mark("PS").or_else(|| overmind_script(path));
+        let name = name.filter(|name| is_plain(name));
         let argv = name.as_deref().and_then(|name| overmind(&mark, path, name));
         (name, argv)
     } else if runs_one(program) {
@@ -215,13 +219,13 @@ fn pm2(supervisor: Supervisor, daemon: &Process, of: &[u32], snapshot: &Snapshot
         .map(|child| child.id.pid)
         .filter(|&pid| !of.contains(&pid) && name(pid) == Some(app))
         .collect();
-    let id = of.first().and_then(|&pid| snapshot.mark(pid, "pm_id")).unwrap_or(app);
-    // Namesakes are other servers; numbers and `all` mean something else to pm2.
-    let by_id = of.len() == 1
-        && (!others.is_empty()
-            || app == "all"
-            || app.starts_with(['-', '/'])
-            || app.bytes().all(|byte| byte.is_ascii_digit()));
+    let ids: Vec<&str> = of.iter().filter_map(|&pid| snapshot.mark(pid, "pm_id")).collect();
+    // Namesakes are other servers; numbers, `all` and files mean something else to pm2.
+    let by_name = others.is_empty() && is_plain(app) && !app.bytes().all(|b| b.is_ascii_digit());
+    let meant = if by_name { vec![app] } else { ids };
+    if !by_name && meant.iter().any(|id| id.parse::<u32>().is_err()) {
+        return supervisor;
+    }
     let home = Program::of(daemon).title.and_then(pm2_home);
     let program = std::iter::once(&daemon.id.pid)
         .chain(of)
@@ -232,7 +236,8 @@ fn pm2(supervisor: Supervisor, daemon: &Process, of: &[u32], snapshot: &Snapshot
     if let Some(home) = home.filter(|home| !is_usual_home(home, daemon, snapshot)) {
         argv.extend(["env".to_owned(), format!("PM2_HOME={home}")]);
     }
-    argv.extend(words(&[program, "stop", if by_id { id } else { app }]));
+    argv.extend(words(&[program, "stop"]));
+    argv.extend(words(&meant));
     Supervisor {
         name: format!("pm2 {app}"),
         stop: Some(as_owner(argv, daemon, snapshot)),
@@ -240,6 +245,17 @@ fn pm2(supervisor: Supervisor, daemon: &Process, of: &[u32], snapshot: &Snapshot
         alone: false,
         ..supervisor
     }
+}
+
+/// Whether a name means nothing but itself to the command of a manager: no option, no pattern, no
+/// file, not everything. A process may have written any name into its environment.
+fn is_plain(name: &str) -> bool {
+    const FILES: [&str; 6] = [".json", ".js", ".cjs", ".mjs", ".yml", ".yaml"];
+    let plain = |c: char| c.is_alphanumeric() || "_-.@".contains(c);
+    name.starts_with(char::is_alphanumeric)
+        && name.chars().all(plain)
+        && name != "all"
+        && !FILES.iter().any(|extension| name.ends_with(extension))
 }
 
 /// The directory in `PM2 v5.3.0: God Daemon (/home/me/.pm2)`.
@@ -444,9 +460,11 @@ mod tests {
         assert_eq!(pm2_stop(usual, &[("name", "web")], None), "");
         assert_eq!(pm2_stop(usual, &[], None), "");
         // These names mean something else to pm2.
-        for name in ["all", "7", "-x", "/x/"] {
+        for name in ["all", "7", "-x", "/x/", "app.json", "a b"] {
             assert_eq!(pm2_stop(usual, &[("name", name), ("pm_id", "2")], None), "pm2 stop 2");
         }
+        let forged = [("name", "all"), ("pm_id", "all")];
+        assert_eq!(pm2_stop(usual, &forged, None), "", "nothing is stopped that was not meant");
         for (path, want) in [
             ("/srv/node_modules/.bin/pm2", "/srv/node_modules/.bin/pm2 stop web"),
             ("/usr/bin/pm2", "pm2 stop web"),
