@@ -39,6 +39,8 @@ pub struct CheckOptions {
 pub struct PortsOptions {
     /// Unix sockets as well.
     pub unix: bool,
+    /// Only the asker's own.
+    pub mine: bool,
     /// How to look.
     pub look: LookOptions,
 }
@@ -54,6 +56,8 @@ pub struct ActRequest {
     pub dry_run: bool,
     /// Lift the guard rails.
     pub force: bool,
+    /// Refuse what is not the asker's own.
+    pub mine: bool,
     /// Signal the holders, and use no other lever.
     pub only_signal: bool,
     /// Force at once.
@@ -269,7 +273,7 @@ impl Core for Library {
             true => Vec::new(),
             false => parse(targets)?,
         };
-        let filter = PortsFilter { targets, unix: options.unix };
+        let filter = PortsFilter { targets, unix: options.unix, mine: options.mine };
         Ok(ports::ports(&*self.host, &filter, &options.look))
     }
 
@@ -283,7 +287,7 @@ impl Core for Library {
         let limits = Limits {
             verb: request.verb,
             force: request.force,
-            mine: false,
+            mine: request.mine,
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::addr::{AddressScope, Endpoint, Exposure, Port, Transport, exposure, unmap};
 use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
+use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
@@ -503,6 +504,12 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
             };
             (format!("{name} {what}, so what it runs is known less well"), cure.map(str::to_owned))
         }
+        Gap::LateDirectory { directory } => (
+            format!(
+                "{directory} did not answer in time, so it is not known which project a process there belongs to"
+            ),
+            None,
+        ),
         Gap::NoRules { error } => (
             format!(
                 "the rules of the packet filter could not be read ({error}): one of them may send the port elsewhere"
@@ -511,6 +518,48 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         ),
         Gap::Truncated { kept } => {
             (format!("of a very large socket table only {kept} sockets were kept"), None)
+        }
+    }
+}
+
+/// Whose a process is that is not the asker's, as what follows its name.
+pub fn theirs(theirs: &Theirs) -> String {
+    let origin = &theirs.origin;
+    let agent = origin.agent.as_ref().map(Agent::named);
+    let project = origin.project.as_deref();
+    let by_agent = agent.as_ref().map_or(String::new(), |agent| format!(", started by {agent}"));
+    match theirs.why {
+        NotMine::AnotherUser => {
+            let whose = theirs.user.as_deref().unwrap_or("another user");
+            format!("is not yours: it belongs to {whose}")
+        }
+        NotMine::AnotherProject => {
+            let whose = project.unwrap_or("another project");
+            let mine = theirs.own_project.as_ref();
+            let mine = mine.map_or(String::new(), |own| format!(", and you are in {own}"));
+            format!("is not yours: it belongs to {whose}{by_agent}{mine}")
+        }
+        NotMine::AnotherAgent => {
+            let place = project.map_or(String::new(), |project| format!(" in {project}"));
+            match agent {
+                Some(agent) => format!("is not yours: {agent} started it and still runs{place}"),
+                None => format!("is not yours: it is a coding agent{place}"),
+            }
+        }
+        NotMine::AnotherSession => {
+            let session = origin.session.as_ref();
+            let session = session.map_or("another session".to_owned(), ToString::to_string);
+            format!("is not yours: it was started from {session}{by_agent}")
+        }
+        NotMine::SharedService => {
+            let name = theirs.run_by.as_deref().unwrap_or("a unit");
+            format!("is not yours alone: {name} is a service of this machine")
+        }
+        NotMine::AnotherContainer => {
+            "is in a container, and nothing tells that it is your project's".to_owned()
+        }
+        NotMine::Unknown => {
+            format!("may not be yours: nothing tells for what project it was started{by_agent}")
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The one seam for time and effects: looking, trying, stopping, waiting and the clock. What
 //! waits or acts takes a [`Host`]; everything else takes values.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -295,6 +296,13 @@ pub trait Host {
         RedirectAnswer::default()
     }
 
+    /// The work trees of git that these directories are in, all of them together within
+    /// [`MANAGER_LIMIT`]: a directory may be on a file system whose server is gone. Asked in that
+    /// order. A directory that is gone counts as where it was (the kernel adds ` (deleted)`).
+    fn work_trees(&self, _directories: &[String]) -> WorkTrees {
+        WorkTrees::default()
+    }
+
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,
     /// each ended by a zero byte. `None` where it may not be read.
     fn environment(&self, _pid: u32) -> Option<Vec<u8>> {
@@ -311,6 +319,15 @@ pub trait Host {
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
         Ran { success: false, message: ActError::Unsupported.to_string() }
     }
+}
+
+/// What directories told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkTrees {
+    /// The work tree of each directory that is in one.
+    pub found: BTreeMap<String, String>,
+    /// The first directory that did not answer in time; those after it were not asked.
+    pub late: Option<String>,
 }
 
 /// The longest that engines, or service managers, may take to tell what they know: an answer

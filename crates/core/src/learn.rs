@@ -1,6 +1,6 @@
 //! What is asked beyond sockets and processes, and only where the answer turns on it: the
 //! engine of a container that holds the port, the manager of a unit, the environment of a
-//! holder and of those above it, the rules that send a free port elsewhere. Whoever does not answer in time is a
+//! holder and of those above it, the work tree its directory is in, the rules that send a free port elsewhere. Whoever does not answer in time is a
 //! gap; nothing here decides anything.
 
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::engine::EngineWish;
 use crate::host::Host;
 use crate::process::Process;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     container_proxy, home, home_of_group, is_service_manager, user_of_manager,
@@ -59,6 +59,7 @@ pub(crate) fn learn(
         }
         answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
+    learn_projects(host, snapshot, pids);
     if how_much == Learn::Everything && pids.is_empty() && !ports.is_empty() {
         let answer = host.redirects(ports);
         snapshot.redirects.extend(answer.redirects);
@@ -87,6 +88,19 @@ fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
         if !marks.is_empty() {
             snapshot.marks.insert(pid, marks);
         }
+    }
+}
+
+/// The work trees that tell whose these processes are, and whose the asker.
+fn learn_projects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+    if pids.is_empty() {
+        return;
+    }
+    let wanted = crate::origin::directories(pids, snapshot);
+    let answer = host.work_trees(&wanted);
+    snapshot.projects.extend(answer.found);
+    if let Some(directory) = answer.late {
+        snapshot.note(Gap::LateDirectory { directory });
     }
 }
 

@@ -12,6 +12,7 @@ use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::nature::{Nature, is_login, nature_of};
+use crate::origin::origin_of;
 use crate::plan::signal_name;
 use crate::process::Process;
 use crate::remedy::{Action, Remedy, remedies};
@@ -521,6 +522,7 @@ pub fn process_facts(
             takes_along: supervisor.takes_along,
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),
+        origin: Some(origin_of(process.id.pid, snapshot)).filter(|origin| !origin.is_empty()),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
     }
 }

@@ -1,9 +1,13 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
+use std::collections::BTreeSet;
+
 use crate::addr::{Port, Transport};
 use crate::census::Census;
 use crate::host::Host;
+use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, gaps, process_facts, socket_report};
+use crate::origin::is_mine;
 use crate::report::{PortsReport, SCHEMA};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Protocol, Socket};
@@ -16,6 +20,8 @@ pub struct PortsFilter {
     pub targets: Vec<Target>,
     /// Unix sockets with a name as well.
     pub unix: bool,
+    /// Only those with a holder that is the asker's own ([`crate::origin::is_mine`]).
+    pub mine: bool,
 }
 
 /// The targets, with the processes they mean found out.
@@ -55,7 +61,7 @@ impl<'a> Chosen<'a> {
 /// Lists listeners, bound sockets and open UDP ports with their holders. Connected UDP sockets
 /// are somebody's queries and left out.
 pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> PortsReport {
-    let snapshot = host.snapshot(&Scope {
+    let mut snapshot = host.snapshot(&Scope {
         sockets: SocketScope::AllPorts,
         holders: true,
         states: if options.every_state { States::All } else { States::BoundIfCheap },
@@ -63,13 +69,15 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
         ..Scope::default()
     });
     let chosen = Chosen::new(host, filter);
+    learn_origins(host, &mut snapshot, &chosen, options);
     let mut report = report(&snapshot, &chosen, options);
     if filter.unix {
-        let snapshot = host.snapshot(&Scope {
+        let mut snapshot = host.snapshot(&Scope {
             sockets: SocketScope::AllUnix,
             holders: true,
             ..Scope::default()
         });
+        learn_origins(host, &mut snapshot, &chosen, options);
         let unix = self::report(&snapshot, &chosen, options);
         report.ok |= unix.ok;
         report.sockets.extend(unix.sockets);
@@ -82,6 +90,19 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
     report
 }
 
+/// What tells whose the holders are, where that is asked: it costs some system calls a process.
+fn learn_origins(
+    host: &dyn Host,
+    snapshot: &mut Snapshot,
+    chosen: &Chosen<'_>,
+    options: &LookOptions,
+) {
+    if chosen.filter.mine {
+        let holders = learn::holders(snapshot);
+        learn(host, snapshot, &holders, &[], options.learn.max(Learn::Holders));
+    }
+}
+
 fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> PortsReport {
     let bound = |socket: &Socket| {
         socket.protocol == Protocol::Tcp && socket.state == Some(crate::socket::TcpState::Bound)
@@ -91,6 +112,13 @@ fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> Po
         .iter()
         .filter(|socket| (socket.is_server() || bound(socket)) && chosen.has(socket))
         .collect();
+    if chosen.filter.mine {
+        let own: BTreeSet<u32> = learn::holders(snapshot)
+            .into_iter()
+            .filter(|&pid| is_mine(pid, snapshot).is_ok())
+            .collect();
+        sockets.retain(|socket| socket.holders.pids().iter().any(|pid| own.contains(pid)));
+    }
     sockets.sort_by_key(|socket| {
         (socket.netns, socket.port(), socket.protocol, socket.local.clone(), socket.inode)
     });

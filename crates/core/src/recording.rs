@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
 use crate::engine::{EngineAnswer, EngineWish};
-use crate::host::{Host, Pinned, Watch, Woken};
+use crate::host::{Host, Pinned, Watch, Woken, WorkTrees};
 use crate::learn::{self, Learn, learn};
 use crate::look::LookOptions;
 use crate::mask::mask_argv;
@@ -317,6 +317,10 @@ impl Host for Tap<'_> {
         self.host.environment(pid)
     }
 
+    fn work_trees(&self, directories: &[String]) -> WorkTrees {
+        self.host.work_trees(directories)
+    }
+
     fn unix_refuses(&self, path: &str) -> Option<bool> {
         self.host.unix_refuses(path)
     }
@@ -479,6 +483,7 @@ fn gaps_in(gaps: &[Gap], scope: &Scope, seen: &Snapshot) -> Vec<Gap> {
         | Gap::UnstableTable
         | Gap::Truncated { .. }
         | Gap::Manager { .. }
+        | Gap::LateDirectory { .. }
         | Gap::NoRules { .. } => true,
     };
     gaps.iter().filter(met).cloned().collect()
@@ -558,6 +563,13 @@ impl Host for ReplayHost {
         let marks = self.recording.snapshot.marks.get(&pid)?;
         let entries = marks.iter().map(|(name, value)| format!("{name}={value}\0"));
         Some(entries.collect::<String>().into_bytes())
+    }
+
+    fn work_trees(&self, directories: &[String]) -> WorkTrees {
+        let recorded = self.recording.snapshot.projects.iter();
+        let wanted = recorded.filter(|(directory, _)| directories.contains(directory));
+        let found = wanted.map(|(directory, tree)| (directory.clone(), tree.clone())).collect();
+        WorkTrees { found, late: None }
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {

@@ -1,6 +1,8 @@
 //! What can be done about a cause: by whom, with which command, at what cost. Data only; the
 //! doing is [`crate::act`]'s.
 
+mod unit;
+
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Transport};
@@ -8,9 +10,8 @@ use crate::diagnosis::{Cause, CauseKind};
 use crate::explain;
 use crate::known::{System, known};
 use crate::nature::nature_of;
-use crate::process::{Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
-use crate::supervisor::{container_proxy, socket_unit_supervisor, supervisor_of, unit_guard};
+use crate::supervisor::{container_proxy, supervisor_of};
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,8 +89,8 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 all.push(remedy(
                     Action::StopSupervisor,
                     supervisor.stop.clone(),
-                    foreign || needs_root(&supervisor, snapshot),
-                    &stop_supervisor(&supervisor, snapshot),
+                    foreign || unit::needs_root(&supervisor, snapshot),
+                    &unit::stop_supervisor(&supervisor, snapshot),
                 ));
             }
             all.extend(own_way(cause, endpoint, snapshot));
@@ -122,7 +123,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             snapshot.asker.uid != 0,
             "stops the container by its engine, so that it does not come back",
         )),
-        CauseKind::SocketActivation => all.push(stop_socket_unit(cause, foreign, snapshot)),
+        CauseKind::SocketActivation => all.push(unit::stop_socket_unit(cause, foreign, snapshot)),
         CauseKind::AcceptedConnection => all.push(remedy(
             Action::StopProcess,
             proc(&["proc", "free", &target]),
@@ -226,81 +227,6 @@ fn own_way(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Re
     let tells = |ways: &&String| known.is_held_by(process) && !ways.contains("proc kill");
     let ways = known.stop.as_ref().filter(tells)?;
     Some(says(None, explain::usual_way(process.program(), ways)))
-}
-
-/// What stopping that supervisor does. Of a unit also what it does not do for good.
-fn stop_supervisor(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
-    match unit_guard(supervisor, snapshot) {
-        Some(why) => format!("{} would start it again and is left alone: {why}", supervisor.name),
-        None => format!(
-            "stops {}, which would start it again{}",
-            supervisor.name,
-            at_boot(supervisor, snapshot)
-        ),
-    }
-}
-
-/// The way to end a socket activation: the socket unit first, or the next connection starts the
-/// service anew.
-fn stop_socket_unit(cause: &Cause, foreign: bool, snapshot: &Snapshot) -> Remedy {
-    let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
-    let unit = sockets.into_iter().find_map(|socket| socket_unit_supervisor(socket, snapshot));
-    let (argv, needs_root, explain) = match &unit {
-        None => (
-            None,
-            foreign,
-            "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)".to_owned(),
-        ),
-        Some(unit) => (
-            unit.stop.clone(),
-            foreign || needs_root(unit, snapshot),
-            match unit_guard(unit, snapshot) {
-                Some(why) => format!("{} is left alone: {why}", unit.name),
-                None => format!(
-                    "stops {} with what it starts, so that nothing listens there{}",
-                    unit.name,
-                    at_boot(unit, snapshot)
-                ),
-            },
-        ),
-    };
-    Remedy { action: Action::StopUnit, argv, needs_root, explain }
-}
-
-/// Whether only root stops what that supervisor runs: units of the system, and another user's.
-fn needs_root(supervisor: &Supervisor, snapshot: &Snapshot) -> bool {
-    let asker = snapshot.asker.uid;
-    match supervisor.kind {
-        SupervisorKind::SystemdUnit => asker != 0,
-        SupervisorKind::SystemdUserUnit => asker != 0 && supervisor.owner != Some(asker),
-        _ => false,
-    }
-}
-
-/// `; starts again at boot …` for a unit that is enabled, or that something enabled starts.
-fn at_boot(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
-    let Some(stop) = &supervisor.stop else { return String::new() };
-    let enabled = stop.iter().filter(|name| {
-        let mut units = snapshot.units.iter();
-        units.any(|unit| &unit.id == *name && unit.user == supervisor.owner && unit.is_enabled())
-    });
-    let enabled: Vec<&str> = enabled.map(String::as_str).collect();
-    if enabled.is_empty() {
-        return String::new();
-    }
-    let when = match supervisor.kind {
-        SupervisorKind::SystemdUserUnit => "at the next login",
-        _ => "at the next boot",
-    };
-    let command = stop.iter().take_while(|word| *word != "stop");
-    let mut words: Vec<&str> = command.map(String::as_str).collect();
-    words.extend(["disable", "--now"]);
-    words.extend(&enabled);
-    format!(
-        "; {} is enabled and comes back {when}: {} is for good",
-        enabled.join(" and "),
-        words.join(" ")
-    )
 }
 
 fn forwards(cause: &Cause, snapshot: &Snapshot) -> bool {

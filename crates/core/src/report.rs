@@ -417,6 +417,8 @@ pub struct ProcessReport {
     /// What sort of program it is, where that decides how it is to be ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nature: Option<NatureReport>,
+    /// Where it comes from: the project, the session and the coding agent.
+    pub origin: Option<crate::origin::Origin>,
     /// Its ancestors, nearest first.
     pub ancestors: Vec<u32>,
 }
@@ -565,6 +567,10 @@ pub enum RefusalReason {
     NotMineAnotherAgent,
     /// `--mine`: another session's.
     NotMineAnotherSession,
+    /// `--mine`: a service of the machine, there for everybody.
+    NotMineSharedService,
+    /// `--mine`: a container that is not known to be the project's.
+    NotMineAnotherContainer,
     /// `--mine`: nothing tells whose it is.
     NotMineUnknown,
     /// It belongs to another user, who alone may end it, or root.

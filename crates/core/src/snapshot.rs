@@ -208,6 +208,11 @@ pub enum Gap {
         /// Why not.
         why: Silence,
     },
+    /// A directory did not answer in time when it was asked whose project it is.
+    LateDirectory {
+        /// Which.
+        directory: String,
+    },
     /// The rules of the packet filter could not be read.
     NoRules {
         /// The error's name.
@@ -262,6 +267,9 @@ pub struct Snapshot {
     /// The marks in the environments of processes in the answer, by PID.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub marks: BTreeMap<u32, Marks>,
+    /// The work trees of git that directories of the answer are in, by directory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub projects: BTreeMap<String, String>,
     /// What answered.
     pub source: Source,
     /// What could not be seen, each once.
@@ -285,6 +293,7 @@ impl Snapshot {
             units: Vec::new(),
             redirects: Vec::new(),
             marks: BTreeMap::new(),
+            projects: BTreeMap::new(),
             source: Source::default(),
             gaps: Vec::new(),
         }

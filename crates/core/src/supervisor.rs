@@ -11,6 +11,7 @@ mod unit;
 pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
 pub use session::is_interactive_shell;
+pub(crate) use session::is_session_host;
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 pub(crate) use unit::{home, home_of_group, user_of_manager};
 
@@ -208,7 +209,7 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
     known_role(program)
         .or_else(|| reloader_role(parent, child))
         .or_else(|| master_role(parent, child, snapshot))
-        .or_else(|| (!session::is_session_host(parent)).then(|| waiting_role(program)))
+        .or_else(|| (!is_session_host(parent)).then(|| waiting_role(program)))
 }
 
 /// The programs known by name. `Some(true)` only for those that start again what was killed

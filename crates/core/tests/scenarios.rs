@@ -180,6 +180,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "stop" => limits.verb = Verb::Stop,
             "free" => limits.verb = Verb::Free,
             "--force" => limits.force = true,
+            "--mine" => limits.mine = true,
             "--now" => limits.now = true,
             "--only-signal" => limits.only_signal = true,
             other => of = target(other),
@@ -514,7 +515,7 @@ fn rail(why: &str, snapshot: &Snapshot) -> String {
 }
 
 /// Each variant of each sentence, by words that only it has.
-const SENTENCES: [&str; 66] = [
+const SENTENCES: [&str; 74] = [
     "is held by node (pid 4242), started 2 d 5 h ago in /home/me/shop",
     "suspended as by Ctrl-Z, so clients connect and hang",
     "sockets (SO_REUSEPORT) by",
@@ -581,6 +582,14 @@ const SENTENCES: [&str; 66] = [
     "kept changing",
     "of a very large socket table",
     "and 1 more",
+    "is not yours: it belongs to /home/me/wt/feature-x, started by claude (pid 8800), and you are in",
+    "is not yours: claude (pid 8800) started it and still runs in /home/me/shop",
+    "is not yours: it was started from terminal pts/4",
+    "is not yours: it belongs to www-data; --mine",
+    "is not yours alone: shop-db.service is a service of this machine",
+    "is in a container, and nothing tells that it is your project's",
+    "may not be yours: nothing tells for what project it was started",
+    "/mnt/nas/shop did not answer in time",
 ];
 
 #[test]
@@ -610,10 +619,11 @@ fn every_gap_is_met_in_some_scenario() {
             Gap::Truncated { .. } => "truncated",
             Gap::Manager { .. } => "manager",
             Gap::NoRules { .. } => "no rules",
+            Gap::LateDirectory { .. } => "a late directory",
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 11, "only these: {met:?}");
+    assert_eq!(met.len(), 12, "only these: {met:?}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub struct ActArgs {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Only what this work tree, terminal session or coding agent started; refuse the rest
+    #[arg(long)]
+    pub mine: bool,
     /// Lift the guard rails: PID 1, own ancestors, sshd and the like
     #[arg(long)]
     pub force: bool,

@@ -15,6 +15,7 @@ use crate::globals::Globals;
 Examples:
   proc ports                  every port, who holds it and who can reach it
   proc ports --exposed        those that other machines can reach
+  proc ports --mine           those of this work tree, terminal and agent
   proc ports --tcp :3000-4000
   proc ports node             those of the processes named node")]
 pub struct Args {
@@ -42,6 +43,9 @@ pub struct Args {
     /// Look into every network namespace, such as those of containers
     #[arg(long)]
     all_namespaces: bool,
+    /// Only those of this work tree, terminal session and coding agent
+    #[arg(long)]
+    mine: bool,
     /// Print PIDs alone, one a line
     #[arg(long, conflicts_with_all = ["json", "quiet"])]
     pids: bool,
@@ -58,7 +62,8 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         show_secrets: globals.show_secrets,
         ..LookOptions::default()
     };
-    let report = core.ports(&args.targets, PortsOptions { unix: args.unix, look })?;
+    let report =
+        core.ports(&args.targets, PortsOptions { unix: args.unix, mine: args.mine, look })?;
     Ok(Answer::Listed { report: args.filter(report), pids: args.pids })
 }
 

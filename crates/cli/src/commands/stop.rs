@@ -48,6 +48,7 @@ impl Args {
             targets: self.targets.targets.clone(),
             dry_run: self.act.dry_run,
             force: self.act.force,
+            mine: self.act.mine,
             only_signal: false,
             now: false,
             signal: self.signal,

@@ -1,6 +1,7 @@
 //! What a person needs to recognise a process, on two or three lines, and the other pieces that
 //! looking and acting share: sockets, gaps, remedies.
 
+use proc_core::origin::SessionKind;
 use proc_core::remedy::Remedy;
 use proc_core::report::{GapReport, NatureReport, ProcessReport, SocketReport, TargetReport};
 use proc_core::socket::TcpState;
@@ -45,9 +46,31 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
     facts.extend(process.age_ms.map(words::span));
     facts.extend(process.terminal.clone());
     page.push(Line::new(4).text(facts.join(" · ")));
+    if let Some(origin) = origin(process, view) {
+        page.push(Line::new(4).text(origin));
+    }
     for note in notes(process) {
         page.push(Line::new(4).text(note));
     }
+}
+
+/// Whose it is: `in ~/shop (git), started by claude (pid 8800)`.
+fn origin(process: &ProcessReport, view: &View) -> Option<String> {
+    let origin = process.origin.as_ref()?;
+    let project = origin
+        .project
+        .as_ref()
+        .map(|project| format!("in {} (git)", words::path(project, view.home.as_deref())));
+    let starter = match (&origin.agent, &origin.session) {
+        (Some(agent), _) => Some(format!("started by {}", agent.named())),
+        // The terminal's own name is among the facts already.
+        (None, Some(session)) if session.kind != SessionKind::Terminal => {
+            Some(format!("started from {session}"))
+        }
+        (None, _) => None,
+    };
+    let parts: Vec<String> = project.into_iter().chain(starter).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn notes(process: &ProcessReport) -> Vec<String> {

@@ -61,6 +61,7 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         unit: None,
         supervisor: None,
         nature: None,
+        origin: None,
         ancestors: Vec::new(),
     }
 }

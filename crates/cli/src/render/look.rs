@@ -117,6 +117,8 @@ fn plain_sentence(target: &TargetReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proc_core::origin::{Agent, Origin, Session, SessionKind};
+
     use super::*;
     use crate::render::fixture;
 
@@ -128,6 +130,41 @@ mod tests {
 
     fn at(width: usize) -> View {
         View { width: Some(width), home: Some("/home/me".to_owned()), ..View::plain() }
+    }
+
+    #[test]
+    fn where_a_process_comes_from() {
+        let line_of = |project: Option<&str>, agent: Option<u32>, kind: Option<SessionKind>| {
+            let mut target = fixture::held();
+            let agent = agent.map(|pid| Agent {
+                name: "claude".to_owned(),
+                pid: Some(pid).filter(|&pid| pid != 0),
+            });
+            target.processes[0].origin = Some(Origin {
+                project: project.map(str::to_owned),
+                agent,
+                session: kind.map(|kind| Session { kind, name: "%3".to_owned() }),
+            });
+            shown(&[target], &[], &at(80)).lines().nth(3).unwrap().to_owned()
+        };
+        let shop = Some("/home/me/shop");
+        let tmux = Some(SessionKind::Tmux);
+        for (line, want) in [
+            (line_of(shop, Some(8800), tmux), "in ~/shop (git), started by claude (pid 8800)"),
+            (line_of(shop, Some(0), None), "in ~/shop (git), started by claude"),
+            (line_of(shop, None, tmux), "in ~/shop (git), started from tmux pane %3"),
+            // The terminal stands a line above.
+            (line_of(shop, None, Some(SessionKind::Terminal)), "in ~/shop (git)"),
+            (line_of(None, Some(8800), None), "started by claude (pid 8800)"),
+            (
+                line_of(None, None, Some(SessionKind::Terminal)),
+                "run by nodemon (4200), which would start it again",
+            ),
+        ] {
+            assert_eq!(line.trim_start(), want);
+        }
+        let hostile = line_of(Some("/x/\u{1b}[31m\n"), None, None);
+        assert!(!hostile.contains('\u{1b}') && hostile.ends_with("(git)"), "{hostile:?}");
     }
 
     #[test]

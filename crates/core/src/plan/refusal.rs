@@ -1,6 +1,7 @@
 //! Why nothing will be done: in words for people, and by a reason that a program can read.
 
 use super::Limits;
+use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
 use crate::process::Process;
@@ -99,10 +100,10 @@ pub(super) fn guard(
 /// The first that is not the asker's own.
 pub(super) fn all_mine(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     for &pid in pids.iter().filter(|_| limits.mine) {
-        let Err(not) = is_mine(pid, snapshot) else { continue };
-        let (reason, what) = not_mine(not);
+        let Err(theirs) = is_mine(pid, snapshot) else { continue };
         let who = snapshot.processes.get(&pid).map_or_else(|| format!("pid {pid}"), named);
-        let explain = format!("{who} {what}; without --mine it would be ended too");
+        let explain = format!("{who} {}; --mine leaves it alone", explain::theirs(&theirs));
+        let reason = not_mine(theirs.why);
         return Err(Refusal::Guarded(Why { reason, pid: Some(pid), explain }));
     }
     Ok(())
@@ -127,23 +128,15 @@ fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String
     }
 }
 
-const fn not_mine(not: NotMine) -> (RefusalReason, &'static str) {
-    match not {
-        NotMine::AnotherUser => {
-            (RefusalReason::NotMineAnotherUser, "is not yours: it is another user's")
-        }
-        NotMine::AnotherProject => {
-            (RefusalReason::NotMineAnotherProject, "is not yours: it belongs to another project")
-        }
-        NotMine::AnotherAgent => {
-            (RefusalReason::NotMineAnotherAgent, "is not yours: another coding agent started it")
-        }
-        NotMine::AnotherSession => {
-            (RefusalReason::NotMineAnotherSession, "is not yours: another session started it")
-        }
-        NotMine::Unknown => {
-            (RefusalReason::NotMineUnknown, "may not be yours: nothing tells who started it")
-        }
+const fn not_mine(why: NotMine) -> RefusalReason {
+    match why {
+        NotMine::AnotherUser => RefusalReason::NotMineAnotherUser,
+        NotMine::AnotherProject => RefusalReason::NotMineAnotherProject,
+        NotMine::AnotherAgent => RefusalReason::NotMineAnotherAgent,
+        NotMine::AnotherSession => RefusalReason::NotMineAnotherSession,
+        NotMine::SharedService => RefusalReason::NotMineSharedService,
+        NotMine::AnotherContainer => RefusalReason::NotMineAnotherContainer,
+        NotMine::Unknown => RefusalReason::NotMineUnknown,
     }
 }
 

@@ -15,7 +15,7 @@ pub fn is_interactive_shell(process: &Process) -> bool {
 
 /// Whether the story of who started a process ends here: a place where somebody sits, the
 /// system's own first processes, or something dead.
-pub(super) fn is_session_host(process: &Process) -> bool {
+pub(crate) fn is_session_host(process: &Process) -> bool {
     process.kernel_thread
         || matches!(process.state, ProcessState::Zombie)
         || is_interactive_shell(process)

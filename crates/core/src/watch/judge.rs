@@ -90,6 +90,7 @@ pub(super) mod tests {
                 unit: None,
                 supervisor: None,
                 nature: None,
+                origin: None,
                 ancestors: Vec::new(),
             },
             argv,

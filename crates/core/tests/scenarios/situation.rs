@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use proc_core::addr::{Endpoint, ORDINARY_ADDRESSES};
 use proc_core::bind::{Attempt, BindResult};
 use proc_core::host::Host;
+use proc_core::marks::Marks;
 use proc_core::process::{Process, ProcessId, ProcessState};
 use proc_core::recording::{RECORDING, Recording, ReplayHost};
 use proc_core::snapshot::{Asker, Gap, Namespace, Policy, Snapshot, Source};
@@ -58,6 +59,9 @@ pub struct Situation {
     /// Socket files: `refused` or `accepted`.
     #[serde(default)]
     unix_files: BTreeMap<String, String>,
+    /// Directories that are work trees of git.
+    #[serde(default)]
+    projects: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -119,6 +123,9 @@ struct ProcessFacts {
     cgroup: Option<String>,
     #[serde(default)]
     kernel_thread: bool,
+    /// What managers, terminals and agents left in its environment.
+    #[serde(default)]
+    marks: Marks,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +208,8 @@ impl Situation {
             processes,
             namespaces: self.namespace.iter().map(NamespaceFacts::namespace).collect(),
             peer_listeners: self.peer_listeners.clone(),
+            marks: self.marks(),
+            projects: self.directories_in_projects(),
             source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
@@ -222,6 +231,26 @@ impl Situation {
         // The way a file takes: what it says must also be possible.
         Recording::from_json(json.as_bytes())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn marks(&self) -> BTreeMap<u32, Marks> {
+        let marked = self.process.iter().filter(|process| !process.marks.is_empty());
+        marked.map(|process| (process.pid, process.marks.clone())).collect()
+    }
+
+    /// The directories that are named anywhere, each with the nearest project at or above it.
+    fn directories_in_projects(&self) -> BTreeMap<String, String> {
+        let named = self
+            .process
+            .iter()
+            .flat_map(|process| process.directory.iter().chain(process.marks.values()).cloned());
+        named
+            .filter_map(|directory| {
+                let above = Path::new(&directory).ancestors().map(Path::to_string_lossy);
+                let project = above.map(String::from).find(|it| self.projects.contains(it))?;
+                Some((directory, project))
+            })
+            .collect()
     }
 
     fn unix_files(&self) -> impl Iterator<Item = (String, bool)> + '_ {
@@ -416,6 +445,7 @@ fn first_process() -> ProcessFacts {
         terminal: None,
         cgroup: Some("/init.scope".to_owned()),
         kernel_thread: false,
+        marks: Marks::new(),
     }
 }
 

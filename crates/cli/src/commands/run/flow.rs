@@ -627,6 +627,7 @@ fn freeing(
         targets: targets.to_vec(),
         dry_run,
         force: false,
+        mine: false,
         only_signal: false,
         now: false,
         signal: None,

@@ -13,6 +13,7 @@ pub mod process;
 mod see;
 mod sock_diag;
 mod units;
+mod work_tree;
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::ProcessId;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -155,6 +156,10 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    fn work_trees(&self, directories: &[String]) -> WorkTrees {
+        work_tree::of_all(directories)
     }
 
     fn units(&self, wish: &UnitWish) -> UnitAnswer {

@@ -241,10 +241,10 @@ impl Call {
         let Some(mut child) = self.child.take() else {
             return Err(self.failed.unwrap_or(Silence::Failed));
         };
-        let in_time = self.failed.is_none() && !late && ended_by(&child, deadline);
+        let in_time = self.failed.is_none() && !late && ended_by(&mut child, deadline);
         if !in_time {
             let _ = child.kill();
-            if !ended_by(&child, Instant::now() + REAP) {
+            if !ended_by(&mut child, Instant::now() + REAP) {
                 // Deaf even to SIGKILL for now: its end is not worth waiting for.
                 return Err(self.failed.unwrap_or(Silence::Late));
             }
@@ -254,32 +254,36 @@ impl Call {
             Some(why) => Err(why),
             None if !in_time => Err(Silence::Late),
             None if !success => Err(Silence::Failed),
-            None if !self.text.is_empty() && show::units(&self.text, None).is_empty() => {
-                garbled(self.text)
-            }
+            None if self.text.is_empty() || says_not_found(&self.text) => Ok(self.text),
+            None if show::units(&self.text, None).is_empty() => Err(Silence::Garbled),
             None => Ok(self.text),
         }
     }
 }
 
-/// An answer without a unit: fine where every unit in it is said not to exist.
-fn garbled(text: Vec<u8>) -> Heard {
-    let says = |what: &[u8]| text.split(|&byte| byte == b'\n').any(|line| line == what);
-    if says(b"LoadState=not-found") { Ok(Vec::new()) } else { Err(Silence::Garbled) }
+/// Whether an answer without a unit is one: it is where every unit in it is said not to exist.
+fn says_not_found(text: &[u8]) -> bool {
+    text.split(|&byte| byte == b'\n').any(|line| line == b"LoadState=not-found")
 }
 
-/// Waits for a child's end by its pidfd; without pidfds (Linux before 5.3) by asking now.
-fn ended_by(child: &Child, deadline: Instant) -> bool {
+/// Waits for a child's end by its pidfd; without pidfds (Linux before 5.3) by looking.
+fn ended_by(child: &mut Child, deadline: Instant) -> bool {
+    const LOOK_EVERY: Duration = Duration::from_millis(1);
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pidfd: Option<OwnedFd> = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-    let Some(pidfd) = pidfd else { return true };
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
-        match poll(&mut fds, Some(&timespec(left))) {
-            Err(rustix::io::Errno::INTR) => {}
-            answer => return matches!(answer, Ok(1)),
+        if !matches!(child.try_wait(), Ok(None)) {
+            return true;
         }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        // Nothing but the time ends the second.
+        let _ = match &pidfd {
+            Some(pidfd) => poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timespec(left))),
+            None => poll(&mut [], Some(&timespec(left.min(LOOK_EVERY)))),
+        };
     }
 }
 

@@ -1,0 +1,113 @@
+//! Coding agents: those among the ancestors of a process, and those that have left a mark in its
+//! environment, so that a server is known for an agent's also when its agent has ended.
+
+use crate::origin::Agent;
+use crate::origin::line::Line;
+use crate::process::Process;
+use crate::snapshot::Snapshot;
+
+/// The agents' commands. Editors with an agent inside (Cursor, Windsurf, VS Code) are not here:
+/// people work in them too.
+const COMMANDS: &[&str] = &[
+    "claude",
+    "codex",
+    "gemini",
+    "opencode",
+    "aider",
+    "cursor-agent",
+    "goose",
+    "amp",
+    "crush",
+    "qwen",
+    "copilot",
+    "auggie",
+    "droid",
+    "kiro-cli",
+    "cline",
+    "openhands",
+    "plandex",
+];
+
+/// Packages whose script is the agent, however it is called.
+const PACKAGES: &[(&str, &str)] = &[
+    ("/@anthropic-ai/claude-code/", "claude"),
+    ("/@openai/codex/", "codex"),
+    ("/@google/gemini-cli/", "gemini"),
+    ("/opencode-ai/", "opencode"),
+    ("/@sourcegraph/amp/", "amp"),
+    ("/@qwen-code/qwen-code/", "qwen"),
+    ("/@github/copilot/", "copilot"),
+    ("/@augmentcode/auggie/", "auggie"),
+];
+
+/// Marks that an agent sets for its commands, and no person for themselves. (CODEX_HOME and
+/// AIDER_MODEL are settings, and CURSOR_TRACE_ID is in every terminal of Cursor.)
+const MARKS: &[(&str, &str)] = &[
+    ("CLAUDECODE", "claude"),
+    ("CODEX_THREAD_ID", "codex"),
+    ("CODEX_SANDBOX", "codex"),
+    ("CURSOR_AGENT", "cursor-agent"),
+    ("GEMINI_CLI", "gemini"),
+    ("QWEN_CODE", "qwen"),
+    ("OPENCODE", "opencode"),
+    ("AMP_CURRENT_THREAD_ID", "amp"),
+    ("GOOSE_TERMINAL", "goose"),
+    ("AUGMENT_AGENT", "auggie"),
+    ("CLINE_ACTIVE", "cline"),
+];
+
+/// The agent that started a process: the nearest above it, else by the nearest mark.
+pub(super) fn of(line: &Line<'_>, snapshot: &Snapshot) -> Option<Agent> {
+    let above = line.iter().skip(1).find_map(|process| {
+        name_of(process).map(|name| Agent { name: name.to_owned(), pid: Some(process.id.pid) })
+    });
+    above.or_else(|| {
+        let name = line.marks(snapshot).find_map(|marks| {
+            let set = |name: &str| {
+                marks.get(name).is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+            };
+            MARKS.iter().find(|(mark, _)| set(mark)).map(|(_, agent)| *agent)
+        })?;
+        Some(Agent { name: name.to_owned(), pid: None })
+    })
+}
+
+/// The living agent of a line: the nearest, the process itself included.
+pub(super) fn living<'a>(line: &Line<'a>) -> Option<&'a Process> {
+    line.iter().find(|process| is_one(process))
+}
+
+/// Whether a process is an agent.
+pub(super) fn is_one(process: &Process) -> bool {
+    name_of(process).is_some()
+}
+
+/// The agent's name. A program may call itself anything; who wants to be taken for an agent gains
+/// nothing but that others leave it alone.
+fn name_of(process: &Process) -> Option<&'static str> {
+    let file = |path: &str| -> String {
+        let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        file.strip_suffix(".exe").unwrap_or(file).to_owned()
+    };
+    let known = |name: &str| COMMANDS.iter().copied().find(|command| *command == name);
+    let exe = process.exe.as_deref().map(file).unwrap_or_default();
+    let first = process.argv.first().map(|word| file(word)).unwrap_or_default();
+    if let Some(name) = known(&exe).or_else(|| known(&first)).or_else(|| known(&process.name)) {
+        return Some(name);
+    }
+    if !is_interpreter(&exe) && !is_interpreter(&first) {
+        return None;
+    }
+    // The script is the first word that is no option; an option's value is taken for one at worst.
+    let script = process.argv.iter().skip(1).find(|word| !word.starts_with('-'))?;
+    let packaged = PACKAGES.iter().find(|(place, _)| script.contains(place));
+    packaged.map(|(_, name)| *name).or_else(|| {
+        let file = file(script);
+        let stem = [".js", ".mjs", ".cjs", ".py"].iter().find_map(|end| file.strip_suffix(end));
+        known(stem.unwrap_or(&file))
+    })
+}
+
+fn is_interpreter(file: &str) -> bool {
+    file.starts_with("python") || matches!(file, "node" | "nodejs" | "bun" | "deno")
+}

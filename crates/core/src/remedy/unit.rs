@@ -1,0 +1,83 @@
+//! What is said of stopping a unit of systemd: what it ends, whether root must do it, and what makes
+//! it stay so after the next boot.
+
+use super::{Action, Remedy};
+use crate::diagnosis::Cause;
+use crate::process::{Supervisor, SupervisorKind};
+use crate::snapshot::Snapshot;
+use crate::supervisor::{socket_unit_supervisor, unit_guard};
+
+/// What stopping that supervisor does. Of a unit also what it does not do for good.
+pub(super) fn stop_supervisor(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
+    match unit_guard(supervisor, snapshot) {
+        Some(why) => format!("{} would start it again and is left alone: {why}", supervisor.name),
+        None => format!(
+            "stops {}, which would start it again{}",
+            supervisor.name,
+            at_boot(supervisor, snapshot)
+        ),
+    }
+}
+
+/// The way to end a socket activation: the socket unit first, or the next connection starts the
+/// service anew.
+pub(super) fn stop_socket_unit(cause: &Cause, foreign: bool, snapshot: &Snapshot) -> Remedy {
+    let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
+    let unit = sockets.into_iter().find_map(|socket| socket_unit_supervisor(socket, snapshot));
+    let (argv, needs_root, explain) = match &unit {
+        None => (
+            None,
+            foreign,
+            "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)".to_owned(),
+        ),
+        Some(unit) => (
+            unit.stop.clone(),
+            foreign || needs_root(unit, snapshot),
+            match unit_guard(unit, snapshot) {
+                Some(why) => format!("{} is left alone: {why}", unit.name),
+                None => format!(
+                    "stops {} with what it starts, so that nothing listens there{}",
+                    unit.name,
+                    at_boot(unit, snapshot)
+                ),
+            },
+        ),
+    };
+    Remedy { action: Action::StopUnit, argv, needs_root, explain }
+}
+
+/// Whether only root stops what that supervisor runs: units of the system, and another user's.
+pub(super) fn needs_root(supervisor: &Supervisor, snapshot: &Snapshot) -> bool {
+    let asker = snapshot.asker.uid;
+    match supervisor.kind {
+        SupervisorKind::SystemdUnit => asker != 0,
+        SupervisorKind::SystemdUserUnit => asker != 0 && supervisor.owner != Some(asker),
+        _ => false,
+    }
+}
+
+/// `; starts again at boot …` for a unit that is enabled, or that something enabled starts.
+fn at_boot(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
+    let Some(stop) = &supervisor.stop else { return String::new() };
+    let enabled = stop.iter().filter(|name| {
+        let mut units = snapshot.units.iter();
+        units.any(|unit| &unit.id == *name && unit.user == supervisor.owner && unit.is_enabled())
+    });
+    let enabled: Vec<&str> = enabled.map(String::as_str).collect();
+    if enabled.is_empty() {
+        return String::new();
+    }
+    let when = match supervisor.kind {
+        SupervisorKind::SystemdUserUnit => "at the next login",
+        _ => "at the next boot",
+    };
+    let command = stop.iter().take_while(|word| *word != "stop");
+    let mut words: Vec<&str> = command.map(String::as_str).collect();
+    words.extend(["disable", "--now"]);
+    words.extend(&enabled);
+    format!(
+        "; {} is enabled and comes back {when}: {} is for good",
+        enabled.join(" and "),
+        words.join(" ")
+    )
+}
