@@ -11,10 +11,11 @@ use crate::host::Host;
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::process::Process;
+use crate::redirect::{self, Author, Redirect};
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
-    BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, SocketReport,
-    SupervisorReport, TargetReport,
+    BindRow, CauseReport, GapReport, HolderReport, OtherPort, ProcessReport, RedirectReport,
+    SocketReport, SupervisorReport, TargetReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
@@ -126,6 +127,10 @@ pub fn port_report(
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
+        report.notes.extend(explain::taken_first(diagnosis, snapshot));
+        if options.ancestors {
+            report.notes.extend(explain::drawn_never(&diagnosis.endpoint, snapshot));
+        }
     }
     if !free.is_empty() {
         report.notes.push(match free.len() == sights.len() {
@@ -175,7 +180,37 @@ fn cause_report(
         pids: cause.pids.clone(),
         expires_ms: cause.expires_ms,
         remedies: remedies(cause, endpoint, snapshot),
+        redirects: match cause.kind {
+            CauseKind::Redirected => redirect_reports(endpoint, snapshot),
+            _ => Vec::new(),
+        },
     }
+}
+
+fn redirect_reports(endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<RedirectReport> {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let report = |rule: &Redirect| RedirectReport {
+        filter: rule.filter.clone(),
+        table: some(&rule.table),
+        chain: some(&rule.chain),
+        handle: rule.handle,
+        protocol: rule.protocol,
+        address: rule.address.map(|address| address.to_string()),
+        to: rule.to.map(|to| to.to_string()),
+        to_port: rule.to_port.unwrap_or(endpoint.port.get()),
+        from_others: rule.from_others,
+        from_here: rule.local_too,
+        comment: rule.comment.clone(),
+        container: match rule.container(snapshot) {
+            Some(container) => Some(container.name.clone()),
+            None => rule.container_id().map(str::to_owned),
+        },
+        service: match rule.author() {
+            Author::Kubernetes(service) => service.map(str::to_owned),
+            Author::Engine | Author::Unknown => None,
+        },
+    };
+    redirect::concerning(endpoint, snapshot).into_iter().map(report).collect()
 }
 
 fn add_processes(
@@ -370,6 +405,7 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
         pids,
         expires_ms: None,
         remedies: unix_remedies(kind, &target, &snapshot),
+        redirects: Vec::new(),
     });
     Some(report)
 }

@@ -479,7 +479,8 @@ fn gaps_in(gaps: &[Gap], scope: &Scope, seen: &Snapshot) -> Vec<Gap> {
         | Gap::UnstableTable
         | Gap::Truncated { .. }
         | Gap::Manager { .. }
-        | Gap::NoRules { .. } => true,
+        | Gap::NoRules { .. }
+        | Gap::ManyRules { .. } => true,
     };
     gaps.iter().filter(met).cloned().collect()
 }

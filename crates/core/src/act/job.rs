@@ -7,6 +7,7 @@ use super::ActRequest;
 use crate::addr::{Endpoint, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
+use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
@@ -227,6 +228,13 @@ impl Job {
             Err(refusal) => {
                 let (outcome, explain) = match refusal {
                     Refusal::AlreadyFree => {
+                        // What else there is to know: who has its packets, and what ends that.
+                        let elsewhere = report
+                            .causes
+                            .iter()
+                            .find(|cause| cause.kind == CauseKind::Redirected)
+                            .map(explain::elsewhere);
+                        report.notes.extend(elsewhere);
                         let explain = format!("{} is free", report.target);
                         (Outcome::AlreadyFree, explain)
                     }

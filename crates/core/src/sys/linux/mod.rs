@@ -10,6 +10,7 @@ mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+mod redirects;
 mod see;
 mod sock_diag;
 
@@ -22,6 +23,7 @@ use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
+use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 
@@ -149,6 +151,10 @@ impl Host for LiveHost {
 
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
+        redirects::answer(ports)
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
