@@ -534,10 +534,16 @@ impl Program {
         }
     }
 
-    /// NFTA_NAT_TYPE 1 (NFT_NAT_DNAT 1), REG_ADDR_MIN 3, REG_PROTO_MIN 5.
+    /// NFTA_NAT_TYPE 1 (NFT_NAT_DNAT 1), FAMILY 2, REG_ADDR_MIN 3, REG_PROTO_MIN 5. In a table of
+    /// both families the packets of the other one pass (nft_nat_inet_eval, `net/netfilter/nft_nat.c`).
     fn nat(&mut self, data: &[u8]) {
         if find(data, 1).and_then(number) != Some(1) {
             return self.end(Outcome::Stop);
+        }
+        let family = find(data, 2).and_then(number).and_then(|family| u8::try_from(family).ok());
+        if let Some(family) = family.filter(|_| self.family == INET) {
+            let (low, high) = (vec![family], vec![family]);
+            self.tests.push(Test::Between { field: Field::Family, low, high, inverted: false });
         }
         let (to, port) = (self.value_of(data, 3), self.value_of(data, 5));
         self.end(Outcome::Send { to, port });

@@ -532,6 +532,9 @@ impl Walker<'_> {
                 let none = Packets { ports: Vec::new(), ..packets.clone() };
                 let all = packets.clone();
                 *packets = parts.into_iter().fold(none, |sum, (_, part)| sum.with(part, &all));
+                // A set that has all of them asks for none in particular.
+                let fewer = packets.addresses.len() < all.addresses.len();
+                packets.addressed = all.addressed || fewer;
             }
             Test::Member { set, key, inverted: true } => {
                 for (_, part) in self.elements(set, key, packets) {
@@ -670,6 +673,10 @@ impl Walker<'_> {
                 _ => None,
             };
             let target = value(to).as_deref().and_then(|bytes| ip(self.v6, bytes));
+            // To an address that is not to be known is nowhere that could be told.
+            if to.is_some() && target.is_none() {
+                continue;
+            }
             let port = value(port_field).as_deref().and_then(port);
             self.note(chain, rule, (target, port.filter(|&port| port != 0)), &part, comment);
         }
