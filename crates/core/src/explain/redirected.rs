@@ -31,7 +31,7 @@ pub(super) fn cause(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
         "no socket holds {}, so a bind works, but {} sends {} to {}{}",
         Endpoint { transport, ..*endpoint },
         writer(first),
-        packets(first),
+        packets(first, "it"),
         target(first, endpoint, snapshot),
         others(&rules)
     )
@@ -55,10 +55,9 @@ pub fn taken_first(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String>
             (..) => "nothing of it",
         };
         format!(
-            "{} sends {} on {} to {}{}: the server here gets {rest}",
+            "{} sends {} to {}{}: the server here gets {rest}",
             writer(first),
-            packets(first),
-            diagnosis.endpoint,
+            packets(first, &diagnosis.endpoint.to_string()),
             target(first, &diagnosis.endpoint, snapshot),
             others(&rules)
         )
@@ -100,13 +99,13 @@ fn writer(rule: &Redirect) -> String {
     }
 }
 
-/// Which packets it takes.
-fn packets(rule: &Redirect) -> String {
+/// Which packets it takes, of that port.
+fn packets(rule: &Redirect, port: &str) -> String {
     let at = rule.address.map_or(String::new(), |address| format!(" at {address}"));
     match (rule.from_others, rule.local_too) {
-        (true, false) => format!("what arrives for it{at}"),
-        (true, true) => format!("what arrives for it{at}, from this machine too,"),
-        (false, _) => format!("what this machine itself sends to it{at}"),
+        (true, false) => format!("what arrives for {port}{at}"),
+        (true, true) => format!("what arrives for {port}{at}, from this machine too,"),
+        (false, _) => format!("what this machine itself sends to {port}{at}"),
     }
 }
 

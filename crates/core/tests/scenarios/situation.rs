@@ -10,6 +10,7 @@ use proc_core::addr::{Endpoint, ORDINARY_ADDRESSES};
 use proc_core::bind::{Attempt, BindResult};
 use proc_core::host::Host;
 use proc_core::process::{Process, ProcessId, ProcessState};
+use proc_core::redirect::Redirect;
 use proc_core::recording::{RECORDING, Recording, ReplayHost};
 use proc_core::snapshot::{Asker, Gap, Namespace, Policy, Snapshot, Source};
 use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
@@ -42,6 +43,9 @@ pub struct Situation {
     /// The machine's addresses besides loopback.
     #[serde(default)]
     local_addresses: Vec<IpAddr>,
+    /// Rules of the packet filter that send ports elsewhere.
+    #[serde(default)]
+    redirect: Vec<Redirect>,
     #[serde(default)]
     gaps: Vec<Gap>,
     /// Whether sock_diag was refused, so that `/proc/net` answered.
@@ -198,6 +202,7 @@ impl Situation {
             namespaces: self.namespace.iter().map(NamespaceFacts::namespace).collect(),
             peer_listeners: self.peer_listeners.clone(),
             source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
+            redirects: self.redirect.clone(),
             gaps: self.gaps.clone(),
             ..Snapshot::empty(now())
         };
