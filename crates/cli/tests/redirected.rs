@@ -8,12 +8,14 @@
 mod live;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use live::*;
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::report::{Outcome, Report, TargetReport};
 use proc_testkit::{is_root, skip};
+
+const PROC: &str = env!("CARGO_BIN_EXE_proc");
 
 /// A machine with one address in each family, in a namespace of its own.
 const MACHINE: &str = "
@@ -49,9 +51,13 @@ fn can(script: &str) -> bool {
 }
 
 /// Runs a command in a new network namespace after that script.
-fn shell(script: &str, then: &str) -> std::process::Output {
-    Command::new("unshare")
-        .args(["--net", "--", "sh", "-c", &format!("{MACHINE}{script}\n{then}")])
+fn shell(script: &str, then: &str) -> Output {
+    enter("unshare", "--net", &format!("{MACHINE}{script}\n{then}"))
+}
+
+fn enter(program: &str, namespace: &str, script: &str) -> Output {
+    Command::new(program)
+        .args([namespace, "--", "sh", "-c", script])
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::null())
         .output()
@@ -60,7 +66,7 @@ fn shell(script: &str, then: &str) -> std::process::Output {
 
 /// What the program says of one target there.
 fn asked(script: &str, words: &str) -> (i32, TargetReport) {
-    let output = shell(script, &format!("exec {} {words} --json", env!("CARGO_BIN_EXE_proc")));
+    let output = shell(script, &format!("exec {PROC} {words} --json"));
     let text = String::from_utf8_lossy(&output.stdout);
     let mut report: Report = serde_json::from_str(&text)
         .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)));
@@ -174,14 +180,11 @@ fn a_server_behind_a_rule_is_told_what_it_misses() {
     if !can(&script) {
         return;
     }
-    let server = format!(
-        "{script}\n{} listen --port 30080 >/dev/null & server=$!\n\
-         for _ in $(seq 500); do grep -q ':7580 .* 0A ' /proc/net/tcp && break; sleep 0.02; done\n\
-         trap 'kill $server' EXIT\n",
-        actor_path().display()
-    );
-    let command = format!("{} why tcp:30080 --json", env!("CARGO_BIN_EXE_proc"));
-    let output = shell(&server, &command);
+    // The server lives in a network namespace of its own: the rules go there.
+    let server = Actor::spawn(&["hold-netns", "--port", "30080"]);
+    let namespace = format!("--net=/proc/{}/ns/net", server.pid());
+    let command = format!("{MACHINE}{script}\nexec {PROC} why tcp:30080 --json");
+    let output = enter("nsenter", &namespace, &command);
     let report: Report = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     let report = &report.targets[0];
