@@ -22,11 +22,11 @@ fuzz_target!(|bytes: &[u8]| {
             let Some(info) = iptables::info(info) else { return };
             let entries = answer.get(iptables::ENTRIES_AT..).unwrap_or_default();
             let v6 = kind % 4 == 1;
-            let mut decoded = iptables::decode(&info, entries, v6);
-            assert!(decoded.rules <= entries.len() / 112);
-            for (chain, hook) in &decoded.bases {
-                let base = (chain.as_str(), *hook);
-                walk(&mut decoded.table, &place(if v6 { 10 } else { 2 }), base, &question, &mut found);
+            let mut table = iptables::LegacyTable::new(&info, entries.to_vec(), v6);
+            assert!(table.rules <= entries.len() / 112);
+            for (chain, hook) in table.bases.clone() {
+                let base = (chain.as_str(), hook);
+                walk(&mut table, &place(if v6 { 10 } else { 2 }), base, &question, &mut found);
             }
         }
         2 => {

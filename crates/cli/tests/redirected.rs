@@ -68,8 +68,9 @@ fn enter(program: &str, namespace: &str, script: &str) -> Output {
 fn asked(script: &str, words: &str) -> (i32, TargetReport) {
     let output = shell(script, &format!("exec {PROC} {words} --json"));
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut report: Report = serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    let mut report: Report = serde_json::from_str(&text).unwrap_or_else(|error| {
+        panic!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))
+    });
     (output.status.code().unwrap(), report.targets.remove(0))
 }
 
@@ -231,7 +232,10 @@ fn a_reserved_port_is_drawn_for_nobody_and_can_be_bound() {
     assert!(report.bind.iter().all(|row| row.plain == "ok"), "{report:#?}");
     assert!(report.causes.is_empty(), "{report:#?}");
     let said = |report: &TargetReport| {
-        report.notes.iter().any(|note| note.starts_with("net.ipv4.ip_local_reserved_ports has 40000"))
+        report
+            .notes
+            .iter()
+            .any(|note| note.starts_with("net.ipv4.ip_local_reserved_ports has 40000"))
     };
     assert!(said(&report), "{report:#?}");
     // Only where the kernel would draw it, and only for who asks why.

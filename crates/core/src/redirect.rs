@@ -150,9 +150,8 @@ impl Redirect {
 
     /// The id of a container in its comment: `dnat name: "podman" id: "<64 digits>"`.
     pub fn container_id(&self) -> Option<&str> {
-        let hex = |word: &&str| {
-            word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
+        let hex =
+            |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         self.comment.as_deref()?.split(|c: char| !c.is_ascii_alphanumeric()).find(hex)
     }
 }
@@ -175,9 +174,11 @@ pub fn published<'a>(
             && transport.is_some_and(|own| endpoint.transports().contains(&own))
             && (everywhere || wanted.is_none() || published.address == wanted)
     };
-    snapshot.containers.iter().filter(|it| it.state.as_deref() == Some("running")).find_map(
-        |container| Some((container, container.published.iter().find(fits)?.protocol)),
-    )
+    snapshot
+        .containers
+        .iter()
+        .filter(|it| it.state.as_deref() == Some("running"))
+        .find_map(|container| Some((container, container.published.iter().find(fits)?.protocol)))
 }
 
 /// The rules of a snapshot that take what is sent to an endpoint.

@@ -237,7 +237,8 @@ fn redirected(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
             Action::RemoveRule,
             None,
             root,
-            "the rule goes with its Service: kubectl get services --all-namespaces lists them".to_owned(),
+            "the rule goes with its Service: kubectl get services --all-namespaces lists them"
+                .to_owned(),
         ),
         Author::Engine => {
             let podman = rule.comment.as_deref().is_some_and(|text| text.contains("podman"));
@@ -272,7 +273,10 @@ fn remove_rule(rule: &Redirect, needs_root: bool) -> Option<Remedy> {
         _ => {
             let program = if rule.table.starts_with("ip6") { "ip6tables" } else { "iptables" };
             let chain = &rule.chain;
-            (None, format!("delete the rule: {program} -t nat -L {chain} -n --line-numbers shows it"))
+            (
+                None,
+                format!("delete the rule: {program} -t nat -L {chain} -n --line-numbers shows it"),
+            )
         }
     };
     Some(Remedy { action: Action::RemoveRule, argv, needs_root, explain })

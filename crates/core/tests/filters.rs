@@ -75,13 +75,13 @@ fn of_iptables(dump: &[u8], v6: bool, ports: &[u16]) -> Vec<Redirect> {
     let (info, answer) = dump.split_at(dump.len().min(iptables::INFO_LENGTH));
     let Some(info) = iptables::info(info) else { return Vec::new() };
     let entries = answer.get(iptables::ENTRIES_AT..).unwrap_or_default();
-    let mut decoded = iptables::decode(&info, entries, v6);
+    let mut table = iptables::LegacyTable::new(&info, entries.to_vec(), v6);
     let place =
         Place { filter: "iptables", table: "nat".to_owned(), family: if v6 { 10 } else { 2 } };
     let mut found = Vec::new();
-    for (chain, hook) in &decoded.bases {
-        let base = (chain.as_str(), *hook);
-        walk(&mut decoded.table, &place, base, &question(ports), &mut found);
+    for (chain, hook) in table.bases.clone() {
+        let base = (chain.as_str(), hook);
+        walk(&mut table, &place, base, &question(ports), &mut found);
     }
     found
 }

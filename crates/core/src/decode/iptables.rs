@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 
-use crate::redirect::rules::{Field, Hook, Outcome, Rule, Test, WholeTable};
+use crate::redirect::rules::{Element, Field, Hook, Outcome, Rule, Table, Test};
 
 /// Octets of the name that begins every question and answer (XT_TABLE_MAXNAMELEN).
 const NAME: usize = 32;
@@ -62,45 +62,60 @@ pub fn info(bytes: &[u8]) -> Option<Info> {
     Some(Info { valid_hooks: u32_at(bytes, NAME)?, hook_entry, size })
 }
 
-/// A table with the chains that packets come to first.
-#[derive(Clone, Debug, Default)]
-pub struct Decoded {
-    /// Its chains, by name.
-    pub table: WholeTable,
-    /// Which of them a hook begins with.
-    pub bases: Vec<(String, Hook)>,
-    /// How many rules it has.
+/// A table, its chains decoded when they are asked for: of those of a cluster hardly any is.
+#[derive(Clone, Debug)]
+pub struct LegacyTable {
+    entries: Vec<u8>,
+    v6: bool,
+    /// The chains by the place of their first rule.
+    names: HashMap<usize, String>,
+    /// The places by the chains' names.
+    places: HashMap<String, usize>,
+    chains: HashMap<String, Rc<Vec<Rule>>>,
+    /// How many entries it has.
     pub rules: usize,
+    /// The chains that hooks begin with.
+    pub bases: Vec<(String, Hook)>,
 }
 
-/// Decodes the entries of a table. What is cut short ends it.
-pub fn decode(info: &Info, entries: &[u8], v6: bool) -> Decoded {
-    let names = chain_names(info, entries, v6);
-    let mut decoded = Decoded::default();
-    let mut chains: HashMap<String, Vec<Rule>> = HashMap::new();
-    let mut current: Option<String> = None;
-    for entry in (Entries { entries, at: 0, v6 }) {
-        if let Some(name) = names.get(&entry.at) {
-            current = Some(name.clone());
-        }
-        // The entry that names a chain of the user's, and stands before its rules.
-        if entry.target_name() == Some(b"ERROR") {
-            continue;
-        }
-        let Some(chain) = current.as_ref() else { continue };
-        let rules = chains.entry(chain.clone()).or_default();
-        rules.push(entry.rule(&names));
-        decoded.rules += 1;
+impl LegacyTable {
+    /// The table of those entries. What is cut short ends it.
+    pub fn new(info: &Info, entries: Vec<u8>, v6: bool) -> Self {
+        let (names, rules) = chain_names(info, &entries, v6);
+        let places = names.iter().map(|(place, name)| (name.clone(), *place)).collect();
+        let hooked = |(number, _): &(usize, Hook)| info.valid_hooks & (1 << number) != 0;
+        let bases = [(0, Hook::Prerouting), (3, Hook::Output)]
+            .into_iter()
+            .filter(hooked)
+            .map(|(number, hook)| (built_in(number).to_owned(), hook))
+            .collect();
+        Self { entries, v6, names, places, chains: HashMap::new(), rules, bases }
     }
-    for (name, rules) in chains {
-        decoded.table.chains.insert(name, Rc::new(rules));
+
+    fn decode(&self, first: usize) -> Vec<Rule> {
+        Entries { entries: &self.entries, at: first, v6: self.v6 }
+            // Until another chain begins, whose name may stand in an entry of its own before it.
+            .take_while(|entry| entry.at == first || !self.names.contains_key(&entry.at))
+            .take_while(|entry| entry.target_name() != Some(b"ERROR"))
+            .map(|entry| entry.rule(&self.names))
+            .collect()
     }
-    for (number, hook) in [(0, Hook::Prerouting), (3, Hook::Output)] {
-        if info.valid_hooks & (1 << number) != 0 {
-            decoded.bases.push((built_in(number).to_owned(), hook));
+}
+
+impl Table for LegacyTable {
+    fn chain(&mut self, name: &str) -> Option<Rc<Vec<Rule>>> {
+        if let Some(known) = self.chains.get(name) {
+            return Some(known.clone());
         }
+        let rules = Rc::new(self.decode(*self.places.get(name)?));
+        self.chains.insert(name.to_owned(), rules.clone());
+        Some(rules)
     }
-    decoded
+
+    /// Legacy iptables has none.
+    fn set(&mut self, _name: &str) -> Option<Rc<Vec<Element>>> {
+        None
+    }
 }
 
 /// NF_INET_PRE_ROUTING and on.
@@ -114,15 +129,16 @@ const fn built_in(hook: usize) -> &'static str {
     }
 }
 
-/// The chains by the place of their first rule: jumps name places.
-fn chain_names(info: &Info, entries: &[u8], v6: bool) -> HashMap<usize, String> {
-    let mut names = HashMap::new();
+/// The chains by the place of their first rule, as jumps name places; and how many entries there are.
+fn chain_names(info: &Info, entries: &[u8], v6: bool) -> (HashMap<usize, String>, usize) {
+    let (mut names, mut count) = (HashMap::new(), 0);
     for (hook, entry) in info.hook_entry.iter().enumerate() {
         if info.valid_hooks & (1 << hook) != 0 {
             names.insert(*entry as usize, built_in(hook).to_owned());
         }
     }
     for entry in (Entries { entries, at: 0, v6 }) {
+        count += 1;
         if entry.target_name() == Some(b"ERROR")
             && let Some(target) = entry.target()
         {
@@ -133,7 +149,7 @@ fn chain_names(info: &Info, entries: &[u8], v6: bool) -> HashMap<usize, String> 
             }
         }
     }
-    names
+    (names, count)
 }
 
 /// The entries, one after another.
@@ -187,7 +203,7 @@ impl<'a> Entry<'a> {
         while at < self.target_at {
             let rest = self.bytes.get(at..self.target_at).and_then(extension);
             let Some((extension, length)) = rest else { break };
-            let (more, said) = match_tests(&extension, self.v6);
+            let (more, said) = match_tests(&extension);
             tests.extend(more);
             comment = said.or(comment);
             at += length;
@@ -279,7 +295,7 @@ fn extension(bytes: &[u8]) -> Option<(Extension<'_>, usize)> {
 }
 
 /// What a match asks of a packet, and the comment that it is (`include/uapi/linux/netfilter/xt_*.h`).
-pub fn match_tests(extension: &Extension<'_>, _v6: bool) -> (Vec<Test>, Option<String>) {
+pub fn match_tests(extension: &Extension<'_>) -> (Vec<Test>, Option<String>) {
     let data = extension.data;
     let tests = match (extension.name, extension.revision) {
         // struct xt_tcp: spts[2], dpts[2], option, flg_mask, flg_cmp, invflags (SRCPT 1, DSTPT 2).

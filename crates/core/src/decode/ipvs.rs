@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::redirect::rules::merge;
 use crate::redirect::Redirect;
+use crate::redirect::rules::merge;
 use crate::socket::Protocol;
 
 /// The services at one of those ports on an address of this machine, each with its first server.
@@ -15,8 +15,7 @@ pub fn decode(text: &str, ports: &[u16], addresses: &[IpAddr]) -> Vec<Redirect> 
         let mut words = line.split_whitespace();
         match words.next() {
             Some("TCP" | "UDP") => {
-                let protocol =
-                    if line.starts_with("TCP") { Protocol::Tcp } else { Protocol::Udp };
+                let protocol = if line.starts_with("TCP") { Protocol::Tcp } else { Protocol::Udp };
                 service = words.next().and_then(endpoint).map(|(ip, port)| (protocol, ip, port));
             }
             Some("->") => {
@@ -83,8 +82,7 @@ FWM  00000001 rr
 
     #[test]
     fn services_on_addresses_of_this_machine_are_found() {
-        let own: Vec<IpAddr> =
-            ["192.168.1.7", "fd00::7"].map(|ip| ip.parse().unwrap()).to_vec();
+        let own: Vec<IpAddr> = ["192.168.1.7", "fd00::7"].map(|ip| ip.parse().unwrap()).to_vec();
         let found = decode(TABLE, &[30000, 53], &own);
         let said: Vec<String> = found
             .iter()

@@ -328,8 +328,7 @@ impl Program {
                 self.end(Outcome::Send { to: None, port });
             }
             b"match" => {
-                let (tests, comment) =
-                    iptables::match_tests(&extension(data), self.family == IPV6);
+                let (tests, comment) = iptables::match_tests(&extension(data));
                 self.tests.extend(tests);
                 self.comment = comment.or(self.comment.take());
             }

@@ -21,7 +21,9 @@ pub(super) fn cause(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
                 container.engine,
                 container.name
             ),
-            None => format!("a rule of the packet filter sends what arrives for {endpoint} elsewhere"),
+            None => {
+                format!("a rule of the packet filter sends what arrives for {endpoint} elsewhere")
+            }
         };
     };
     let transports: Vec<_> = rules.iter().map(|rule| rule.protocol).collect();

@@ -434,9 +434,7 @@ impl Walker<'_> {
         match outcome {
             Outcome::Next => Fate { onward: packets, back: None },
             Outcome::Stop => Fate { onward: packets.without(&matched), back: None },
-            Outcome::Return => {
-                Fate { onward: packets.without(&matched), back: Some(matched) }
-            }
+            Outcome::Return => Fate { onward: packets.without(&matched), back: Some(matched) },
             Outcome::Jump(to) => {
                 let came_back = self.follow(to, matched.clone(), comment, depth + 1);
                 if !matched.sure || came_back == matched {
@@ -459,8 +457,7 @@ impl Walker<'_> {
                     let Given::Outcome(outcome) = &element.given else { continue };
                     let comment = element.comment.as_deref().or(comment);
                     // Elements exclude each other, so each has the packets of the whole.
-                    let one = self
-                        .decide(chain, rule, outcome, fate.onward, part, comment, depth);
+                    let one = self.decide(chain, rule, outcome, fate.onward, part, comment, depth);
                     fate.onward = one.onward;
                     fate.back = match (fate.back, one.back) {
                         (Some(a), Some(b)) => Some(a.with(b, &matched)),
@@ -603,12 +600,7 @@ impl Walker<'_> {
     }
 
     /// The elements that these packets can meet, each with those that do.
-    fn elements(
-        &mut self,
-        set: &str,
-        key: &[Part],
-        packets: &Packets,
-    ) -> Vec<(Element, Packets)> {
+    fn elements(&mut self, set: &str, key: &[Part], packets: &Packets) -> Vec<(Element, Packets)> {
         let Some(elements) = self.table.set(set) else { return Vec::new() };
         self.steps += elements.len();
         let mut met = Vec::new();
@@ -669,7 +661,9 @@ impl Walker<'_> {
         for (given, part) in ways {
             let value = |field: &Option<Field>| match field {
                 Some(Field::Bytes(bytes)) => Some(bytes.clone()),
-                Some(Field::Mapped { from, .. }) => given.as_ref()?.get(*from..).map(<[u8]>::to_vec),
+                Some(Field::Mapped { from, .. }) => {
+                    given.as_ref()?.get(*from..).map(<[u8]>::to_vec)
+                }
                 _ => None,
             };
             let target = value(to).as_deref().and_then(|bytes| ip(self.v6, bytes));
