@@ -160,7 +160,7 @@ pub fn decode(buffer: &[u8]) -> Chunk {
         let payload = &rest[HEADER..length];
         match kind {
             NLMSG_DONE | NLMSG_ERROR => {
-                let error = u32_at(payload, 0).map_or(0, |code| code.cast_signed());
+                let error = u32_at(payload, 0).map_or(0, u32::cast_signed);
                 chunk.end = Some(if error == 0 { Ok(()) } else { Err(error.saturating_neg()) });
             }
             NEWCHAIN => chunk.messages.extend(chain(payload).map(Message::Chain)),

@@ -133,3 +133,97 @@ fn others(rules: &[&Redirect]) -> String {
         many => format!(", and to {}", count(many - 1, "other place", "other places")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::addr::{Port, Transport};
+    use crate::diagnosis::{Verdict, diagnose};
+    use crate::engine::{ContainerFacts, Published};
+    use crate::remedy::remedies;
+    use crate::snapshot::Gap;
+    use crate::socket::Protocol;
+
+    fn endpoint() -> Endpoint {
+        Endpoint { transport: Some(Transport::Tcp), ..Endpoint::any(Port::new(8080).unwrap()) }
+    }
+
+    /// Where the engine says that container web publishes 8080 for its port 80.
+    fn with_container(state: &str) -> Snapshot {
+        let published =
+            Published { protocol: Protocol::Tcp, address: None, port: 8080, container_port: 80 };
+        let web = ContainerFacts {
+            engine: "docker".to_owned(),
+            name: "web".to_owned(),
+            state: Some(state.to_owned()),
+            published: vec![published],
+            ..ContainerFacts::default()
+        };
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.asker.uid = 1000;
+        snapshot.containers.push(web);
+        snapshot
+    }
+
+    fn rule() -> Redirect {
+        Redirect {
+            filter: "nftables".to_owned(),
+            table: "ip nat".to_owned(),
+            chain: "DOCKER".to_owned(),
+            protocol: Protocol::Tcp,
+            ports: 8080..=8080,
+            address: None,
+            to: Some([172, 17, 0, 2].into()),
+            to_port: Some(80),
+            from_others: true,
+            local_too: false,
+            handle: Some(9),
+            comment: None,
+        }
+    }
+
+    #[test]
+    fn the_container_that_publishes_the_port_is_named_and_stopped_by_its_engine() {
+        let mut snapshot = with_container("running");
+        snapshot.redirects.push(rule());
+        let diagnosis = diagnose(&endpoint(), &[], &snapshot);
+        assert_eq!(diagnosis.verdict, Verdict::Free);
+        let [cause] = &diagnosis.causes[..] else { panic!("{diagnosis:?}") };
+        assert!(cause.certain);
+        let said = super::cause(&endpoint(), &snapshot);
+        assert!(said.ends_with("for it to 172.17.0.2:80 (container web)"), "{said}");
+        let remedy = &remedies(cause, &endpoint(), &snapshot)[0];
+        assert_eq!(remedy.argv.as_ref().unwrap().join(" "), "docker stop web");
+        assert!(remedy.needs_root);
+        // A container that publishes it for another port of its own is another's.
+        snapshot.redirects[0].to_port = Some(81);
+        assert!(!super::cause(&endpoint(), &snapshot).contains("web"));
+    }
+
+    #[test]
+    fn where_rules_may_not_be_read_the_engine_is_believed_and_not_quite() {
+        let unread = Gap::NoRules { error: "EPERM".to_owned() };
+        let of = |state: &str, gap: Option<&Gap>, address: Option<std::net::IpAddr>| {
+            let mut snapshot = with_container(state);
+            snapshot.gaps.extend(gap.cloned());
+            snapshot.containers[0].published[0].address = address;
+            let causes = diagnose(&endpoint(), &[], &snapshot).causes;
+            causes.first().map(|first| (first.certain, cause(&endpoint(), &snapshot)))
+        };
+        let (certain, said) = of("running", Some(&unread), None).unwrap();
+        assert!(!certain && said.contains("the docker container web publishes it"), "{said}");
+        assert_eq!(of("exited", Some(&unread), None), None);
+        // Where they were read and none is there, nothing takes the port.
+        assert_eq!(of("running", None, None), None);
+        let elsewhere = Endpoint {
+            address: crate::addr::AddressScope::One([127, 0, 0, 2].into(), 0),
+            ..endpoint()
+        };
+        let mut snapshot = with_container("running");
+        snapshot.gaps.push(unread);
+        snapshot.containers[0].published[0].address = Some([127, 0, 0, 1].into());
+        assert!(diagnose(&elsewhere, &[], &snapshot).causes.is_empty());
+    }
+}

@@ -495,10 +495,10 @@ impl Walker<'_> {
                         return None;
                     }
                 }
-                Test::Between { field: Field::Protocol, low, high, inverted } => {
-                    if self.has_protocol(low, high) == *inverted {
-                        return None;
-                    }
+                Test::Between { field: Field::Protocol, low, high, inverted }
+                    if self.has_protocol(low, high) == *inverted =>
+                {
+                    return None;
                 }
                 _ => {}
             }
