@@ -8,7 +8,8 @@ use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
 };
 use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
-use crate::snapshot::Snapshot;
+use crate::redirect;
+use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{activation, container_proxy};
 
@@ -60,6 +61,8 @@ pub enum CauseKind {
     HiddenHolder,
     /// Held in another network namespace: not a conflict of this one.
     OtherNamespace,
+    /// A rule of the packet filter sends it elsewhere; a bind succeeds all the same.
+    Redirected,
     /// A container publishes or holds it.
     Container,
     /// systemd (or launchd) holds it for a service that it starts on demand.
@@ -79,6 +82,11 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// Whether it keeps nobody from binding the port: it only explains what goes on there.
+    pub const fn hinders_no_bind(self) -> bool {
+        matches!(self, Self::OtherNamespace | Self::Redirected)
+    }
+
     /// Whether the cause is sockets that live processes (seen or not) or the kernel hold.
     pub const fn is_live(self) -> bool {
         !matches!(
@@ -87,6 +95,7 @@ impl CauseKind {
                 | Self::Closing
                 | Self::StaleUnixSocket
                 | Self::OtherNamespace
+                | Self::Redirected
                 | Self::Privileged
                 | Self::Reserved
                 | Self::NotLocal
@@ -137,6 +146,7 @@ pub fn diagnose(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) 
     causes.extend(scene.permission());
     causes.extend(scene.not_local());
     causes.extend(scene.unexplained());
+    causes.extend(scene.redirected());
     causes.extend(scene.other_namespaces());
     causes.sort_by_key(|cause| rank(cause.kind));
     let mut sockets: Vec<usize> =
@@ -177,7 +187,7 @@ const fn rank(kind: CauseKind) -> u8 {
         | CauseKind::NotLocal
         | CauseKind::NoPortsLeft => 7,
         CauseKind::Unexplained => 8,
-        CauseKind::OtherNamespace => 9,
+        CauseKind::Redirected | CauseKind::OtherNamespace => 9,
     }
 }
 
@@ -502,6 +512,23 @@ impl<'a> Scene<'a> {
             BindResult::Other(_) => matches!(self.endpoint.address, AddressScope::One(..)),
         });
         puzzle.then(|| self.cause(CauseKind::Unexplained, false, Vec::new()))
+    }
+
+    /// A rule that sends the port elsewhere, where nobody here has it: else that is a note. Where
+    /// the rules could not be read, a running container that publishes the port is as good as one.
+    fn redirected(&self) -> Option<Cause> {
+        let rules = redirect::concerning(self.endpoint, self.snapshot);
+        let has = |protocol: Protocol| {
+            let mut own = self.own.iter().map(|(index, _)| self.socket(*index));
+            own.any(|socket| socket.protocol == protocol && !is_connection(socket))
+        };
+        if rules.iter().any(|rule| !has(rule.protocol)) {
+            return Some(self.cause(CauseKind::Redirected, true, Vec::new()));
+        }
+        let unread = self.snapshot.gaps.iter().any(|gap| matches!(gap, Gap::NoRules { .. }));
+        let published = redirect::published(self.endpoint, self.snapshot);
+        (unread && rules.is_empty() && published.is_some_and(|(_, protocol)| !has(protocol)))
+            .then(|| self.cause(CauseKind::Redirected, false, Vec::new()))
     }
 
     fn other_namespaces(&self) -> Option<Cause> {

@@ -1,6 +1,8 @@
 //! Every sentence about a port, beside nothing else, so that tone and terms stay one. Names and
 //! paths of other processes go into them as they are: who prints them escapes them.
 
+mod redirected;
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +16,8 @@ use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
+
+pub use redirected::{drawn_never, elsewhere, taken_first};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -64,6 +68,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         ),
         CauseKind::HiddenHolder => hidden_holder(cause, &port, snapshot),
         CauseKind::OtherNamespace => other_namespace(cause, &port, snapshot),
+        CauseKind::Redirected => redirected::cause(endpoint, snapshot),
         CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
         CauseKind::Kernel => {
@@ -601,6 +606,13 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
                 "the rules of the packet filter could not be read ({error}): one of them may send the port elsewhere"
             ),
             (snapshot.asker.uid != 0).then(|| "sudo".to_owned()),
+        ),
+        Gap::ManyRules { read } => (
+            format!(
+                "only {} of the packet filter were read: another may send the port elsewhere",
+                count(*read, "rule", "rules")
+            ),
+            None,
         ),
         Gap::Truncated { kept } => {
             (format!("of a very large socket table only {kept} sockets were kept"), None)

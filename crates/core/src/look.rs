@@ -16,10 +16,11 @@ use crate::nature::{Nature, is_login, nature_of};
 use crate::origin::origin_of;
 use crate::plan::signal_name;
 use crate::process::Process;
+use crate::redirect::{self, Author, Redirect};
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
     BindRow, CauseReport, ContainerReport, GapReport, HolderReport, NatureReport, OtherPort,
-    ProcessReport, SocketReport, SupervisorReport, TargetReport, UsualReport,
+    ProcessReport, RedirectReport, SocketReport, SupervisorReport, TargetReport, UsualReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
@@ -137,6 +138,10 @@ pub fn port_report(
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
         report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
+        report.notes.extend(explain::taken_first(diagnosis, snapshot));
+        if options.ancestors {
+            report.notes.extend(explain::drawn_never(&diagnosis.endpoint, snapshot));
+        }
     }
     if let [sight] = sights {
         report.usual = usual(&sight.diagnosis, snapshot);
@@ -218,7 +223,37 @@ fn cause_report(
         pids: cause.pids.clone(),
         expires_ms: cause.expires_ms,
         remedies: remedies(cause, endpoint, snapshot),
+        redirects: match cause.kind {
+            CauseKind::Redirected => redirect_reports(endpoint, snapshot),
+            _ => Vec::new(),
+        },
     }
+}
+
+fn redirect_reports(endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<RedirectReport> {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let report = |rule: &Redirect| RedirectReport {
+        filter: rule.filter.clone(),
+        table: some(&rule.table),
+        chain: some(&rule.chain),
+        handle: rule.handle,
+        protocol: rule.protocol,
+        address: rule.address.map(|address| address.to_string()),
+        to: rule.to.map(|to| to.to_string()),
+        to_port: rule.to_port.unwrap_or(endpoint.port.get()),
+        from_others: rule.from_others,
+        from_here: rule.local_too,
+        comment: rule.comment.clone(),
+        container: match rule.container(snapshot) {
+            Some(container) => Some(container.name.clone()),
+            None => rule.container_id().map(str::to_owned),
+        },
+        service: match rule.author() {
+            Author::Kubernetes(service) => service.map(str::to_owned),
+            Author::Engine | Author::Unknown => None,
+        },
+    };
+    redirect::concerning(endpoint, snapshot).into_iter().map(report).collect()
 }
 
 fn add_processes(
@@ -425,6 +460,7 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
         pids,
         expires_ms: None,
         remedies: unix_remedies(kind, &target, &snapshot),
+        redirects: Vec::new(),
     });
     Some(report)
 }

@@ -161,7 +161,7 @@ pub(crate) fn plan_port_again(
     proven: &[ProcessId],
 ) -> Result<Plan, Refusal> {
     let own: Vec<&Cause> =
-        diagnosis.causes.iter().filter(|cause| cause.kind != CauseKind::OtherNamespace).collect();
+        diagnosis.causes.iter().filter(|cause| !cause.kind.hinders_no_bind()).collect();
     if diagnosis.verdict == Verdict::Free && own.is_empty() {
         return Err(Refusal::AlreadyFree);
     }

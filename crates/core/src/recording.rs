@@ -492,7 +492,8 @@ fn gaps_in(gaps: &[Gap], scope: &Scope, seen: &Snapshot) -> Vec<Gap> {
         | Gap::Truncated { .. }
         | Gap::Manager { .. }
         | Gap::LateDirectory { .. }
-        | Gap::NoRules { .. } => true,
+        | Gap::NoRules { .. }
+        | Gap::ManyRules { .. } => true,
     };
     gaps.iter().filter(met).cloned().collect()
 }

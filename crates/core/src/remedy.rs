@@ -1,6 +1,7 @@
 //! What can be done about a cause: by whom, with which command, at what cost. Data only; the
 //! doing is [`crate::act`]'s.
 
+mod redirected;
 mod unit;
 
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub enum Action {
     GetRight,
     /// Remove a stale socket file.
     RemoveFile,
+    /// Remove a rule of the packet filter, or what it is there for.
+    RemoveRule,
 }
 
 /// One thing to do.
@@ -129,7 +132,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 None,
                 false,
                 &format!(
-                    "a port outside the ephemeral range ({} to {}) cannot be drawn like this",
+                    "a port outside the ephemeral range ({} to {}) cannot be drawn like this, nor can one in net.ipv4.ip_local_reserved_ports, which a server may bind all the same",
                     snapshot.policy.ephemeral.start(),
                     snapshot.policy.ephemeral.end()
                 ),
@@ -188,6 +191,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             false,
             "bind an address and port that this machine has",
         )),
+        CauseKind::Redirected => all.extend(redirected::redirected(endpoint, snapshot)),
         CauseKind::Kernel | CauseKind::OtherNamespace => {}
     }
     all

@@ -307,6 +307,50 @@ pub struct CauseReport {
     pub expires_ms: Option<u32>,
     /// What can be done.
     pub remedies: Vec<Remedy>,
+    /// Of a port that the packet filter sends elsewhere: the rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirects: Vec<RedirectReport>,
+}
+
+/// A rule of the packet filter that sends a port elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RedirectReport {
+    /// `nftables`, `iptables` or `ipvs`.
+    pub filter: String,
+    /// The table, with its family: `ip nat`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    /// The chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The number by which nftables deletes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handle: Option<u64>,
+    /// `tcp` or `udp`.
+    pub protocol: Protocol,
+    /// The destination address that it takes; absent for every one of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Where it sends to: an address; absent for this machine itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The port there.
+    pub to_port: u16,
+    /// Whether what arrives from others is taken.
+    pub from_others: bool,
+    /// Whether what this machine sends to itself is taken.
+    pub from_here: bool,
+    /// The rule's comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The container that it leads to, by name, or else by id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The Kubernetes service that it is for, as `namespace/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
 }
 
 /// One socket.

@@ -91,7 +91,8 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
             scope.namespaces = Sweep::Cheap;
         }
     }
-    scope.holders = !settled || options.every_state;
+    // Who asks why is told the machine's rules about a free port too.
+    scope.holders = !settled || options.every_state || options.ancestors;
     scope.elsewhere_only = !scope.holders;
     let mut snapshot = host.snapshot(&scope);
     if !scope.holders && !snapshot.sockets.is_empty() {

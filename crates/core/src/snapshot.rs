@@ -218,6 +218,11 @@ pub enum Gap {
         /// The error's name.
         error: String,
     },
+    /// The packet filter has so many rules for these ports that some were left unread.
+    ManyRules {
+        /// How many were read.
+        read: usize,
+    },
 }
 
 /// Why a manager that was asked told nothing.

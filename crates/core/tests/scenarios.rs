@@ -453,6 +453,7 @@ fn can_be_on_linux(kind: CauseKind) -> bool {
         | CauseKind::InFlight
         | CauseKind::HiddenHolder
         | CauseKind::OtherNamespace
+        | CauseKind::Redirected
         | CauseKind::Container
         | CauseKind::SocketActivation
         | CauseKind::Kernel
@@ -462,7 +463,7 @@ fn can_be_on_linux(kind: CauseKind) -> bool {
     }
 }
 
-const KINDS: [CauseKind; 22] = [
+const KINDS: [CauseKind; 23] = [
     CauseKind::Listener,
     CauseKind::SharedListener,
     CauseKind::InheritedListener,
@@ -477,6 +478,7 @@ const KINDS: [CauseKind; 22] = [
     CauseKind::InFlight,
     CauseKind::HiddenHolder,
     CauseKind::OtherNamespace,
+    CauseKind::Redirected,
     CauseKind::Container,
     CauseKind::SocketActivation,
     CauseKind::Kernel,
@@ -570,7 +572,7 @@ fn rail(why: &str, snapshot: &Snapshot) -> String {
 }
 
 /// Each variant of each sentence, by words that only it has.
-const SENTENCES: [&str; 74] = [
+const SENTENCES: [&str; 85] = [
     "is held by node (pid 4242), started 2 d 5 h ago in /home/me/shop",
     "suspended as by Ctrl-Z, so clients connect and hang",
     "sockets (SO_REUSEPORT) by",
@@ -645,6 +647,17 @@ const SENTENCES: [&str; 74] = [
     "is in a container, and nothing tells that it is your project's",
     "may not be yours: nothing tells for what project it was started",
     "/mnt/nas/shop did not answer in time",
+    "no socket holds tcp:8080, so a bind works, but a rule of nftables (ip nat, chain DOCKER) sends what arrives for it to 172.17.0.2:80",
+    "(container fd587b72fe45)",
+    "a Kubernetes NodePort for default/web sends what arrives for it to 10.244.0.5:8080, and to 1 other place",
+    "the Kubernetes service default/web sends what arrives for :80 at 192.168.1.7, from this machine too, to",
+    "a virtual service of IPVS sends",
+    "sends what this machine itself sends to it to port 3129 of this machine",
+    "the server here gets only what this machine itself sends",
+    "the server here gets only what is sent to other addresses",
+    "the server here gets nothing of it",
+    "rules of the packet filter could not be read (EPERM)",
+    "only 60000 rules of the packet filter were read",
 ];
 
 #[test]
@@ -675,6 +688,7 @@ fn every_gap_is_met_in_some_scenario() {
             Gap::Manager { .. } => "manager",
             Gap::NoRules { .. } => "no rules",
             Gap::LateDirectory { .. } => "a late directory",
+            Gap::ManyRules { .. } => "many rules",
         })
         .map(str::to_owned)
         .collect();

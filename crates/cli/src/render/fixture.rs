@@ -156,6 +156,7 @@ pub fn held() -> TargetReport {
                     explain: "let your server use another port".to_owned(),
                 },
             ],
+            redirects: Vec::new(),
         }],
         sockets: vec![socket(Protocol::Tcp, "[::]:3000", &[4242]), client, debugger],
         processes: vec![
@@ -203,6 +204,7 @@ pub fn lingering() -> TargetReport {
                 needs_root: true,
                 explain: "removes them".to_owned(),
             }],
+            redirects: Vec::new(),
         }],
         sockets: vec![left],
         ..empty(":5000")

@@ -38,6 +38,11 @@ impl Public {
         Self(directory)
     }
 
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.0.join("proc")
+    }
+
     /// The program as an ordinary user.
     pub fn run(&self, words: &str) -> Ran {
         let path = self.0.join("proc");

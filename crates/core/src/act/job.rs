@@ -8,6 +8,7 @@ use super::{ActRequest, toll};
 use crate::addr::{Endpoint, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
+use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, port_report};
@@ -271,6 +272,13 @@ impl Job {
                 report.refusal = refusal.report();
                 let (outcome, explain) = match refusal {
                     Refusal::AlreadyFree => {
+                        // What else there is to know: who has its packets, and what ends that.
+                        let elsewhere = report
+                            .causes
+                            .iter()
+                            .find(|cause| cause.kind == CauseKind::Redirected)
+                            .map(explain::elsewhere);
+                        report.notes.extend(elsewhere);
                         let explain = format!("{} is free", report.target);
                         (Outcome::AlreadyFree, explain)
                     }

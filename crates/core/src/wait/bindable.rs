@@ -362,7 +362,7 @@ impl Wish for Bindable {
         let all: Vec<&Sight> = sights.iter().collect();
         let mut report = port_report(host, &self.target, &all, &self.options);
         report.met = (self.answer() == Step::Met).then_some(true);
-        let cause = report.causes.iter().find(|cause| cause.kind != CauseKind::OtherNamespace);
+        let cause = report.causes.iter().find(|cause| !cause.kind.hinders_no_bind());
         if let Some(cause) = cause {
             report.explain = Some(cause.explain.clone());
         }

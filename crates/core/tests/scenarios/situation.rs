@@ -13,6 +13,7 @@ use proc_core::host::Host;
 use proc_core::marks::Marks;
 use proc_core::process::{Process, ProcessId, ProcessState};
 use proc_core::recording::{RECORDING, Recording, ReplayHost};
+use proc_core::redirect::Redirect;
 use proc_core::snapshot::{Asker, Gap, Namespace, Policy, Snapshot, Source};
 use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
 use proc_core::supervisor::{container_of, unit_of};
@@ -48,6 +49,9 @@ pub struct Situation {
     /// The machine's addresses besides loopback.
     #[serde(default)]
     local_addresses: Vec<IpAddr>,
+    /// Rules of the packet filter that send ports elsewhere.
+    #[serde(default)]
+    redirect: Vec<Redirect>,
     #[serde(default)]
     gaps: Vec<Gap>,
     /// Shells whose script runs its child in a loop.
@@ -301,6 +305,7 @@ impl Situation {
             marks: self.marks(),
             projects: self.directories_in_projects(),
             source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
+            redirects: self.redirect.clone(),
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
             containers: self.container.iter().map(ContainerSaid::facts).collect(),

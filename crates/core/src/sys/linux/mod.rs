@@ -12,6 +12,7 @@ mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+mod redirects;
 mod script;
 mod see;
 mod sock_diag;
@@ -28,6 +29,7 @@ use crate::bind::{Attempt, BindResult};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
+use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::unit::{UnitAnswer, UnitWish};
@@ -156,6 +158,10 @@ impl Host for LiveHost {
 
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
+        redirects::answer(ports)
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
