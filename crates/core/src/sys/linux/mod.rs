@@ -6,10 +6,12 @@ mod cgroup;
 mod glance;
 mod holders;
 pub(crate) mod keep;
+pub(crate) mod ledger;
 mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+pub(crate) mod revive;
 mod see;
 mod sock_diag;
 
