@@ -71,7 +71,8 @@ fn put_outcome(page: &mut Page, act: &UndoAct, view: &View) {
             }
             _ => Line::new(0).text(sentence),
         });
-        if item.started_pid.is_some() {
+        let begun = [UndoOutcome::Started, UndoOutcome::NotServing, UndoOutcome::ExitedAgain];
+        if item.outcome.is_some_and(|outcome| begun.contains(&outcome)) {
             after(page, item, view);
         }
         for line in &item.last_lines {
@@ -89,7 +90,7 @@ fn after(page: &mut Page, item: &UndoItem, view: &View) {
         let log = words::path(log, view.home.as_deref());
         page.push(Line::new(2).text(format!("its output goes to {log}")));
     }
-    missing(page, item);
+    missing(page, item, 2);
     if item.outcome == Some(UndoOutcome::Started) {
         for note in &item.notes {
             page.push(Line::new(2).text(note.clone()));
@@ -97,10 +98,10 @@ fn after(page: &mut Page, item: &UndoItem, view: &View) {
     }
 }
 
-fn missing(page: &mut Page, item: &UndoItem) {
+fn missing(page: &mut Page, item: &UndoItem, indent: usize) {
     if !item.missing.is_empty() {
         let names = item.missing.join(", ");
-        page.push(Line::new(2).with(
+        page.push(Line::new(indent).with(
             Role::Lingering,
             format!("without these variables, which were not kept: {names}"),
         ));
@@ -148,7 +149,7 @@ fn put_plan(page: &mut Page, item: &UndoItem, here: bool) {
         page.push(Line::new(4).with(outcome_role(item.outcome), state(item)));
         return;
     }
-    missing(page, item);
+    missing(page, item, 4);
     for note in &item.notes {
         page.push(Line::new(4).text(note.clone()));
     }

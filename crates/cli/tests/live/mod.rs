@@ -38,9 +38,14 @@ impl Public {
         Self(directory)
     }
 
+    /// Where the copy is.
+    pub fn path(&self) -> PathBuf {
+        self.0.join("proc")
+    }
+
     /// The program as an ordinary user.
     pub fn run(&self, words: &str) -> Ran {
-        let path = self.0.join("proc");
+        let path = self.path();
         // The copy may still be open for writing in a child that another test is forking.
         let mut output = None;
         assert!(wait_until(SOON, || {
