@@ -168,7 +168,8 @@ impl Drop for Room {
         }
         // Only what still runs in this room: the number may be somebody else's by now.
         for pid in self.pids.borrow().iter().flat_map(|pid| family(*pid)) {
-            let here = fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&self.at));
+            let here = fs::read_link(format!("/proc/{pid}/cwd"))
+                .is_ok_and(|cwd| cwd.starts_with(&self.at));
             if here && let Some(pid) = Pid::from_raw(pid.cast_signed()) {
                 let _ = kill_process(pid, Signal::KILL);
             }
@@ -238,7 +239,10 @@ fn it_comes_back_as_it_was() {
     assert_eq!((item.kind, item.pid), (UndoKind::Process, Some(pid)));
     let now = item.started_pid.unwrap();
     assert!(now != pid && is_served(port));
-    assert_eq!(before, (cmdline(now), environment(now), status(now, "Umask"), status(now, "Groups")));
+    assert_eq!(
+        before,
+        (cmdline(now), environment(now), status(now, "Umask"), status(now, "Groups"))
+    );
     assert!(before.0.windows(2).any(|pair| pair == b"\xff\xfe"), "the argument was there");
     assert_eq!(fs::read_link(format!("/proc/{now}/cwd")).unwrap(), room.web());
     assert_eq!(fs::read_link(format!("/proc/{now}/fd/0")).unwrap(), Path::new("/dev/null"));
@@ -446,7 +450,10 @@ fn ten_acts_are_kept_for_their_user_alone() {
     let Some(room) = Room::new("ten") else { return };
     let port = free_port();
     for _ in 0..12 {
-        room.serve(port, &mut room.server(port, &[]));
+        // Nobody's child, so that no restart is watched for.
+        let mut command = Command::new("/usr/bin/setsid");
+        command.arg("--fork").arg(PYTHON).args(room.server(port, &[]).get_args());
+        room.serve(port, command.env_clear());
         room.kill(port);
     }
     let want: Vec<String> = ["10", "11", "12", "3", "4", "5", "6", "7", "8", "9"]
@@ -463,9 +470,9 @@ fn ten_acts_are_kept_for_their_user_alone() {
         assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o7777, 0o700, "{directory:?}");
     }
     assert_eq!(room.run("undo -y 1").code, 1);
-    let drafts = fs::read_dir(room.kept()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().as_bytes().starts_with(b".1")
-    });
+    let drafts = fs::read_dir(room.kept())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().as_bytes().starts_with(b".1"));
     assert_eq!(drafts.count(), 0, "nothing half-written is left");
 }
 
@@ -486,7 +493,9 @@ fn acts_at_the_same_time_have_their_own_numbers() {
         .collect();
     let mut numbers: Vec<u64> = acts
         .into_iter()
-        .map(|act| Ran::from(act.wait_with_output().unwrap()).ended(0, Outcome::Freed).undo.unwrap())
+        .map(|act| {
+            Ran::from(act.wait_with_output().unwrap()).ended(0, Outcome::Freed).undo.unwrap()
+        })
         .collect();
     room.reap();
     numbers.sort_unstable();
@@ -518,9 +527,12 @@ fn two_undos_at_once_start_it_once() {
     }
     let started = outcomes.iter().filter(|outcome| **outcome == UndoOutcome::Started).count();
     assert_eq!(started, 1, "{outcomes:?}");
-    assert!(outcomes.iter().all(|one| {
-        [UndoOutcome::Started, UndoOutcome::AlreadyRunning].contains(one)
-    }), "{outcomes:?}");
+    assert!(
+        outcomes
+            .iter()
+            .all(|one| { [UndoOutcome::Started, UndoOutcome::AlreadyRunning].contains(one) }),
+        "{outcomes:?}"
+    );
     let mut pids = room.pids.borrow().clone();
     pids.dedup();
     assert_eq!(pids.len(), 1, "{pids:?}");
@@ -621,9 +633,14 @@ fn a_file_that_is_none_of_ours_is_one_sentence() {
         (b"[1]".to_vec(), "damaged"),
         (br#"{"format":2,"anything":[]}"#.to_vec(), "newer proc"),
         (br#"{"format":1,"number":1}"#.to_vec(), "damaged"),
-        (String::from_utf8(good.clone()).unwrap().replace("\"number\":1", "\"number\":9").into(), "act 9"),
+        (
+            String::from_utf8(good.clone()).unwrap().replace("\"number\":1", "\"number\":9").into(),
+            "act 9",
+        ),
     ];
-    cases.extend([1, 10, good.len() / 2, good.len() - 3].map(|cut| (good[..cut].to_vec(), "damaged")));
+    cases.extend(
+        [1, 10, good.len() / 2, good.len() - 3].map(|cut| (good[..cut].to_vec(), "damaged")),
+    );
     for (bytes, why) in cases {
         fs::write(&path, &bytes).unwrap();
         let ran = room.run("undo -y");
@@ -754,11 +771,143 @@ fn one_without_ports_comes_back_too() {
     // Known to be past exec.
     assert!(wait_until(SOON, || cmdline(pid).starts_with(b"/usr/bin/sleep")));
     let mut kill = room.program();
-    let kill = kill.args(["kill", "--json", "-y", &format!("pid:{pid}")]).stdout(Stdio::piped()).spawn();
+    let kill =
+        kill.args(["kill", "--json", "-y", &format!("pid:{pid}")]).stdout(Stdio::piped()).spawn();
     let kill = kill.unwrap();
-    assert!(wait_until(SOON, || { room.reap(); !lives(pid) }));
+    assert!(wait_until(SOON, || {
+        room.reap();
+        !lives(pid)
+    }));
     Ran::from(kill.wait_with_output().unwrap()).ended(0, Outcome::Freed);
     let item = room.undone(0, UndoOutcome::Started);
     assert!(item.notes.iter().any(|note| note.contains("piped into it")), "{item:#?}");
     assert_eq!(cmdline(item.started_pid.unwrap()), b"/usr/bin/sleep\x0059\0");
+}
+
+/// Changes what is kept of the last act.
+fn forge(room: &Room, change: impl FnOnce(&mut serde_json::Value)) {
+    let name = room.acts().pop().unwrap();
+    let path = room.kept().join(name);
+    let mut act: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut act);
+    fs::write(&path, act.to_string()).unwrap();
+}
+
+#[test]
+fn a_lever_is_turned_round() {
+    let Some(room) = Room::new("lever") else { return };
+    let port = free_port();
+    room.serve(port, &mut room.server(port, &[]));
+    room.kill(port);
+    let touched = room.at.join("touched");
+    let lever = |inverse: serde_json::Value| {
+        serde_json::json!([{"kind": "command", "name": "web.service",
+            "ran": ["systemctl", "stop", "web.service"], "inverse": inverse}])
+    };
+    forge(&room, |act| act["items"] = lever(serde_json::json!(["/usr/bin/false", "web"])));
+    let item = room.undone(1, UndoOutcome::Failed);
+    assert_eq!((item.kind, item.done), (UndoKind::Command, false));
+    forge(&room, |act| act["items"] = lever(serde_json::json!(["/usr/bin/touch", touched])));
+    room.undone_with("--dry-run", 0, UndoOutcome::Planned);
+    assert!(!touched.exists());
+    let ran = room.run("undo -y --here");
+    assert!(ran.code == 4 && ran.out.contains("runs in no terminal"), "{ran:?}");
+    let item = room.undone(0, UndoOutcome::Started);
+    assert!(touched.exists() && item.explain.unwrap().contains("web.service"));
+    room.undone(1, UndoOutcome::AlreadyUndone);
+    forge(&room, |act| act["items"] = lever(serde_json::Value::Null));
+    let item = room.undone(1, UndoOutcome::Impossible);
+    assert!(item.explain.unwrap().contains("`systemctl stop web.service`"));
+}
+
+#[test]
+fn what_another_runs_or_nobody_knows_is_not_started() {
+    let Some(room) = Room::new("known") else { return };
+    let port = free_port();
+    room.serve(port, &mut room.server(port, &[]));
+    room.kill(port);
+    let own = std::process::id();
+    let stat = fs::read_to_string(format!("/proc/{own}/stat")).unwrap();
+    let start: u64 =
+        stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap().parse().unwrap();
+    let keeper = serde_json::json!({"pid": own, "start": start});
+    forge(&room, |act| {
+        act["items"][0]["keeper"] = keeper;
+        act["items"][0]["supervisor"] = "nodemon".into();
+    });
+    let item = room.undone(4, UndoOutcome::Refused);
+    assert!(item.explain.unwrap().contains(&format!("nodemon (pid {own}) runs it")));
+    // A number of another boot means nobody.
+    forge(&room, |act| act["boot"] = "another".into());
+    room.undone_with("--dry-run", 0, UndoOutcome::Planned);
+    forge(&room, |act| act["items"][0]["elsewhere"] = "it had its own file systems".into());
+    let item = room.undone(1, UndoOutcome::Impossible);
+    assert!(item.explain.unwrap().contains("start it there"));
+    forge(&room, |act| {
+        act["items"][0]["elsewhere"].take();
+        act["items"][0]["argv"] = serde_json::json!(["nginx: master process nginx"]);
+        act["items"][0]["title"] = true.into();
+    });
+    let item = room.undone(1, UndoOutcome::Impossible);
+    assert!(item.explain.unwrap().contains("title"));
+    forge(&room, |act| {
+        act["items"][0]["environment"].take();
+    });
+    let item = room.undone(1, UndoOutcome::Impossible);
+    assert!(item.explain.unwrap().contains("environment could not be read"));
+    assert!(!is_served(port));
+}
+
+#[test]
+fn a_port_that_the_kernel_chose_is_not_waited_for() {
+    let Some(room) = Room::new("drawn") else { return };
+    let script = SERVER
+        .replace("int(sys.argv[1])", "0")
+        .replace("print('up'", "open('port', 'w').write(str(s.getsockname()[1])); print('up'");
+    fs::write(room.web().join("server.py"), script).unwrap();
+    let mut command = Command::new(PYTHON);
+    command.arg("server.py").current_dir(room.web()).env_clear().stdin(Stdio::null());
+    let child = command.stdout(Stdio::null()).spawn().unwrap();
+    room.children.borrow_mut().push(child);
+    let read = || fs::read_to_string(room.web().join("port")).ok()?.parse::<u16>().ok();
+    assert!(wait_until(SOON, || read().is_some()));
+    let port = read().unwrap();
+    room.kill(port);
+    // The number is another's by now, and the server takes the next.
+    let other = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let item = room.undone(0, UndoOutcome::Started);
+    assert!(item.explain.unwrap().contains("listens again"));
+    drop(other);
+    assert!(is_served(read().unwrap()));
+}
+
+#[test]
+fn datagrams_and_socket_files_count_as_served() {
+    let Some(room) = Room::new("other") else { return };
+    let port = free_port();
+    let path = room.at.join("app.sock");
+    let script = format!(
+        "import os, signal, socket\nsignal.alarm(60)\nu = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         u.bind(('127.0.0.1', {port}))\ns = socket.socket(socket.AF_UNIX)\n\
+         s.bind('{}')\ns.listen()\nwhile True: s.accept()\n",
+        path.display()
+    );
+    fs::write(room.web().join("server.py"), script).unwrap();
+    let mut command = Command::new(PYTHON);
+    command.args(["server.py", &port.to_string()]).current_dir(room.web()).env_clear();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    room.children.borrow_mut().push(child);
+    let served = || std::os::unix::net::UnixStream::connect(&path).is_ok();
+    assert!(wait_until(SOON, served));
+    let words = format!("kill --json -y {}", path.display());
+    room.run(&words).ended(0, Outcome::Freed);
+    assert!(!path.exists(), "the act removed the file");
+    let item = room.undone(0, UndoOutcome::Started);
+    assert_eq!(item.ports, [format!("udp:127.0.0.1:{port}"), path.display().to_string()]);
+    assert!(served());
+    // By its port it is the same.
+    room.run(&format!("kill --json -y udp:{port}")).ended(0, Outcome::Freed);
+    fs::remove_file(&path).unwrap();
+    room.undone(0, UndoOutcome::Started);
+    assert!(served());
 }

@@ -18,7 +18,14 @@ pub fn mask_argv(argv: &[String]) -> Vec<String> {
 pub fn is_secret_variable(name: &str, value: &str) -> bool {
     /// Parts of names, wherever they stand.
     const PARTS: &[&str] = &[
-        "TOKEN", "SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "PASSWORT", "CREDENTIAL", "APIKEY",
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "PASSWORT",
+        "CREDENTIAL",
+        "APIKEY",
         "COOKIE",
     ];
     /// Words of names.
@@ -29,7 +36,8 @@ pub fn is_secret_variable(name: &str, value: &str) -> bool {
     }
     // What tells where a secret is is none: SSH_AUTH_SOCK, GNOME_KEYRING_CONTROL, TOKEN_FILE.
     let about = name_words(name).last().is_some_and(|last| {
-        ABOUT.contains(&last.as_str()) || ["sock", "socket", "control", "colors"].contains(&last.as_str())
+        ABOUT.contains(&last.as_str())
+            || ["sock", "socket", "control", "colors"].contains(&last.as_str())
     });
     let named = PARTS.iter().any(|part| upper.contains(part))
         || upper.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word));

@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use proc_core::host::LiveHost;
+use proc_core::host::{Host, LiveHost};
 use proc_core::report::{ErrorReport, SCHEMA, UndoAct, UndoReport};
+use proc_core::snapshot::Scope;
 use proc_core::undo::{RestoreRequest, Store, StoreError, act_report, restore, restore_here};
 
 use super::act::duration;
@@ -52,7 +53,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn number(word: &str) -> Result<u64, String> {
     let number = word.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("`{word}` is not the number of an act; `proc undo --list` has them"))
+    number
+        .ok_or_else(|| format!("`{word}` is not the number of an act; `proc undo --list` has them"))
 }
 
 /// Undoes, or lists.
@@ -89,13 +91,25 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     let (Some(store), Some(number)) = (store, number) else {
         return Err(match args.number {
             Some(number) => failure(&StoreError::NoSuchAct(number)),
-            None => error("failed", format!("nothing is to be undone: no act is kept in {directory}")),
+            None => error("failed", nothing(&directory)),
         });
     };
     Ok(answer(vec![undo(args, globals, &store, number)?], false))
 }
 
-fn undo(args: &Args, globals: &Globals, store: &Store, number: u64) -> Result<UndoAct, ErrorReport> {
+fn nothing(directory: &str) -> String {
+    // Whoever used sudo looks in the wrong place without it.
+    let is_root = LiveHost::default().snapshot(&Scope::default()).asker.uid == 0;
+    let also = if is_root { "" } else { "; what was done with sudo is root's: sudo proc undo" };
+    format!("nothing is to be undone: no act is kept in {directory}{also}")
+}
+
+fn undo(
+    args: &Args,
+    globals: &Globals,
+    store: &Store,
+    number: u64,
+) -> Result<UndoAct, ErrorReport> {
     let request = RestoreRequest {
         dry_run: args.dry_run,
         again: args.again,

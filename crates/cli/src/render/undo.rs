@@ -58,9 +58,9 @@ fn put_outcome(page: &mut Page, act: &UndoAct, view: &View) {
         let explain = item.explain.clone().unwrap_or_else(|| state(item));
         let sentence = match item.outcome {
             // A sentence that does not name it needs its name.
-            Some(
-                UndoOutcome::Started | UndoOutcome::NotServing | UndoOutcome::ExitedAgain,
-            ) => explain,
+            Some(UndoOutcome::Started | UndoOutcome::NotServing | UndoOutcome::ExitedAgain) => {
+                explain
+            }
             Some(UndoOutcome::Declined) => explain,
             _ => format!("{}: {explain}", named(item)),
         };
@@ -290,6 +290,9 @@ mod tests {
     fn the_plan_is_what_a_person_needs_to_decide() {
         let planned = UndoItem { outcome: Some(UndoOutcome::Planned), ..item() };
         let text = plan(&report(planned).acts[0], false, &View::plain());
-        assert!(text.contains("start it in the background") && text.contains("API_TOKEN"), "{text}");
+        assert!(
+            text.contains("start it in the background") && text.contains("API_TOKEN"),
+            "{text}"
+        );
     }
 }

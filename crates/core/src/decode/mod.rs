@@ -3,6 +3,6 @@
 
 pub mod passwd;
 pub mod procfs;
-pub mod settings;
 pub mod route;
+pub mod settings;
 pub mod sock_diag;

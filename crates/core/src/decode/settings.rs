@@ -18,7 +18,8 @@ pub struct Credentials {
 /// Reads `/proc/PID/status`.
 pub fn credentials(text: &[u8]) -> Credentials {
     let text = String::from_utf8_lossy(text);
-    let numbers = |rest: &str| rest.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    let numbers =
+        |rest: &str| rest.split_whitespace().filter_map(|word| word.parse().ok()).collect();
     let mut found = Credentials::default();
     for line in text.lines() {
         match line.split_once(':') {

@@ -51,9 +51,17 @@ const RULES: &[Rule] = &[
     Rule { program: "monit", words: &[("stop", "start")], drop: &[] },
     Rule { program: "initctl", words: &[("stop", "start")], drop: &[] },
     Rule { program: "overmind", words: &[("stop", "restart")], drop: &[] },
-    Rule { program: "pg_ctl", words: &[("stop", "start")], drop: &[("-m", true), ("--mode", true)] },
+    Rule {
+        program: "pg_ctl",
+        words: &[("stop", "start")],
+        drop: &[("-m", true), ("--mode", true)],
+    },
     Rule { program: "pg_ctlcluster", words: &[("stop", "start")], drop: &[("-m", true)] },
-    Rule { program: "apachectl", words: &[("stop", "start"), ("graceful-stop", "start")], drop: &[] },
+    Rule {
+        program: "apachectl",
+        words: &[("stop", "start"), ("graceful-stop", "start")],
+        drop: &[],
+    },
     Rule { program: "brew", words: &[("stop", "start")], drop: &[] },
 ];
 
@@ -145,7 +153,10 @@ mod tests {
             ),
             ("docker stop web", "docker start web"),
             ("docker stop -t 10 web", "docker start web"),
-            ("docker --host unix:///run/d.sock stop --time=3 web", "docker --host unix:///run/d.sock start web"),
+            (
+                "docker --host unix:///run/d.sock stop --time=3 web",
+                "docker --host unix:///run/d.sock start web",
+            ),
             ("sudo docker stop web", "sudo docker start web"),
             ("sudo -n podman stop web", "sudo -n podman start web"),
             ("/usr/bin/podman stop a1b2", "/usr/bin/podman start a1b2"),
@@ -154,7 +165,10 @@ mod tests {
             ("lxc-stop -n box", "lxc-start -n box"),
             ("lxc stop box --force", "lxc start box"),
             ("pm2 stop api", "pm2 start api"),
-            ("supervisorctl -c /etc/s.conf stop web:web_0", "supervisorctl -c /etc/s.conf start web:web_0"),
+            (
+                "supervisorctl -c /etc/s.conf stop web:web_0",
+                "supervisorctl -c /etc/s.conf start web:web_0",
+            ),
             ("sv stop /service/web", "sv start /service/web"),
             ("sv down web", "sv up web"),
             ("s6-svc -d /run/service/web", "s6-svc -u /run/service/web"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::record::{Act, Again, Bytes, Ended, Item, Stream, What};
 use super::store::{Store, StoreError, reason};
-use super::tell::{Obstacle, act_report, command, fixed, name_of, no_inverse};
+use super::tell::{NO_TERMINAL, Obstacle, act_report, command, fixed, name_of, no_inverse};
 use super::witness::now_ms;
 use crate::act::Consent;
 use crate::addr::{Endpoint, Port, Transport};
@@ -112,6 +112,9 @@ pub fn restore_here(
 ) -> Result<UndoAct, StoreError> {
     let act = store.read(number)?;
     let mut report = judged(host, &act, request);
+    for item in &mut report.items {
+        item.notes.retain(|note| note != NO_TERMINAL);
+    }
     if let Some(why) = not_here(&report) {
         decline_as(&mut report, UndoOutcome::Refused, &why);
         return Ok(report);
@@ -131,7 +134,7 @@ pub fn restore_here(
     let What::Process(ended) = &act.items[at].what else { return Ok(report) };
     let ended = ended.clone();
     let start = match start_of(&ended) {
-        Ok((start, _)) => start,
+        Ok(start) => start,
         Err((outcome, why)) => {
             report.items[at].outcome = Some(outcome);
             report.items[at].explain = Some(why);
@@ -145,7 +148,8 @@ pub fn restore_here(
     let error = revive::succeed(start);
     forget(store, number, &[at]);
     report.items[at].outcome = Some(UndoOutcome::Failed);
-    report.items[at].explain = Some(format!("{} cannot be started: {}", ended.name, reason(&error)));
+    report.items[at].explain =
+        Some(format!("{} cannot be started: {}", ended.name, reason(&error)));
     Ok(report)
 }
 
@@ -161,7 +165,9 @@ fn not_here(report: &UndoAct) -> Option<String> {
         [] => None,
         [one] if one.kind == UndoKind::Process => None,
         [one] => Some(format!("{} is started by a command and runs in no terminal", one.name)),
-        several => Some(format!("{} things would be started, and a terminal is for one", several.len())),
+        several => {
+            Some(format!("{} things would be started, and a terminal is for one", several.len()))
+        }
     }
 }
 
@@ -182,6 +188,7 @@ fn decline_as(report: &mut UndoAct, outcome: UndoOutcome, why: &str) {
 fn judged(host: &dyn Host, act: &Act, request: &RestoreRequest) -> UndoAct {
     let mut report = act_report(act, now_ms(), request.show_secrets);
     for (item, told) in act.items.iter().zip(&mut report.items) {
+        borrow(told);
         let judged = match &item.what {
             What::Lost { .. } => {
                 Err((UndoOutcome::Impossible, told.explain.clone().unwrap_or_default()))
@@ -207,6 +214,16 @@ fn judged(host: &dyn Host, act: &Act, request: &RestoreRequest) -> UndoAct {
     report
 }
 
+/// What was not kept is taken from our own environment, where it is there.
+fn borrow(told: &mut UndoItem) {
+    let is_here = |name: &String| revive::variable(name.as_bytes()).is_some();
+    let (here, missing): (Vec<String>, Vec<String>) = told.missing.drain(..).partition(is_here);
+    told.missing = missing;
+    if !here.is_empty() {
+        told.notes.push(format!("not kept, and taken from this environment: {}", here.join(", ")));
+    }
+}
+
 /// Whether it was started again already.
 fn judge_again(host: &dyn Host, item: &Item, request: &RestoreRequest) -> Result<(), Obstacle> {
     let Some(again) = &item.again else { return Ok(()) };
@@ -221,7 +238,9 @@ fn judge_again(host: &dyn Host, item: &Item, request: &RestoreRequest) -> Result
         None => Err((
             UndoOutcome::AlreadyUndone,
             match again.id {
-                Some(_) => "it was started again before, and has ended since: --again starts it once more",
+                Some(_) => {
+                    "it was started again before, and has ended since: --again starts it once more"
+                }
                 None => "it was started again before: --again does it once more",
             }
             .to_owned(),
@@ -275,7 +294,12 @@ fn free_again(host: &dyn Host, ended: &Ended) -> Result<(), Obstacle> {
         if let Some(same) = holders.iter().find(|process| is_same(process, ended)) {
             return Err((
                 UndoOutcome::AlreadyRunning,
-                format!("it is there again: {} (pid {}) serves {}", same.program(), same.id.pid, name_of(held)),
+                format!(
+                    "it is there again: {} (pid {}) serves {}",
+                    same.program(),
+                    same.id.pid,
+                    name_of(held)
+                ),
             ));
         }
         let who = match holders.first() {
@@ -306,7 +330,8 @@ fn who_has(host: &dyn Host, endpoints: Vec<Endpoint>) -> Snapshot {
 }
 
 fn holders(snapshot: &Snapshot) -> Vec<&Process> {
-    let servers = snapshot.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none());
+    let servers =
+        snapshot.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none());
     let pids = servers.flat_map(|socket| socket.holders.pids());
     pids.filter_map(|pid| snapshot.processes.get(&pid)).collect()
 }
@@ -346,14 +371,17 @@ fn begin(
                     item.again = Some(again());
                 }
                 false if keep::user() != 0 => {
-                    fail(UndoOutcome::Denied, format!("{command}: {}; try: sudo {command}", ran.message));
+                    fail(
+                        UndoOutcome::Denied,
+                        format!("{command}: {}; try: sudo {command}", ran.message),
+                    );
                 }
                 false => fail(UndoOutcome::Failed, format!("{command}: {}", ran.message)),
             }
             None
         }
         What::Process(ended) => {
-            let (start, borrowed) = match start_of(ended) {
+            let start = match start_of(ended) {
                 Ok(start) => start,
                 Err((outcome, why)) => {
                     fail(outcome, why);
@@ -364,13 +392,15 @@ fn begin(
             let (stdout, stderr, log) = match outputs {
                 Ok(outputs) => outputs,
                 Err(error) => {
-                    fail(UndoOutcome::Failed, format!("its output has nowhere to go: {}", reason(&error)));
+                    fail(
+                        UndoOutcome::Failed,
+                        format!("its output has nowhere to go: {}", reason(&error)),
+                    );
                     return None;
                 }
             };
             match revive::start(start, stdout, stderr) {
                 Ok(started) => {
-                    told.missing.retain(|name| !borrowed.contains(name));
                     told.started_pid = Some(started.id.pid);
                     told.log = log.as_ref().map(|(path, _)| path.to_string_lossy().into_owned());
                     item.again = Some(Again { id: Some(started.id), ..again() });
@@ -406,9 +436,8 @@ const STALE: [&str; 10] = [
     "MAKEFLAGS",
 ];
 
-/// Everything it is to be started with, and the variables that were taken from our own
-/// environment since they were not kept.
-fn start_of(ended: &Ended) -> Result<(Start, Vec<String>), Obstacle> {
+/// Everything it is to be started with.
+fn start_of(ended: &Ended) -> Result<Start, Obstacle> {
     let (program, argv) = command(ended)?;
     let mut environment: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for entry in ended.environment.iter().flatten().map(Bytes::as_bytes) {
@@ -420,15 +449,13 @@ fn start_of(ended: &Ended) -> Result<(Start, Vec<String>), Obstacle> {
             environment.push((name.to_vec(), value.to_vec()));
         }
     }
-    let mut borrowed = Vec::new();
     for name in &ended.dropped {
         if let Some(value) = revive::variable(name.as_bytes()) {
             environment.push((name.clone().into_bytes(), value));
-            borrowed.push(name.clone());
         }
     }
     let foreign = keep::user() == 0;
-    let start = Start {
+    Ok(Start {
         program,
         argv,
         cwd: ended.cwd.as_ref().map(|cwd| cwd.as_bytes().to_vec()).unwrap_or_default(),
@@ -437,8 +464,7 @@ fn start_of(ended: &Ended) -> Result<(Start, Vec<String>), Obstacle> {
         nice: ended.nice,
         limits: ended.limits.clone(),
         user: foreign.then(|| (ended.uid, ended.gid, ended.groups.clone())),
-    };
-    Ok((start, borrowed))
+    })
 }
 
 type Outputs = (Kept, Kept, Option<(PathBuf, u64)>);
@@ -466,7 +492,13 @@ fn outputs(store: &Store, number: u64, at: usize, ended: &Ended) -> std::io::Res
 }
 
 /// Waits until it serves, or has ended again, or the time is over.
-fn settle(host: &dyn Host, mut begun: Begun, ended: &Ended, timeout: Duration, told: &mut UndoItem) {
+fn settle(
+    host: &dyn Host,
+    mut begun: Begun,
+    ended: &Ended,
+    timeout: Duration,
+    told: &mut UndoItem,
+) {
     let id = begun.started.id;
     let pin = host.pin(id).ok();
     let began = host.now();
@@ -488,7 +520,10 @@ fn settle(host: &dyn Host, mut begun: Begun, ended: &Ended, timeout: Duration, t
         // A program may go to the background by itself: then its first process ends well.
         match &gone {
             Some((well, how)) if !well || !listens => {
-                break (UndoOutcome::ExitedAgain, format!("{} (pid {}) ended again {how}", ended.name, id.pid));
+                break (
+                    UndoOutcome::ExitedAgain,
+                    format!("{} (pid {}) ended again {how}", ended.name, id.pid),
+                );
             }
             _ => {}
         }
@@ -514,7 +549,10 @@ fn late(ended: &Ended, id: ProcessId, gone: bool, listens: bool, timeout: Durati
     let seconds = timeout.as_secs_f32();
     match gone {
         true => (UndoOutcome::ExitedAgain, format!("{name} ended, and nothing serves {what}")),
-        false => (UndoOutcome::NotServing, format!("{name} runs and does not serve {what} after {seconds} s")),
+        false => (
+            UndoOutcome::NotServing,
+            format!("{name} runs and does not serve {what} after {seconds} s"),
+        ),
     }
 }
 
@@ -530,9 +568,13 @@ fn is_served(host: &dyn Host, id: ProcessId, ended: &Ended, sweep: bool) -> bool
     paths
         && ended.ports.iter().all(|held| {
             let Some(endpoint) = endpoint(held.address.port(), held.transport) else { return true };
-            let known = host.servers(&[endpoint], Glance::Servers);
-            let served = known.is_some_and(|servers| !servers.is_empty());
-            served || (held.drawn && sweep && listens_anywhere(host, id, ended, held.transport))
+            match held.drawn {
+                // The number says nothing: it may be a stranger's by now.
+                true => sweep && listens_anywhere(host, id, ended, held.transport),
+                false => host
+                    .servers(&[endpoint], Glance::Servers)
+                    .is_some_and(|servers| !servers.is_empty()),
+            }
         })
 }
 
@@ -582,7 +624,11 @@ fn serving(host: &dyn Host, id: ProcessId, ended: &Ended) -> Obstacle {
             );
         }
     }
-    let what = if ended.ports.iter().any(|held| held.drawn) { "listens again".to_owned() } else { format!("serves {} again", wanted(ended)) };
+    let what = if ended.ports.iter().any(|held| held.drawn) {
+        "listens again".to_owned()
+    } else {
+        format!("serves {} again", wanted(ended))
+    };
     (UndoOutcome::Started, format!("{name} {what}"))
 }
 

@@ -59,7 +59,8 @@ pub enum StoreError {
 pub fn state_directory(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, StoreError> {
     let own = Path::new(".local/state");
     let is_sudo = keep::user() == 0
-        && variable("SUDO_UID").is_some_and(|uid| uid.as_os_str() != "0" && !uid.as_os_str().is_empty());
+        && variable("SUDO_UID")
+            .is_some_and(|uid| uid.as_os_str() != "0" && !uid.as_os_str().is_empty());
     if is_sudo {
         let home = ledger::home_of(0).unwrap_or_else(|| PathBuf::from("/root"));
         return Ok(home.join(own));

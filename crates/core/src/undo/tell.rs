@@ -95,10 +95,17 @@ pub(super) fn name_of(held: &Held) -> String {
     format!("{}:{}", held.transport.name(), held.address)
 }
 
+/// What is not so with --here.
+pub(super) const NO_TERMINAL: &str =
+    "nothing can be typed into it in the background; --here runs it in this terminal";
+
 /// What of it is not restored, whatever happens.
 fn notes(ended: &Ended) -> Vec<String> {
     let mut notes = Vec::new();
     let [stdin, stdout, stderr] = &ended.streams;
+    if matches!(stdin, Stream::Terminal(_)) {
+        notes.push(NO_TERMINAL.to_owned());
+    }
     if matches!(stdin, Stream::Pipe | Stream::Socket) {
         notes.push("what was piped into it is not restored".to_owned());
     }
@@ -209,8 +216,10 @@ fn titled(ended: &Ended) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
         .map(<[u8]>::to_vec)
         .collect();
     let first = words.first().filter(|first| TYPED.contains(&first.as_slice()))?;
-    let path = ended.environment.iter().flatten().find_map(|entry| {
-        entry.as_bytes().strip_prefix(b"PATH=").map(<[u8]>::to_vec)
-    })?;
+    let path = ended
+        .environment
+        .iter()
+        .flatten()
+        .find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=").map(<[u8]>::to_vec))?;
     Some((revive::on_path(first, &path)?, words))
 }

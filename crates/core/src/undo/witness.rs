@@ -98,7 +98,10 @@ impl Witness {
                     items.push(Item { what: What::Process(Box::new(ended)), again: None });
                 }
             }
-            items.extend(lost(report));
+            // What an ended server left behind went with it, and comes again with it.
+            if !known && items.len() == before {
+                items.extend(lost(report));
+            }
             if known || items.len() > before {
                 concerned.push(at);
             }
@@ -185,7 +188,14 @@ impl Witness {
                     ended.ports.push(held.clone());
                 }
             }
-            ended.paths.extend(theirs.paths.iter().filter(|path| !ended.paths.contains(path)).cloned().collect::<Vec<_>>());
+            ended.paths.extend(
+                theirs
+                    .paths
+                    .iter()
+                    .filter(|path| !ended.paths.contains(path))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
             ended.holders.extend(theirs.holders.iter().cloned());
             ended.handed |= theirs.handed;
         }
@@ -237,9 +247,10 @@ fn note(
 ) -> Option<Note> {
     let pin = host.pin(process.id).ok()?;
     let settings = revive::settings(process.id)?;
-    let (uid, gid) =
-        (*settings.credentials.uids.first()?, *settings.credentials.gids.first()?);
-    let exe = settings.exe.as_deref().map(|exe| exe.strip_suffix(b" (deleted)").unwrap_or(exe));
+    let (uid, gid) = (*settings.credentials.uids.first()?, *settings.credentials.gids.first()?);
+    // The kernel marks a file that is gone with words a file's name may end with, too.
+    let mark: &[u8] = if process.exe_deleted { b" (deleted)" } else { b"" };
+    let exe = settings.exe.as_deref().map(|exe| exe.strip_suffix(mark).unwrap_or(exe));
     let exe_name = exe.and_then(|exe| exe.rsplit(|&byte| byte == b'/').next()).unwrap_or_default();
     let raw = pieces(&settings.cmdline);
     let title = is_title(&settings.cmdline, exe_name);
@@ -251,9 +262,10 @@ fn note(
         }
         None => (None, Vec::new()),
     };
-    let handed = environment.iter().flatten().any(|entry| {
-        entry.as_bytes() == format!("LISTEN_PID={}", process.id.pid).as_bytes()
-    });
+    let handed = environment
+        .iter()
+        .flatten()
+        .any(|entry| entry.as_bytes() == format!("LISTEN_PID={}", process.id.pid).as_bytes());
     let supervisor = supervisor_of(process.id.pid, snapshot);
     let keeper = supervisor
         .as_ref()
@@ -286,7 +298,10 @@ fn note(
                 let port = Port::new(address.port())?;
                 let drawn = snapshot.policy.is_ephemeral(port)
                     && !mentions(&settings.cmdline, address.port())
-                    && !mentions(settings.environment.as_deref().unwrap_or_default(), address.port());
+                    && !mentions(
+                        settings.environment.as_deref().unwrap_or_default(),
+                        address.port(),
+                    );
                 let held = Held { transport, address: *address, drawn };
                 if !ports.contains(&held) {
                     ports.push(held);
@@ -341,7 +356,8 @@ fn is_command_of_shell(process: &Process) -> bool {
         ["sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "ash", "busybox", "tcsh"];
     let exe = process.exe.as_deref().unwrap_or(&process.name);
     let file = exe.rsplit('/').next().unwrap_or(exe);
-    let command = |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
+    let command =
+        |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
     SHELLS.contains(&file) && process.argv.iter().skip(1).take(3).any(command)
 }
 
@@ -356,9 +372,7 @@ const fn transport(protocol: Protocol) -> Option<Transport> {
 /// Whether a number stands in there, by itself.
 fn mentions(bytes: &[u8], port: u16) -> bool {
     let digits = port.to_string();
-    bytes
-        .split(|byte| !byte.is_ascii_digit())
-        .any(|run| run == digits.as_bytes())
+    bytes.split(|byte| !byte.is_ascii_digit()).any(|run| run == digits.as_bytes())
 }
 
 /// The arguments to keep, and whether secrets are masked in them.
@@ -460,7 +474,10 @@ mod tests {
     fn secrets_in_arguments_are_masked_and_said_to_be() {
         let raw = [&b"srv"[..], b"--password", b"hunter2", b"\xff"];
         let (argv, masked) = arguments(&raw, false, false);
-        assert_eq!((text(&argv), masked), (["srv", "--password", MASK, "\u{fffd}"].map(str::to_owned).to_vec(), true));
+        assert_eq!(
+            (text(&argv), masked),
+            (["srv", "--password", MASK, "\u{fffd}"].map(str::to_owned).to_vec(), true)
+        );
         let (argv, masked) = arguments(&raw, false, true);
         assert_eq!((argv[2].lossy(), masked), ("hunter2".to_owned(), false));
         let (argv, masked) = arguments(&[b"srv", b"", b"a\nb"], false, false);

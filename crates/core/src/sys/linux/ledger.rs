@@ -58,7 +58,9 @@ impl Ledger {
     /// The names of the files, in no order, without those that begin with a dot.
     pub(crate) fn names(&self) -> Vec<String> {
         let Ok(entries) = Dir::read_from(&self.0) else { return Vec::new() };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
+        let names = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned));
         names.filter(|name| !name.starts_with('.')).collect()
     }
 
@@ -76,7 +78,10 @@ impl Ledger {
             return Err(refused("it is too long".to_owned()));
         }
         let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut io::Read::take(std::fs::File::from(file), most as u64), &mut bytes)?;
+        io::Read::read_to_end(
+            &mut io::Read::take(std::fs::File::from(file), most as u64),
+            &mut bytes,
+        )?;
         Ok(bytes)
     }
 

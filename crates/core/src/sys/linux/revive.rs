@@ -43,7 +43,8 @@ pub(crate) struct Settings {
 pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
     let reader = ProcessReader::new().ok()?;
     let at = PathBuf::from(format!("/proc/{}", id.pid));
-    let link = |name: &str| fs::read_link(at.join(name)).ok().map(|path| path.into_os_string().into_vec());
+    let link =
+        |name: &str| fs::read_link(at.join(name)).ok().map(|path| path.into_os_string().into_vec());
     let found = Settings {
         exe: link("exe"),
         file: fs::metadata(at.join("exe")).ok().as_ref().map(mark),
@@ -116,11 +117,9 @@ fn stream(at: &Path, number: u32) -> Stream {
     let flags = info.as_deref().and_then(settings::flags).unwrap_or(0);
     // The file as it is at its path: another one of that name is no place to write to.
     match fs::symlink_metadata(Path::new(OsStr::from_bytes(&link))) {
-        Ok(facts) if facts.is_file() => Stream::File {
-            path: Bytes::from(&*link),
-            id: (facts.dev(), facts.ino()),
-            flags,
-        },
+        Ok(facts) if facts.is_file() => {
+            Stream::File { path: Bytes::from(&*link), id: (facts.dev(), facts.ino()), flags }
+        }
         _ => Stream::Other(Bytes::from(&*link)),
     }
 }
@@ -147,7 +146,8 @@ fn apart(at: &Path) -> Option<&'static str> {
 
 /// Opens a file to append to, if it is still that very one.
 pub(crate) fn append_to(path: &[u8], id: (u64, u64)) -> io::Result<(OwnedFd, u64)> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let flags =
+        OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = openat(CWD, path, flags, Mode::empty())?;
     let facts = fstat(&file)?;
     let same = (facts.st_dev, facts.st_ino) == id;
@@ -277,7 +277,7 @@ fn command(start: Start, own_session: bool) -> Command {
         }
         // A limit or a priority that may not be had again is no reason not to start.
         for (resource, limit) in &limits {
-            let _ = rustix::process::setrlimit(*resource, limit.clone());
+            restore_limit(*resource, limit);
         }
         if let Some(nice) = nice {
             let _ = rustix::process::setpriority_process(None, nice);
@@ -291,6 +291,20 @@ fn command(start: Start, own_session: bool) -> Command {
     // ones, and neither allocates nor takes a lock.
     unsafe { command.pre_exec(prepare) };
     command
+}
+
+/// Without privilege a hard limit cannot be raised again: then the soft one goes as near as it may.
+fn restore_limit(resource: Resource, wanted: &Rlimit) {
+    if rustix::process::setrlimit(resource, wanted.clone()).is_ok() {
+        return;
+    }
+    let maximum = rustix::process::getrlimit(resource).maximum;
+    let current = match (wanted.current, maximum) {
+        (Some(current), Some(maximum)) => Some(current.min(maximum)),
+        (current, None) => current,
+        (None, maximum) => maximum,
+    };
+    let _ = rustix::process::setrlimit(resource, Rlimit { current, maximum });
 }
 
 /// The groups first: after the user is another, they cannot be set any more (credentials(7)).
