@@ -336,6 +336,7 @@ pub(crate) mod revive {
     use crate::undo::{FileMark, Stream};
 
     #[derive(Debug)]
+    #[allow(dead_code, reason = "none is ever made here")]
     pub(crate) struct Settings {
         pub(crate) exe: Option<Vec<u8>>,
         pub(crate) file: Option<FileMark>,
@@ -362,6 +363,7 @@ pub(crate) mod revive {
         pub(crate) user: Option<(u32, u32, Vec<u32>)>,
     }
 
+    #[allow(dead_code, reason = "none is ever made here")]
     pub(crate) struct Started {
         pub(crate) id: ProcessId,
     }

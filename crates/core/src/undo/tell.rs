@@ -211,7 +211,7 @@ fn titled(ended: &Ended) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
         .argv
         .first()?
         .as_bytes()
-        .split(|byte| byte.is_ascii_whitespace())
+        .split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
         .map(<[u8]>::to_vec)
         .collect();

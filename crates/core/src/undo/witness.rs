@@ -148,13 +148,13 @@ impl Witness {
             let gone = note.is_gone(host);
             let was_asked = report.events.iter().any(|event| event.pid == Some(pid));
             // One that let go and still answers its last requests ends when they are over.
-            if !gone && !(let_go && was_asked) {
+            if !(gone || let_go && was_asked) {
                 continue;
             }
             let top = if gone { self.top(host, pid) } else { pid };
             tops.entry(top).or_default().insert(pid);
         }
-        tops.into_iter().filter_map(|(top, below)| Some(self.family(top, &below)?)).collect()
+        tops.into_iter().filter_map(|(top, below)| self.family(top, &below)).collect()
     }
 
     /// How far up the end went. Those that only wait for their child are waited for.

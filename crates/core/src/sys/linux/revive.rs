@@ -295,7 +295,7 @@ fn command(start: Start, own_session: bool) -> Command {
 
 /// Without privilege a hard limit cannot be raised again: then the soft one goes as near as it may.
 fn restore_limit(resource: Resource, wanted: &Rlimit) {
-    if rustix::process::setrlimit(resource, wanted.clone()).is_ok() {
+    if rustix::process::setrlimit(resource, *wanted).is_ok() {
         return;
     }
     let maximum = rustix::process::getrlimit(resource).maximum;
