@@ -911,3 +911,62 @@ fn datagrams_and_socket_files_count_as_served() {
     room.undone(0, UndoOutcome::Started);
     assert!(served());
 }
+
+/// A control group named like a unit, removed with the test.
+struct Unit(PathBuf);
+
+impl Unit {
+    /// `None` where no group can be made that `/proc/PID/cgroup` shows.
+    fn new(name: &str) -> Option<Self> {
+        let roots = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        let root = roots.map(Path::new).into_iter().find(|root| root.join("cgroup.procs").exists());
+        let group = root?.join(name);
+        fs::create_dir(&group).ok()?;
+        Some(Self(group))
+    }
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        wait_until(SOON, || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_unit_is_started_by_its_manager() {
+    let Some(room) = Room::new("unit") else { return };
+    let name = format!("undo{}.service", std::process::id());
+    let Some(unit) = Unit::new(&name) else {
+        return skip("no control group can be made here");
+    };
+    let log = room.at.join("log");
+    let script =
+        format!("#!/bin/sh\n[ \"$1\" = start ] && echo \"$*\" >>{}\nexit 0\n", log.display());
+    fs::create_dir(room.at.join("bin")).unwrap();
+    let systemctl = room.at.join("bin/systemctl");
+    fs::write(&systemctl, script).unwrap();
+    fs::set_permissions(&systemctl, Permissions::from_mode(0o755)).unwrap();
+    let run = |words: &str| {
+        let path = format!("{}:/usr/bin:/bin", room.at.join("bin").display());
+        let mut command = room.program();
+        command.env("PATH", path).args(words.split_whitespace());
+        let ran = Ran::from(command.output().unwrap());
+        room.reap();
+        ran
+    };
+    let port = free_port();
+    let pid = room.serve(port, &mut room.server(port, &[]));
+    fs::write(unit.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    let report = run(&format!("kill --json -y :{port}")).ended(0, Outcome::Freed);
+    assert_eq!(report.undo, Some(1));
+    let report = read(&run("undo --json -y"));
+    let item = &report.acts[0].items[0];
+    assert_eq!(
+        (item.kind, item.outcome),
+        (UndoKind::Command, Some(UndoOutcome::Started)),
+        "{item:#?}"
+    );
+    assert_eq!(item.argv, ["systemctl", "start", &name]);
+    assert_eq!(fs::read_to_string(&log).unwrap(), format!("start {name}\n"));
+    assert!(!is_served(port), "nothing is started beside the manager");
+}

@@ -54,6 +54,11 @@ fn put_outcome(page: &mut Page, act: &UndoAct, view: &View) {
         page.push(Line::new(0).text("nothing was started (--dry-run)"));
         return;
     }
+    // One answer to one question.
+    if let Some(why) = declined(act) {
+        page.push(Line::new(0).text(why));
+        return;
+    }
     for item in &act.items {
         let explain = item.explain.clone().unwrap_or_else(|| state(item));
         let sentence = match item.outcome {
@@ -61,7 +66,6 @@ fn put_outcome(page: &mut Page, act: &UndoAct, view: &View) {
             Some(UndoOutcome::Started | UndoOutcome::NotServing | UndoOutcome::ExitedAgain) => {
                 explain
             }
-            Some(UndoOutcome::Declined) => explain,
             _ => format!("{}: {explain}", named(item)),
         };
         let role = outcome_role(item.outcome);
@@ -82,6 +86,12 @@ fn put_outcome(page: &mut Page, act: &UndoAct, view: &View) {
     if let Some(explain) = &act.explain {
         page.push(Line::new(0).text(explain.clone()));
     }
+}
+
+/// What was said where everything that could be started was declined.
+fn declined(act: &UndoAct) -> Option<&str> {
+    let declined = |item: &&UndoItem| item.outcome == Some(UndoOutcome::Declined);
+    act.items.iter().find(declined)?.explain.as_deref()
 }
 
 /// What a person should know of something that was started.

@@ -11,7 +11,7 @@ use crate::addr::{Port, Transport};
 use crate::decode::settings::{is_title, pieces};
 use crate::host::{Host, Pinned, Watch, Woken};
 use crate::mask::{is_secret_variable, mask_argv};
-use crate::process::{Process, ProcessId, SupervisorKind};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::{EventReport, Outcome, StepReport, TargetReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::{LocalAddress, Protocol};
@@ -40,6 +40,10 @@ struct Note {
     above: Vec<(u32, bool)>,
     /// Whether it is a shell that was given a command: more than one program may be in it.
     shell: bool,
+    /// Whether it is stopped, so that it follows nobody.
+    stopped: bool,
+    /// The unit or container that it is the first process of: what started it, and starts it again.
+    managed: Option<What>,
 }
 
 impl Witness {
@@ -95,7 +99,10 @@ impl Witness {
             for ended in self.ended_for(host, report) {
                 known = true;
                 if seen.insert(ended.id) {
-                    items.push(Item { what: What::Process(Box::new(ended)), again: None });
+                    let managed =
+                        self.notes.get(&ended.id.pid).and_then(|note| note.managed.clone());
+                    let what = managed.unwrap_or_else(|| What::Process(Box::new(ended)));
+                    items.push(Item { what, again: None });
                 }
             }
             // What an ended server left behind went with it, and comes again with it.
@@ -164,7 +171,7 @@ impl Witness {
         let mut top = pid;
         for (above, waits) in &note.above {
             let Some(parent) = self.notes.get(above) else { break };
-            if *waits {
+            if *waits && !parent.stopped {
                 parent.wait_until(host, deadline);
             }
             if !parent.is_gone(host) {
@@ -317,6 +324,8 @@ fn note(
     };
     Some(Note {
         shell: is_command_of_shell(process),
+        stopped: process.is_stopped(),
+        managed: supervisor.as_ref().and_then(|supervisor| managed(process, supervisor, snapshot)),
         above: origins(process.id.pid, snapshot),
         ended: Ended {
             id: process.id,
@@ -348,6 +357,20 @@ fn note(
         },
         pin: Some(pin),
     })
+}
+
+/// The unit or container of a process that is its first: what its manager starts again has its
+/// restrictions, its log and its restarts, and what is started beside it has not.
+fn managed(process: &Process, supervisor: &Supervisor, snapshot: &Snapshot) -> Option<What> {
+    use SupervisorKind::{Container, SystemdUnit, SystemdUserUnit};
+    let parent = snapshot.processes.get(&process.ppid);
+    let is_first = parent.is_none_or(|parent| parent.cgroup != process.cgroup);
+    if !is_first || !matches!(supervisor.kind, Container | SystemdUnit | SystemdUserUnit) {
+        return None;
+    }
+    let ran = supervisor.stop.clone()?;
+    let inverse = Some(inverse(&ran)?);
+    Some(What::Command { name: supervisor.name.clone(), ran, inverse })
 }
 
 /// A shell that runs a command it was given in an argument: `sh -c 'a; b'`.
