@@ -940,8 +940,15 @@ fn a_unit_is_started_by_its_manager() {
         return skip("no control group can be made here");
     };
     let log = room.at.join("log");
-    let script =
-        format!("#!/bin/sh\n[ \"$1\" = start ] && echo \"$*\" >>{}\nexit 0\n", log.display());
+    let port = free_port();
+    // It says that it is done before the server serves, as systemd does of Type=simple.
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = start ] || exit 0\necho \"$*\" >>{}\n[ -e {}/fail ] && exit 0\n\
+         cd {}; setsid --fork {PYTHON} server.py {port} >/dev/null 2>&1 </dev/null\n",
+        log.display(),
+        room.at.display(),
+        room.web().display()
+    );
     fs::create_dir(room.at.join("bin")).unwrap();
     let systemctl = room.at.join("bin/systemctl");
     fs::write(&systemctl, script).unwrap();
@@ -954,7 +961,6 @@ fn a_unit_is_started_by_its_manager() {
         room.reap();
         ran
     };
-    let port = free_port();
     let pid = room.serve(port, &mut room.server(port, &[]));
     fs::write(unit.0.join("cgroup.procs"), pid.to_string()).unwrap();
     let report = run(&format!("kill --json -y :{port}")).ended(0, Outcome::Freed);
@@ -968,5 +974,11 @@ fn a_unit_is_started_by_its_manager() {
     );
     assert_eq!(item.argv, ["systemctl", "start", &name]);
     assert_eq!(fs::read_to_string(&log).unwrap(), format!("start {name}\n"));
-    assert!(!is_served(port), "nothing is started beside the manager");
+    assert_eq!(item.ports, [format!("tcp:127.0.0.1:{port}")]);
+    assert!(item.explain.as_ref().unwrap().contains("serves") && is_served(port));
+    // A manager that is content while nothing serves is no success.
+    room.kill(port);
+    fs::write(room.at.join("fail"), "").unwrap();
+    let report = read(&run("undo --json -y --again --timeout 200ms 1"));
+    assert_eq!(report.acts[0].items[0].outcome, Some(UndoOutcome::NotServing));
 }

@@ -54,6 +54,9 @@ pub enum What {
         ran: Vec<String>,
         /// The command that starts it; `None` where none is known.
         inverse: Option<Vec<String>>,
+        /// What it listened on.
+        #[serde(default)]
+        ports: Vec<Held>,
     },
     /// What nobody can bring back: a closed connection, a removed file.
     Lost {
@@ -282,6 +285,7 @@ mod tests {
                     name: "web".into(),
                     ran: vec!["docker".into(), "stop".into(), "web".into()],
                     inverse: None,
+                    ports: Vec::new(),
                 },
                 again: Some(Again { at_ms: 7, boot: "b".into(), id: None }),
             },

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::record::{Act, Again, Bytes, Ended, Item, Stream, What};
+use super::record::{Act, Again, Bytes, Ended, Held, Item, Stream, What};
 use super::store::{Store, StoreError, reason};
 use super::tell::{NO_TERMINAL, Obstacle, act_report, command, fixed, name_of, no_inverse};
 use super::witness::now_ms;
@@ -87,6 +87,13 @@ pub fn restore(
     }
     drop(locked);
     let mut failed = Vec::new();
+    for (item, told) in act.items.iter().zip(&mut report.items) {
+        if let What::Command { name, ports, .. } = &item.what
+            && told.outcome == Some(UndoOutcome::Started)
+        {
+            settle_command(host, name, ports, request.timeout, told);
+        }
+    }
     for (at, begun) in running {
         let Some(Item { what: What::Process(ended), .. }) = act.items.get(at) else { continue };
         settle(host, begun, ended, request.timeout, &mut report.items[at]);
@@ -193,7 +200,7 @@ fn judged(host: &dyn Host, act: &Act, request: &RestoreRequest) -> UndoAct {
             What::Lost { .. } => {
                 Err((UndoOutcome::Impossible, told.explain.clone().unwrap_or_default()))
             }
-            What::Command { name, ran, inverse } => {
+            What::Command { name, ran, inverse, .. } => {
                 judge_again(host, item, request).and_then(|()| match inverse {
                     Some(_) => Ok(()),
                     None => Err((UndoOutcome::Impossible, no_inverse(name, ran))),
@@ -567,15 +574,51 @@ fn is_served(host: &dyn Host, id: ProcessId, ended: &Ended, sweep: bool) -> bool
     let paths = ended.paths.iter().all(|path| host.unix_refuses(path) == Some(false));
     paths
         && ended.ports.iter().all(|held| {
-            let Some(endpoint) = endpoint(held.address.port(), held.transport) else { return true };
             match held.drawn {
                 // The number says nothing: it may be a stranger's by now.
                 true => sweep && listens_anywhere(host, id, ended, held.transport),
-                false => host
-                    .servers(&[endpoint], Glance::Servers)
-                    .is_some_and(|servers| !servers.is_empty()),
+                false => has_server(host, held),
             }
         })
+}
+
+/// Waits until what a manager started serves again: it says that it is done when it has begun.
+fn settle_command(
+    host: &dyn Host,
+    name: &str,
+    ports: &[Held],
+    timeout: Duration,
+    told: &mut UndoItem,
+) {
+    let fixed: Vec<&Held> = ports.iter().filter(|held| !held.drawn).collect();
+    if fixed.is_empty() {
+        return;
+    }
+    let names: Vec<String> = fixed.iter().map(|held| name_of(held)).collect();
+    let names = names.join(", ");
+    let end = host.now() + timeout;
+    loop {
+        let now = host.now();
+        if fixed.iter().all(|held| has_server(host, held)) {
+            told.explain = Some(format!("{name} serves {names} again"));
+            return;
+        }
+        if now >= end {
+            let seconds = timeout.as_secs_f32();
+            told.outcome = Some(UndoOutcome::NotServing);
+            told.explain =
+                Some(format!("{name} was started and does not serve {names} after {seconds} s"));
+            return;
+        }
+        host.wait(&[], &mut Watch::silent(), STEP.min(end - now));
+    }
+}
+
+/// Whether anybody serves that port.
+fn has_server(host: &dyn Host, held: &Held) -> bool {
+    let Some(endpoint) = endpoint(held.address.port(), held.transport) else { return true };
+    let servers = host.servers(&[endpoint], Glance::Servers);
+    servers.is_some_and(|servers| !servers.is_empty())
 }
 
 /// Whether it, or what it started, listens on any port.

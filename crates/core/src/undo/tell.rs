@@ -69,8 +69,9 @@ fn item_report(item: &Item, show_secrets: bool) -> UndoItem {
                 Err((_, why)) => report.explain = Some(why),
             }
         }
-        What::Command { name, ran, inverse } => {
+        What::Command { name, ran, inverse, ports } => {
             report.kind = UndoKind::Command;
+            report.ports = ports.iter().map(name_of).collect();
             report.name = name.clone();
             report.argv = inverse.as_deref().map(shown).unwrap_or_default();
             report.undoable = inverse.is_some();

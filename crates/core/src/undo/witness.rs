@@ -14,7 +14,7 @@ use crate::mask::{is_secret_variable, mask_argv};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::{EventReport, Outcome, StepReport, TargetReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
-use crate::socket::{LocalAddress, Protocol};
+use crate::socket::{LocalAddress, Protocol, TcpState};
 use crate::supervisor::{could_restart, origins, supervisor_of};
 use crate::sys::{keep, revive};
 
@@ -99,9 +99,7 @@ impl Witness {
             for ended in self.ended_for(host, report) {
                 known = true;
                 if seen.insert(ended.id) {
-                    let managed =
-                        self.notes.get(&ended.id.pid).and_then(|note| note.managed.clone());
-                    let what = managed.unwrap_or_else(|| What::Process(Box::new(ended)));
+                    let what = self.what(ended);
                     items.push(Item { what, again: None });
                 }
             }
@@ -137,6 +135,17 @@ impl Witness {
                 }
                 Err(_) => {}
             }
+        }
+    }
+
+    /// A process, or the unit or container that it was the first of.
+    fn what(&self, ended: Ended) -> What {
+        let managed = self.notes.get(&ended.id.pid).and_then(|note| note.managed.clone());
+        match managed {
+            Some(What::Command { name, ran, inverse, .. }) => {
+                What::Command { name, ran, inverse, ports: ended.ports }
+            }
+            _ => What::Process(Box::new(ended)),
         }
     }
 
@@ -370,7 +379,7 @@ fn managed(process: &Process, supervisor: &Supervisor, snapshot: &Snapshot) -> O
     }
     let ran = supervisor.stop.clone()?;
     let inverse = Some(inverse(&ran)?);
-    Some(What::Command { name: supervisor.name.clone(), ran, inverse })
+    Some(What::Command { name: supervisor.name.clone(), ran, inverse, ports: Vec::new() })
 }
 
 /// A shell that runs a command it was given in an argument: `sh -c 'a; b'`.
@@ -448,9 +457,31 @@ fn commands(report: &TargetReport) -> Vec<Item> {
         .map(|(_, (step, argv))| {
             let name = name_of(step);
             let inverse = inverse(argv);
-            Item { what: What::Command { name, ran: argv.clone(), inverse }, again: None }
+            let ports = servers(report);
+            Item { what: What::Command { name, ran: argv.clone(), inverse, ports }, again: None }
         })
         .collect()
+}
+
+/// What was listened on before the act, of the target itself.
+fn servers(report: &TargetReport) -> Vec<Held> {
+    let mut ports = Vec::new();
+    for socket in &report.sockets {
+        let serves = socket.remote.is_none() && socket.netns.is_none();
+        let listens = match socket.protocol {
+            Protocol::Tcp => socket.state == Some(TcpState::Listen),
+            _ => true,
+        };
+        if let (true, true, Some(transport), Ok(address)) =
+            (serves, listens, transport(socket.protocol), socket.local.parse())
+        {
+            let held = Held { transport, address, drawn: false };
+            if !ports.contains(&held) {
+                ports.push(held);
+            }
+        }
+    }
+    ports
 }
 
 /// What a step stops: `stop web.service by: …` names it.
