@@ -140,6 +140,8 @@ pub fn in_world(script: &str) -> Ran {
     let mut command = Command::new("/bin/sh");
     command.arg("-ec").arg(script);
     command.env("PROC", env!("CARGO_BIN_EXE_proc")).env("ACTOR", actor_path());
+    // What is ended here is nothing for the `undo` of whoever runs the tests.
+    command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     let mut command = in_namespaces(&command);
     Ran::from(command.stdin(Stdio::null()).output().unwrap())
 }
