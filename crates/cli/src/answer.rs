@@ -1,7 +1,7 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport,
+    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::core_api::{Looked, Verb};
@@ -44,6 +44,13 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// What was started again, or can be.
+    Undone {
+        /// The document.
+        report: UndoReport,
+        /// Whether it is the list.
+        list: bool,
+    },
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -95,6 +102,7 @@ impl Answer {
             Self::Listed { report, .. } => exit::of_ports(report),
             Self::Picked(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,
             Self::Failed { error, .. } => exit::of_error(error),

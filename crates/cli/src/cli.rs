@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    check, free, kill, on, pick, ports, record, run, schema, stop, wait, watch, why,
+    check, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -46,6 +46,7 @@ Examples:
   proc why :3000               why a bind fails, with the whole evidence
   proc why \"listen EADDRINUSE: address already in use :::3000\"
   proc free :3000              give the port back
+  proc undo                    start again what that ended
   proc run -- npm run dev      run it, and deal with the port it cannot have
   proc wait :3000 && npm start
   proc pick --near 3000        the next free port
@@ -71,6 +72,8 @@ pub enum Command {
     Stop(stop::Args),
     /// Give a port back by the softest means that works
     Free(free::Args),
+    /// Start again what kill, stop or free ended
+    Undo(undo::Args),
     /// Wait until a port is free, or is served, or a process is gone
     Wait(wait::Args),
     /// Tell every change of ports as it happens
@@ -96,6 +99,7 @@ impl Command {
             Self::Kill(_) => "kill",
             Self::Stop(_) => "stop",
             Self::Free(_) => "free",
+            Self::Undo(_) => "undo",
             Self::Wait(_) => "wait",
             Self::Watch(_) => "watch",
             Self::Pick(_) => "pick",
@@ -107,8 +111,8 @@ impl Command {
 }
 
 /// Every command's name.
-pub const COMMANDS: [&str; 13] = [
-    "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
+pub const COMMANDS: [&str; 14] = [
+    "on", "why", "check", "ports", "kill", "stop", "free", "undo", "wait", "watch", "pick", "run",
     "record", "schema",
 ];
 
@@ -196,6 +200,7 @@ fn grammar(args: &[OsString]) -> clap::Command {
         "kill" => kill::Args::augment_args(own),
         "stop" => stop::Args::augment_args(own),
         "free" => free::Args::augment_args(own),
+        "undo" => undo::Args::augment_args(own),
         "wait" => wait::Args::augment_args(own),
         "watch" => watch::Args::augment_args(own),
         "pick" => pick::Args::augment_args(own),
@@ -311,7 +316,7 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 10] = [
+const OTHER_WORDS: [(&str, &str); 12] = [
     ("list", "ports"),
     ("ls", "ports"),
     ("ps", "ports"),
@@ -321,6 +326,8 @@ const OTHER_WORDS: [(&str, &str); 10] = [
     ("explain", "why"),
     ("test", "check"),
     ("end", "stop"),
+    ("restore", "undo"),
+    ("revert", "undo"),
     ("release", "free"),
 ];
 

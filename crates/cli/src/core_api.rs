@@ -1,7 +1,7 @@
 //! What the program asks of the library, as one thin trait: looking, listing, acting, recording.
 //! Commands know only this, so that tests can answer from a script.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proc_core::addr::{AddressScope, Endpoint, Transport};
@@ -13,6 +13,7 @@ use proc_core::ports::PortsFilter;
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
+use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
 use proc_core::{act, look, ports, wait};
@@ -70,6 +71,8 @@ pub struct ActRequest {
     pub timeout: Duration,
     /// Leave secrets in arguments as they are.
     pub show_secrets: bool,
+    /// Keep secrets of what is ended, so that `undo` has them.
+    pub keep_env: bool,
 }
 
 /// What is waited for.
@@ -294,6 +297,7 @@ impl Core for Library {
             grace: request.grace,
             timeout: request.timeout,
         };
+        let keep_env = request.keep_env;
         let request = act::ActRequest {
             limits,
             dry_run: request.dry_run,
@@ -305,7 +309,19 @@ impl Core for Library {
         {
             self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
         }
-        Ok(act::act(&*self.host, &targets, &request, consent, progress))
+        let host = &*self.host;
+        // The dead have no environment: what `undo` needs is noted when the person has said yes.
+        let mut witness = Witness::default();
+        let mut consent = |reports: &[TargetReport]| {
+            let answer = consent(reports);
+            if answer == Consent::Yes {
+                witness = Witness::of(host, reports, keep_env);
+            }
+            answer
+        };
+        let mut reports = act::act(host, &targets, &request, &mut consent, progress);
+        witness.keep(host, &mut || Store::make(&state()?), limits.verb.name(), &mut reports);
+        Ok(reports)
     }
 
     fn wait(
@@ -441,6 +457,14 @@ fn at_address(target: &Target, word: Option<&str>) -> Result<Target, ErrorReport
             ..failed("usage", format!("--address is for ports, and `{target}` is none"))
         }),
     }
+}
+
+/// This user's state directory.
+///
+/// # Errors
+/// Nothing says where it is.
+pub fn state() -> Result<PathBuf, StoreError> {
+    state_directory(&|name| std::env::var_os(name).map(PathBuf::from))
 }
 
 fn failed(kind: &str, explain: String) -> ErrorReport {

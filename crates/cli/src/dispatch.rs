@@ -4,7 +4,7 @@ use proc_core::report::ErrorReport;
 
 use crate::answer::Answer;
 use crate::cli::Command;
-use crate::commands::{act, check, on, pick, ports, record, run, schema, wait, watch, why};
+use crate::commands::{act, check, on, pick, ports, record, run, schema, undo, wait, watch, why};
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
 
@@ -34,6 +34,7 @@ fn carry_out(
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Undo(args) => undo::run(args, globals),
         Command::Wait(args) => wait::run(args, globals, core, progress),
         Command::Watch(args) => watch::run(args, globals),
         Command::Pick(args) => pick::run(args, globals),

@@ -2,7 +2,8 @@
 
 use proc_core::diagnosis::Verdict;
 use proc_core::report::{
-    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, TargetReport,
+    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, TargetReport, UndoOutcome,
+    UndoReport,
 };
 
 /// What the exit code says. Of several targets the worst counts, and worst means the largest
@@ -88,6 +89,30 @@ pub fn of_leases(report: &LeasesReport) -> Exit {
     let worst = report.leases.iter().map(|lease| of_one(lease.released)).max();
     // Nothing to clear is as good as cleared; nothing to list is a no.
     worst.unwrap_or(if report.cleared.is_some() { Exit::Yes } else { Exit::No })
+}
+
+/// The code of `undo`: whether everything that can be there again is; of its list, whether there
+/// is any act.
+pub fn of_undo(report: &UndoReport, list: bool) -> Exit {
+    if let Some(error) = &report.error {
+        return of_error(error);
+    }
+    if list {
+        return if report.acts.is_empty() { Exit::No } else { Exit::Yes };
+    }
+    let of_one = |outcome| match outcome {
+        UndoOutcome::Started | UndoOutcome::AlreadyRunning | UndoOutcome::Planned => Exit::Yes,
+        UndoOutcome::AlreadyUndone
+        | UndoOutcome::PortTaken
+        | UndoOutcome::NotServing
+        | UndoOutcome::ExitedAgain
+        | UndoOutcome::Impossible
+        | UndoOutcome::Failed => Exit::No,
+        UndoOutcome::Denied => Exit::Denied,
+        UndoOutcome::Refused | UndoOutcome::Declined => Exit::Refused,
+    };
+    let outcomes = report.acts.iter().flat_map(|act| &act.items).filter_map(|item| item.outcome);
+    outcomes.map(of_one).max().unwrap_or(Exit::No)
 }
 
 /// The code of several targets. `counts` says how many reports each typed target got, in order:

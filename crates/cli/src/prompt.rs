@@ -26,6 +26,11 @@ pub struct Prompt {
 impl Prompt {
     /// The consent to those plans. `view` is asked for only where something is to be shown.
     pub fn ask(&self, targets: &[TargetReport], view: impl FnOnce() -> View) -> Consent {
+        self.ask_about(|| render::plan(targets, &view()))
+    }
+
+    /// The consent to what is shown. `shown` is asked for only where somebody is to see it.
+    pub fn ask_about(&self, shown: impl FnOnce() -> String) -> Consent {
         if self.yes {
             return Consent::Yes;
         }
@@ -35,7 +40,7 @@ impl Prompt {
         if !self.attended {
             return Consent::No(NO_TERMINAL.to_owned());
         }
-        let question = format!("{}Go ahead? [y/N] ", render::plan(targets, &view()));
+        let question = format!("{}Go ahead? [y/N] ", shown());
         match terminal::answer(&question, &mut |_| true) {
             None => Consent::No(NO_TERMINAL.to_owned()),
             Some(word) if is_yes(&word) => Consent::Yes,

@@ -263,6 +263,8 @@ fn in_terminal(words: &str, answer: &[u8]) -> (i32, String) {
     let command = format!("'{}' {words}", env!("CARGO_BIN_EXE_proc"));
     let mut child = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
+        .env_remove("HOME")
+        .env_remove("XDG_STATE_HOME")
         .env("NO_COLOR", "1")
         .env("COLUMNS", "200")
         .stdin(Stdio::piped())

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use proc_core::report::{LeasesReport, PickReport, PortsReport, Report, WatchEvent};
+use proc_core::report::{LeasesReport, PickReport, PortsReport, Report, UndoReport, WatchEvent};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -16,12 +16,13 @@ fn generate() -> String {
         generator.subschema_for::<PortsReport>(),
         generator.subschema_for::<PickReport>(),
         generator.subschema_for::<LeasesReport>(),
+        generator.subschema_for::<UndoReport>(),
         generator.subschema_for::<WatchEvent>(),
     ];
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc watch` a WatchEvent on each line.",
+        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -37,6 +37,7 @@ pub mod supervisor;
 pub mod sys;
 pub mod target;
 pub mod timestamp;
+pub mod undo;
 pub mod unit;
 pub mod wait;
 pub mod watch;

@@ -104,6 +104,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        undo: None,
     }
 }
 

@@ -12,6 +12,41 @@ pub fn mask_argv(argv: &[String]) -> Vec<String> {
     mask_words(program, &argv.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// Whether a variable of an environment looks like a secret: by its name, more broadly than for
+/// arguments, since nobody reads an environment before it is kept, or by the form of its value
+/// (a URL with a password in it, a well-known token).
+pub fn is_secret_variable(name: &str, value: &str) -> bool {
+    /// Parts of names, wherever they stand.
+    const PARTS: &[&str] = &[
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "PASSWORT",
+        "CREDENTIAL",
+        "APIKEY",
+        "COOKIE",
+    ];
+    /// Words of names.
+    const WORDS: &[&str] = &["KEY", "KEYS", "PASS", "AUTH", "DSN", "PGPASS"];
+    let upper = name.to_ascii_uppercase();
+    if name == "PWD" || name == "OLDPWD" {
+        return false;
+    }
+    // What tells where a secret is is none: SSH_AUTH_SOCK, GNOME_KEYRING_CONTROL, TOKEN_FILE.
+    let about = name_words(name).last().is_some_and(|last| {
+        ABOUT.contains(&last.as_str())
+            || ["sock", "socket", "control", "colors"].contains(&last.as_str())
+    });
+    let named = PARTS.iter().any(|part| upper.contains(part))
+        || upper.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word));
+    (named && !about && !is_path(value))
+        || classify(name) == Name::Secret
+        || (!about && classify(name) == Name::KeyOrPath && !is_path(value))
+        || mask_word("", value) != value
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -567,6 +602,39 @@ mod tests {
             let once = mask_argv(&argv);
             prop_assert_eq!(once.len(), argv.len());
             prop_assert_eq!(mask_argv(&once), once);
+        }
+    }
+
+    #[test]
+    fn variables_that_are_kept_from_files() {
+        for (name, value) in [
+            ("API_TOKEN", "x"),
+            ("PGPASSWORD", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "x"),
+            ("STRIPE_KEY", "x"),
+            ("MY_KEYS", "x"),
+            ("npm_config_//registry/:_authToken", "x"),
+            ("REDISCLI_AUTH", "x"),
+            ("DB_PASS", "x"),
+            ("DATABASE_URL", "postgres://me:pw@db/x"),
+            ("ANYTHING", "ghp_0123456789abcdefghij0123"),
+            ("SENTRY_DSN", "https://key@host/1"),
+        ] {
+            assert!(is_secret_variable(name, value), "{name}");
+        }
+        for (name, value) in [
+            ("PATH", "/bin"),
+            ("PWD", "/home/me"),
+            ("OLDPWD", "/"),
+            ("SSH_AUTH_SOCK", "/tmp/x"),
+            ("GNOME_KEYRING_CONTROL", "/run/x"),
+            ("TOKEN_FILE", "/run/secrets/t"),
+            ("PRIVATE_KEY", "/etc/key.pem"),
+            ("DATABASE_URL", "postgres://db/x"),
+            ("KEYBOARD", "us"),
+            ("PORT", "3000"),
+        ] {
+            assert!(!is_secret_variable(name, value), "{name}");
         }
     }
 }

@@ -195,6 +195,9 @@ pub struct TargetReport {
     /// What was done, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventReport>,
+    /// The number under which `proc undo` can start again what was ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<u64>,
 }
 
 /// Who is connected to a port: a process of this machine, or an address.
@@ -754,6 +757,149 @@ pub struct PickReport {
     pub notes: Vec<String>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
+}
+
+/// The answer of `proc undo`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UndoReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `undo`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// Where the acts are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The act that was to be undone, or all that are kept (`--list`), newest first.
+    pub acts: Vec<UndoAct>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// One act of `kill`, `stop` or `free`, and what can be started again of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UndoAct {
+    /// Its number, for `proc undo N`.
+    pub number: u64,
+    /// When it was, RFC 3339, UTC; absent where its file cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// How long ago, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
+    /// `kill`, `stop` or `free`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verb: Option<String>,
+    /// The targets it was about.
+    pub targets: Vec<String>,
+    /// What it ended.
+    pub items: Vec<UndoItem>,
+    /// Why its file cannot be read, or what became of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
+}
+
+/// One thing that an act ended. Secrets in `argv` are masked unless asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct UndoItem {
+    /// What kind of thing.
+    pub kind: UndoKind,
+    /// Its name.
+    pub name: String,
+    /// Its process, as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The command that starts it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub argv: Vec<String>,
+    /// Where it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The user's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// The user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What it listened on: `tcp:127.0.0.1:3000`, or a path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+    /// Variables of its environment that were not kept, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Whether it can be started again, as far as can be told without trying.
+    pub undoable: bool,
+    /// Whether it was started again before.
+    pub done: bool,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<UndoOutcome>,
+    /// Its new process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_pid: Option<u32>,
+    /// The file that its output goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// The last lines that it wrote, where it ended again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
+    /// One sentence: why not, or what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
+    /// What is not restored, and what is different, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// What kind of thing an act ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoKind {
+    /// A process.
+    Process,
+    /// What a manager or an engine stopped, by a command.
+    Command,
+    /// What nobody can bring back.
+    Lost,
+}
+
+/// What became of the wish to start something again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum UndoOutcome {
+    /// It runs, and serves what it served.
+    Started,
+    /// It was there already.
+    AlreadyRunning,
+    /// It was started again before, and has ended since.
+    AlreadyUndone,
+    /// Its port is somebody else's by now.
+    PortTaken,
+    /// It runs and does not serve its port in time.
+    NotServing,
+    /// It has ended again.
+    ExitedAgain,
+    /// It cannot be started again.
+    Impossible,
+    /// It could not be started.
+    Failed,
+    /// This user may not.
+    Denied,
+    /// A guard rail stands before it.
+    Refused,
+    /// The person said no, or nobody could be asked.
+    Declined,
+    /// `--dry-run`: it would be started.
+    Planned,
 }
 
 /// The answer of `proc pick --leases`, `--release` and `--clear`.

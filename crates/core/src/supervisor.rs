@@ -73,6 +73,15 @@ pub fn could_restart(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
+/// The ancestors that had a part in a process's start, nearest first, up to where somebody sits or
+/// the system begins; and whether each only waits for its child and ends with it.
+pub(crate) fn origins(pid: u32, snapshot: &Snapshot) -> Vec<(u32, bool)> {
+    let Some(process) = snapshot.processes.get(&pid) else { return Vec::new() };
+    lineage(process, snapshot)
+        .map(|link| (link.parent.id.pid, link.role == Role::Wrapper))
+        .collect()
+}
+
 /// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
 pub fn is_service_manager(process: &Process) -> bool {
     // In another control group it is a container's first process that lost its parent.

@@ -23,6 +23,9 @@ pub struct ActArgs {
     /// Lift the guard rails: PID 1, own ancestors, sshd and the like
     #[arg(long)]
     pub force: bool,
+    /// Keep secrets in its environment and arguments too, for `proc undo`
+    #[arg(long)]
+    pub keep_env: bool,
 }
 
 /// How the person is to be dealt with while acting.

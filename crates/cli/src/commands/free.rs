@@ -52,6 +52,7 @@ impl Args {
             grace: self.grace,
             timeout: self.timeout,
             show_secrets: false,
+            keep_env: self.act.keep_env,
         }
     }
 }

@@ -54,6 +54,7 @@ impl Args {
             grace: if self.now { Duration::ZERO } else { self.grace },
             timeout: self.timeout,
             show_secrets: false,
+            keep_env: self.act.keep_env,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod record;
 pub mod run;
 pub mod schema;
 pub mod stop;
+pub mod undo;
 pub mod wait;
 pub mod watch;
 pub mod why;

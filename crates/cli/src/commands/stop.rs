@@ -55,6 +55,7 @@ impl Args {
             grace: self.timeout,
             timeout: self.timeout,
             show_secrets: false,
+            keep_env: self.act.keep_env,
         }
     }
 }

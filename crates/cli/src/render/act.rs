@@ -20,6 +20,12 @@ pub fn put(page: &mut Page, targets: &[TargetReport], view: &View) {
             result(page, target, view);
         }
     }
+    // One act, one number: said once, to a person who reads it right after.
+    if view.width.is_some()
+        && let Some(number) = targets.iter().find_map(|target| target.undo)
+    {
+        page.push(Line::new(0).with(Role::Dim, format!("undo: proc undo {number}")));
+    }
 }
 
 fn result(page: &mut Page, target: &TargetReport, view: &View) {

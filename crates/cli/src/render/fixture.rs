@@ -38,6 +38,7 @@ pub fn empty(target: &str) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        undo: None,
     }
 }
 

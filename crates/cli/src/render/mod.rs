@@ -13,12 +13,14 @@ mod ports;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
+mod undo;
 mod wait;
 mod watch;
 mod why;
 mod words;
 
 pub use act::{plan, progress};
+pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
 
 use proc_core::report::{ErrorReport, TargetReport};
@@ -61,6 +63,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
@@ -77,6 +80,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Listed { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Undone { report, .. } => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),

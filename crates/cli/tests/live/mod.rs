@@ -45,7 +45,7 @@ impl Public {
 
     /// The program as an ordinary user.
     pub fn run(&self, words: &str) -> Ran {
-        let path = self.0.join("proc");
+        let path = self.path();
         // The copy may still be open for writing in a child that another test is forking.
         let mut output = None;
         assert!(wait_until(SOON, || {
@@ -140,6 +140,8 @@ pub fn in_world(script: &str) -> Ran {
     let mut command = Command::new("/bin/sh");
     command.arg("-ec").arg(script);
     command.env("PROC", env!("CARGO_BIN_EXE_proc")).env("ACTOR", actor_path());
+    // What is ended here is nothing for the `undo` of whoever runs the tests.
+    command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     let mut command = in_namespaces(&command);
     Ran::from(command.stdin(Stdio::null()).output().unwrap())
 }

@@ -7,4 +7,5 @@ pub mod nftables;
 pub mod passwd;
 pub mod procfs;
 pub mod route;
+pub mod settings;
 pub mod sock_diag;

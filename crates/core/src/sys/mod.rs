@@ -4,8 +4,9 @@
 //!
 //! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
 //! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
-//! `close_without_remains` (a connection that leaves no TIME-WAIT) and `keep` (what keeps ports
-//! and leases: sockets, claims, files, becoming a command). Exactly one is compiled into the
+//! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
+//! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
+//! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the
 //! library. What every Unix does alike is in a file of its own.
 
 #[cfg(unix)]

@@ -129,6 +129,12 @@ pub(crate) mod keep {
     #[derive(Debug)]
     pub(crate) struct Kept(Infallible);
 
+    impl Kept {
+        pub(crate) fn try_clone(&self) -> io::Result<Self> {
+            match self.0 {}
+        }
+    }
+
     /// Letting go of one means something where there are any.
     impl Drop for Kept {
         fn drop(&mut self) {
@@ -257,6 +263,151 @@ pub(crate) mod keep {
         pub(crate) fn write(&self, _: &[u8]) -> io::Result<()> {
             match self.0.0 {}
         }
+    }
+}
+
+/// No state is kept here yet.
+pub(crate) mod ledger {
+    use std::convert::Infallible;
+    use std::io::{self, ErrorKind};
+    use std::path::{Path, PathBuf};
+
+    use super::keep::Kept;
+
+    #[derive(Debug)]
+    pub(crate) struct Ledger(Infallible);
+
+    #[derive(Debug)]
+    pub(crate) struct Locked(Infallible);
+
+    /// Letting go of one means something where there are any.
+    impl Drop for Locked {
+        fn drop(&mut self) {
+            match self.0 {}
+        }
+    }
+
+    impl Ledger {
+        pub(crate) fn open(_: &Path, _: bool) -> io::Result<Self> {
+            Err(ErrorKind::Unsupported.into())
+        }
+
+        pub(crate) fn names(&self) -> Vec<String> {
+            match self.0 {}
+        }
+
+        pub(crate) fn read(&self, _: &str, _: usize) -> io::Result<Vec<u8>> {
+            match self.0 {}
+        }
+
+        pub(crate) fn create(&self, _: &str, _: &[u8]) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(crate) fn replace(&self, _: &str, _: &[u8]) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(crate) fn remove(&self, _: &str) -> io::Result<()> {
+            match self.0 {}
+        }
+
+        pub(crate) fn lock(&self) -> io::Result<Locked> {
+            match self.0 {}
+        }
+
+        pub(crate) fn log(&self, _: &str) -> io::Result<(Kept, u64)> {
+            match self.0 {}
+        }
+    }
+
+    pub(crate) fn home_of(_: u32) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// Nothing of a process can be read here yet, so nothing is started again.
+pub(crate) mod revive {
+    use std::io::{self, ErrorKind};
+
+    use super::keep::Kept;
+    use crate::decode::settings::{Credentials, Limit};
+    use crate::process::ProcessId;
+    use crate::undo::{FileMark, Stream};
+
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "none is ever made here")]
+    pub(crate) struct Settings {
+        pub(crate) exe: Option<Vec<u8>>,
+        pub(crate) file: Option<FileMark>,
+        pub(crate) cmdline: Vec<u8>,
+        pub(crate) cwd: Option<Vec<u8>>,
+        pub(crate) environment: Option<Vec<u8>>,
+        pub(crate) credentials: Credentials,
+        pub(crate) nice: Option<i32>,
+        pub(crate) limits: Vec<Limit>,
+        pub(crate) streams: [Stream; 3],
+        pub(crate) apart: Option<&'static str>,
+    }
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "nothing is started here")]
+    pub(crate) struct Start {
+        pub(crate) program: Vec<u8>,
+        pub(crate) argv: Vec<Vec<u8>>,
+        pub(crate) cwd: Vec<u8>,
+        pub(crate) environment: Vec<(Vec<u8>, Vec<u8>)>,
+        pub(crate) umask: Option<u32>,
+        pub(crate) nice: Option<i32>,
+        pub(crate) limits: Vec<Limit>,
+        pub(crate) user: Option<(u32, u32, Vec<u32>)>,
+    }
+
+    #[allow(dead_code, reason = "none is ever made here")]
+    pub(crate) struct Started {
+        pub(crate) id: ProcessId,
+    }
+
+    impl Started {
+        pub(crate) fn ended(&mut self) -> Option<(bool, String)> {
+            None
+        }
+    }
+
+    pub(crate) fn settings(_: ProcessId) -> Option<Settings> {
+        None
+    }
+
+    pub(crate) fn program(_: &[u8]) -> io::Result<FileMark> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn enterable(_: &[u8]) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn append_to(_: &[u8], _: (u64, u64)) -> io::Result<(Kept, u64)> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn written(_: &[u8], _: u64, _: u64) -> Vec<u8> {
+        Vec::new()
+    }
+
+    pub(crate) fn variable(_: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(crate) fn on_path(_: &[u8], _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(crate) fn start(_: Start, _: Kept, _: Kept) -> io::Result<Started> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn succeed(_: Start) -> io::Error {
+        ErrorKind::Unsupported.into()
     }
 }
 

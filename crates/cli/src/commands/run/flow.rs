@@ -634,6 +634,7 @@ fn freeing(
         grace: GRACE,
         timeout: timeout.unwrap_or(FREEING),
         show_secrets: globals.show_secrets,
+        keep_env: false,
     }
 }
 
