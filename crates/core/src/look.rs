@@ -605,7 +605,9 @@ fn usual(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<UsualReport> {
             Protocol::Udp => Transport::Udp,
             _ => return None,
         };
-        let guess = cause.kind == CauseKind::HiddenHolder;
+        // Where an engine tells who publishes it, there is nothing to guess.
+        let told = !snapshot.containers.is_empty();
+        let guess = cause.kind == CauseKind::HiddenHolder && !told;
         let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
         let known = known(diagnosis.endpoint.port, transport, system)?;
         // Who merely has a connection from the port is not whom the table means.

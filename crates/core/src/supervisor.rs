@@ -54,7 +54,7 @@ pub fn supervisor_of(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
     });
     match narrower {
         true => relative,
-        false => unit_supervisor(process, snapshot).or(relative),
+        false => own_unit(process, snapshot).or(relative),
     }
 }
 
@@ -121,13 +121,14 @@ pub(crate) fn named_by_children(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
 
 /// The container or the service of a process.
 fn box_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
-    let container = container_supervisor(process, snapshot);
-    // The unit that a forwarding process is in is the whole engine, or the login it came from.
+    container_supervisor(process, snapshot).or_else(|| own_unit(process, snapshot))
+}
+
+/// The service of a process. That of a process which forwards to a container is none: it is the
+/// whole engine, or the login it came from.
+fn own_unit(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let forwards = container_proxy(process).is_some() && engine::monitor_of(process).is_none();
-    if container.is_none() && forwards {
-        return None;
-    }
-    container.or_else(|| unit_supervisor(process, snapshot))
+    if forwards { None } else { unit_supervisor(process, snapshot) }
 }
 
 /// The engine that runs the container of a process, or the one that a process only keeps a port

@@ -692,7 +692,7 @@ fn every_gap_is_met_in_some_scenario() {
         })
         .map(str::to_owned)
         .collect();
-    assert_eq!(met.len(), 12, "only these: {met:?}");
+    assert_eq!(met.len(), 14, "only these: {met:?}");
 }
 
 #[test]
