@@ -405,16 +405,23 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
         .or_else(|| watchers::reloader_role(parent, child))
         .or_else(|| masters::master_role(parent, child, snapshot))
         .or_else(|| is_loop(parent, child, snapshot).then_some(Role::Loop))
-        .or_else(|| (!is_session_host(parent)).then(|| wrappers::waiting_role(program)))
+        .or_else(|| {
+            let over = is_session_host(parent) || is_busy_shell(parent, snapshot);
+            (!over).then(|| wrappers::waiting_role(program))
+        })
+}
+
+/// Whether this is a shell that runs the asker at this moment, as a script or an agent's shell
+/// does: until the asker ends it starts nothing again.
+fn is_busy_shell(process: &Process, snapshot: &Snapshot) -> bool {
+    Program::of(process).shell().is_some() && askers(snapshot).any(|asker| asker.id == process.id)
 }
 
 /// Whether a shell runs this child in a loop, by its own text or by its script's.
 fn is_loop(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
     let text = Program::of(parent).command_text();
-    // One that runs the asker at this moment does not wait for the child.
-    let busy = askers(snapshot).any(|asker| asker.id == parent.id);
     !is_interactive_shell(parent)
-        && !busy
+        && !is_busy_shell(parent, snapshot)
         && (text.is_some_and(|text| runs_in_loop(text, child))
             || snapshot.loops.contains(&parent.id.pid))
 }
@@ -787,7 +794,7 @@ pub(crate) mod tests {
         // From inside of the container there is nothing to stop it with.
         snapshot.asker.pid = 11;
         in_cgroup(&mut snapshot, 11, &format!("/system.slice/docker-{id}.scope"));
-        assert_eq!(supervisor_of(12, &snapshot).unwrap().name, "entry.sh");
+        assert_eq!(supervisor_of(12, &snapshot), None, "the script waits for the asker");
     }
 
     #[test]

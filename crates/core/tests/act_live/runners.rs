@@ -169,17 +169,13 @@ fn only_signal_and_kill_end_nobody_but_holders() {
     }
 }
 
-#[test]
-fn a_script_that_started_this_command_is_never_ended() {
+/// What a script of that language comes to whose second command is this program: it frees the port
+/// that the script's first command has.
+fn freed_from_within(language: &str, text: &str) -> TargetReport {
     let port = some_port();
-    // The second command is this program: it frees the port that the script's first command has.
-    let text = r#"exec 3<&0; mkfifo "$FIFO"; "$ACTOR" listen --port "$PORT" <&3 >"$FIFO" &
-read -r ready <"$FIFO"
-"$PROC" --exact inner_act --ignored --nocapture --test-threads=1
-echo; echo "the script lives""#;
-    let bin = Bin::new("own-script");
+    let bin = Bin::new(&format!("own-{language}"));
     let (reader, _writer) = std::io::pipe().unwrap();
-    let mut command = Command::new("/bin/sh");
+    let mut command = Command::new(language);
     command.args(["-c", text]).stdin(reader).env("PORT", port.to_string());
     command.env("ACTOR", proc_testkit::actor_path()).env("FIFO", bin.0.join("fifo"));
     command.env("PROC", std::env::current_exe().unwrap());
@@ -190,8 +186,38 @@ echo; echo "the script lives""#;
     let line = out.lines().find_map(|line| line.strip_prefix("REPORTS ")).unwrap();
     let report: TargetReport = serde_json::from_str::<Vec<_>>(line).unwrap().remove(0);
     assert_outcome(&report, Outcome::Freed);
-    assert_says(&report, "since it started this command too");
     assert_eq!(done_to(&report, "asked").len(), 1, "{report:#?}");
+    report
+}
+
+#[test]
+fn a_shell_that_runs_this_command_starts_nothing_meanwhile() {
+    let report = freed_from_within(
+        "sh",
+        r#"exec 3<&0; mkfifo "$FIFO"; "$ACTOR" listen --port "$PORT" <&3 >"$FIFO" &
+read -r ready <"$FIFO"
+"$PROC" --exact inner_act --ignored --nocapture --test-threads=1
+echo; echo "the script lives""#,
+    );
+    assert_eq!(report.notes, [""; 0]);
+}
+
+#[test]
+fn a_script_that_started_this_command_is_never_ended() {
+    let report = freed_from_within(
+        "python3",
+        r#"
+import os, subprocess
+actor = subprocess.Popen(
+    [os.environ["ACTOR"], "listen", "--port", os.environ["PORT"]], stdout=subprocess.PIPE
+)
+actor.stdout.readline()
+act = [os.environ["PROC"], "--exact", "inner_act", "--ignored", "--nocapture"]
+subprocess.run([*act, "--test-threads=1"])
+print("\nthe script lives")
+"#,
+    );
+    assert_says(&report, "which may start it again");
 }
 
 /// A master with workers that have a socket each, and replaces those that end.
