@@ -235,7 +235,7 @@ fn borrow(told: &mut UndoItem) {
 fn judge_again(host: &dyn Host, item: &Item, request: &RestoreRequest) -> Result<(), Obstacle> {
     let Some(again) = &item.again else { return Ok(()) };
     let same_boot = again.boot == keep::boot_id();
-    let alive = again.id.filter(|id| same_boot && is_alive(host, *id));
+    let alive = again.id.filter(|id| same_boot && stays(host, *id, item));
     match alive {
         Some(id) => Err((
             UndoOutcome::AlreadyRunning,
@@ -277,6 +277,24 @@ fn judge(host: &dyn Host, act: &Act, ended: &Ended) -> Result<(), Obstacle> {
         ));
     }
     Ok(())
+}
+
+/// Whether that process lives and is not on its way out: an act returns when the port is free, and
+/// its holder may take a moment longer to end.
+fn stays(host: &dyn Host, id: ProcessId, item: &Item) -> bool {
+    let Ok(pin) = host.pin(id) else { return false };
+    let ports = match &item.what {
+        What::Process(ended) => ended.ports.as_slice(),
+        _ => &[],
+    };
+    let endpoints: Vec<Endpoint> =
+        ports.iter().filter_map(|held| endpoint(held.address.port(), held.transport)).collect();
+    let serves = endpoints.is_empty()
+        || holders(&who_has(host, endpoints)).iter().any(|holder| holder.id == id);
+    if !serves {
+        host.wait(&[&pin], &mut Watch::silent(), SETTLE);
+    }
+    !host.exited(&pin)
 }
 
 fn is_alive(host: &dyn Host, id: ProcessId) -> bool {
