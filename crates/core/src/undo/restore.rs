@@ -235,7 +235,11 @@ fn borrow(told: &mut UndoItem) {
 fn judge_again(host: &dyn Host, item: &Item, request: &RestoreRequest) -> Result<(), Obstacle> {
     let Some(again) = &item.again else { return Ok(()) };
     let same_boot = again.boot == keep::boot_id();
-    let alive = again.id.filter(|id| same_boot && stays(host, *id, item));
+    let ports = match &item.what {
+        What::Process(ended) => ended.ports.as_slice(),
+        _ => &[],
+    };
+    let alive = again.id.filter(|id| same_boot && stays(host, *id, ports));
     match alive {
         Some(id) => Err((
             UndoOutcome::AlreadyRunning,
@@ -258,7 +262,7 @@ fn judge_again(host: &dyn Host, item: &Item, request: &RestoreRequest) -> Result
 /// Whether a process may be started now.
 fn judge(host: &dyn Host, act: &Act, ended: &Ended) -> Result<(), Obstacle> {
     let same_boot = act.boot == keep::boot_id();
-    if same_boot && is_alive(host, ended.id) {
+    if same_boot && stays(host, ended.id, &ended.ports) {
         return Err((
             UndoOutcome::Impossible,
             format!("{} let go of its port and has not ended yet", ended.named()),
@@ -281,12 +285,8 @@ fn judge(host: &dyn Host, act: &Act, ended: &Ended) -> Result<(), Obstacle> {
 
 /// Whether that process lives and is not on its way out: an act returns when the port is free, and
 /// its holder may take a moment longer to end.
-fn stays(host: &dyn Host, id: ProcessId, item: &Item) -> bool {
+fn stays(host: &dyn Host, id: ProcessId, ports: &[Held]) -> bool {
     let Ok(pin) = host.pin(id) else { return false };
-    let ports = match &item.what {
-        What::Process(ended) => ended.ports.as_slice(),
-        _ => &[],
-    };
     let endpoints: Vec<Endpoint> =
         ports.iter().filter_map(|held| endpoint(held.address.port(), held.transport)).collect();
     let serves = endpoints.is_empty()
