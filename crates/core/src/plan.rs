@@ -107,10 +107,20 @@ pub enum Part {
     Target,
     /// It holds what is wanted.
     Holder,
-    /// It would start a holder again: a watcher, a master, a loop. It has to end.
-    Runner,
+    /// It would start a holder again, or may: a watcher, a master, a loop. It has to end.
+    Runner {
+        /// Whether it is known to.
+        certain: bool,
+    },
     /// It was started by a runner and holds nothing that is wanted: asked, never forced.
     Kin,
+}
+
+impl Part {
+    /// Whether it is to end because it would start a holder again, or may.
+    pub(crate) const fn is_runner(self) -> bool {
+        matches!(self, Self::Runner { .. })
+    }
 }
 
 /// What will be done, in this order.
@@ -358,7 +368,7 @@ fn add_holders(
         plan.pull(lever);
     }
     let mut signalled: Vec<(&Process, Option<String>)> = Vec::new();
-    let mut runners: Vec<(&Process, String)> = Vec::new();
+    let mut runners: Vec<Runner<'_>> = Vec::new();
     for pid in topmost(snapshot, &pids) {
         let Some(process) = snapshot.processes.get(&pid) else { continue };
         if plan.levers.iter().any(|lever| lever.pids.contains(&pid)) {
@@ -378,8 +388,9 @@ fn add_holders(
             Way::Runner(by) => {
                 signalled.push((process, None));
                 let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
-                let new = runner.filter(|new| runners.iter().all(|(old, _)| old.id != new.id));
-                runners.extend(new.map(|runner| (runner, by.name)));
+                let new = runner.filter(|new| runners.iter().all(|old| old.process.id != new.id));
+                let certain = by.restarts == Some(true);
+                runners.extend(new.map(|process| Runner { process, name: by.name, certain }));
             }
         }
     }
@@ -400,7 +411,7 @@ fn add_holders(
     // Whoever would start it again comes first, what else it runs last.
     family.retain(|victim| plan.levers.iter().all(|lever| !lever.pids.contains(&victim.id.pid)));
     let (runners, kin): (Vec<Victim>, Vec<Victim>) =
-        family.into_iter().partition(|victim| victim.part == Part::Runner);
+        family.into_iter().partition(|victim| victim.part.is_runner());
     plan.victims.splice(0..0, runners);
     plan.victims.extend(kin);
     plan.restarters = restarters(&plan.victims, snapshot);
@@ -425,8 +436,16 @@ fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bo
 /// Makes victims of the processes of a scene.
 struct Victims<'a> {
     scene: &'a Scene<'a>,
-    /// Each with the name that people know it by.
-    runners: &'a [(&'a Process, String)],
+    runners: &'a [Runner<'a>],
+}
+
+/// Who would start a holder again, or may.
+struct Runner<'a> {
+    process: &'a Process,
+    /// The name that people know it by.
+    name: String,
+    /// Whether it is known to.
+    certain: bool,
 }
 
 impl Victims<'_> {
@@ -448,15 +467,17 @@ impl Victims<'_> {
     fn family(&self) -> Result<Vec<Victim>, Refusal> {
         let Scene { snapshot, limits, holders, .. } = *self.scene;
         let mut family = Vec::new();
-        for (runner, name) in self.runners {
-            let victim = self.victim(runner, Part::Runner, Vec::new())?;
-            family.push(Victim { name: name.clone(), ..victim });
+        for runner in self.runners {
+            let part = Part::Runner { certain: runner.certain };
+            let victim = self.victim(runner.process, part, Vec::new())?;
+            family.push(Victim { name: runner.name.clone(), ..victim });
         }
-        let below = self.scene.kin.below(self.runners.iter().map(|(runner, _)| runner.id.pid));
+        let runners = self.runners.iter().map(|runner| runner.process.id.pid);
+        let below = self.scene.kin.below(runners);
         let others = below.into_iter().filter(|process| {
             let pid = process.id.pid;
             !holders.contains(&pid)
-                && self.runners.iter().all(|(runner, _)| runner.id.pid != pid)
+                && !self.is_runner(pid)
                 && check(process, snapshot, limits).is_ok()
         });
         for process in others.take(MOST_KIN) {
@@ -473,11 +494,13 @@ impl Victims<'_> {
     ) -> Result<Victim, Refusal> {
         let Scene { snapshot, limits, holders, .. } = *self.scene;
         let above = snapshot.ancestors(process.id.pid);
-        let hit = |pid: u32| {
-            holders.contains(&pid) || self.runners.iter().any(|(runner, _)| runner.id.pid == pid)
-        };
+        let hit = |pid: u32| holders.contains(&pid) || self.is_runner(pid);
         let topmost = !above.iter().any(|ancestor| hit(ancestor.id.pid));
         victim(process, part, holds, topmost, snapshot, limits)
+    }
+
+    fn is_runner(&self, pid: u32) -> bool {
+        self.runners.iter().any(|runner| runner.process.id.pid == pid)
     }
 }
 
