@@ -12,7 +12,7 @@ use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
-use crate::process::{Process, ProcessId, Supervisor};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -20,6 +20,7 @@ use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
 
 use kin::Kin;
 pub use lever::Lever;
+pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
@@ -138,6 +139,8 @@ pub struct Plan {
     pub wait_ms: Option<u32>,
     /// Ancestors of the victims that might start them again.
     pub restarters: Vec<u32>,
+    /// How long after the end somebody has to start it again, to be found out.
+    pub watch: Duration,
     /// Scripts among those that run nothing else: should one start a victim again, it is ended too.
     pub loops: Vec<ProcessId>,
     /// Whether something wanted is neither a listener nor UDP, so that only the table of every
@@ -294,7 +297,7 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
         let victim = victim(process, Part::Target, Vec::new(), top, snapshot, limits)?;
         plan.victims.push(victim);
     }
-    plan.restarters = restarters(&plan.victims, snapshot);
+    plan.watch_restarters(snapshot);
     Ok(plan)
 }
 
@@ -414,7 +417,7 @@ fn add_holders(
         family.into_iter().partition(|victim| victim.part.is_runner());
     plan.victims.splice(0..0, runners);
     plan.victims.extend(kin);
-    plan.restarters = restarters(&plan.victims, snapshot);
+    plan.watch_restarters(snapshot);
     plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
     Ok(())
 }
@@ -570,7 +573,35 @@ fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
+/// Whether a manager runs it, or whatever runs it is known to start it again: these take their
+/// time (circus looks every second, a unit's RestartSec is often two).
+fn is_managed(victim: &Victim, snapshot: &Snapshot) -> bool {
+    let by = supervisor_of(victim.id.pid, snapshot);
+    by.is_some_and(|by| {
+        by.restarts == Some(true)
+            || (by.kind == SupervisorKind::ProcessManager && by.restarts != Some(false))
+    })
+}
+
 impl Plan {
+    /// Who is watched after the end, and for how long.
+    fn watch_restarters(&mut self, snapshot: &Snapshot) {
+        /// A script sleeps a second before the next round, systemd 100 ms.
+        const SCRIPT: Duration = Duration::from_millis(1600);
+        const MANAGER: Duration = Duration::from_millis(3500);
+        /// Its manager stopped it. Only somebody else would start that again: a unit that runs
+        /// `docker run`, a container's own policy; and whoever does so does it at once.
+        const LEVER: Duration = Duration::from_millis(500);
+        self.restarters = restarters(&self.victims, snapshot);
+        let managed = self.victims.iter().any(|victim| is_managed(victim, snapshot));
+        self.watch = match (self.restarters.is_empty(), managed) {
+            (false, true) => MANAGER,
+            (false, false) => SCRIPT,
+            (true, _) if self.levers.iter().any(|lever| lever.may_return) => LEVER,
+            (true, _) => Duration::ZERO,
+        };
+    }
+
     /// Adds a lever, once: of two where one does all that the other does, the greater.
     fn pull(&mut self, lever: Lever) {
         let covers = |one: &Lever, other: &Lever| {
