@@ -11,7 +11,8 @@ use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    could_restart, door, is_service_manager, socket_unit_supervisor, supervisor_of, unit_guard,
+    Proof, could_restart, door, is_service_manager, proof_of, socket_unit_supervisor,
+    supervisor_of, unit_guard,
 };
 
 /// What stops a holder by whoever runs it: a command, or the API of a container's engine.
@@ -31,6 +32,11 @@ pub struct Lever {
     pub takes_along: Vec<String>,
     /// What a person should know before: when it starts again by itself.
     pub note: Option<String>,
+    /// Whether somebody besides its manager may start it again: a unit runs the engine's command, or
+    /// a person's script the manager's.
+    pub may_return: bool,
+    /// What its manager has to say first, where a name may mean somebody else.
+    pub proof: Option<Proof>,
 }
 
 impl Lever {
@@ -114,6 +120,11 @@ impl Scene<'_> {
             inodes: held.filter_map(|socket| socket.inode).collect(),
             takes_along: by.takes_along.clone(),
             note: None,
+            may_return: matches!(
+                by.kind,
+                SupervisorKind::Container | SupervisorKind::ProcessManager
+            ),
+            proof: proof_of(process, by, self.snapshot),
         }
     }
 
@@ -145,6 +156,8 @@ impl Scene<'_> {
                 inodes: socket.inode.into_iter().collect(),
                 takes_along: by.takes_along.clone(),
                 note: None,
+                may_return: false,
+                proof: None,
                 argv,
             });
         }
@@ -413,7 +426,7 @@ fn restart_note(by: &Supervisor, name: &str) -> Option<String> {
 }
 
 /// A supervisor in a sentence: a container's bare id says nothing.
-pub(super) fn called(supervisor: &Supervisor) -> String {
+pub(crate) fn called(supervisor: &Supervisor) -> String {
     match supervisor.kind {
         SupervisorKind::Container => format!("the container {}", supervisor.name),
         _ => supervisor.name.clone(),
