@@ -23,7 +23,7 @@ use crate::engine::decode::{self, Listed};
 use crate::engine::{
     self, ContainerFacts, EngineAnswer, EngineWish, Forwarder, Monitor, Places, Published,
 };
-use crate::host::{MANAGER_LIMIT, Ran};
+use crate::host::Ran;
 use crate::snapshot::{Gap, Silence};
 use crate::socket::Protocol;
 
@@ -36,10 +36,10 @@ const MOST_STOPPED: usize = 24;
 /// For a thread whose time is over to say so.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// What the engines say within [`MANAGER_LIMIT`]. The work is done in threads that nobody waits
+/// What the engines say within that time. The work is done in threads that nobody waits
 /// for longer, as even looking for a file may never end (a dead network file system).
-pub(super) fn containers(wish: &EngineWish) -> EngineAnswer {
-    let deadline = Instant::now() + MANAGER_LIMIT - SLACK;
+pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
+    let deadline = Instant::now() + limit.saturating_sub(SLACK);
     let mut answer = hear(deadline, {
         let wish = wish.clone();
         move |tell| ask_sockets(&wish, deadline, &tell)

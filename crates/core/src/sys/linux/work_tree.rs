@@ -12,13 +12,13 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::host::{MANAGER_LIMIT, WorkTrees};
+use crate::host::WorkTrees;
 
 /// The work trees of all these directories. A thread of its own asks, so that one on a dead file
 /// server costs the limit and no more; the kernel lets go of it when the program ends.
-pub(super) fn of_all(directories: &[String]) -> WorkTrees {
+pub(super) fn of_all(directories: &[String], limit: Duration) -> WorkTrees {
     let homes = Homes::known();
-    ask_all(directories, MANAGER_LIMIT, move |directory| work_tree(directory, &homes))
+    ask_all(directories, limit, move |directory| work_tree(directory, &homes))
 }
 
 fn ask_all(
@@ -274,10 +274,10 @@ mod tests {
         let place = Place::new("work-tree-all");
         place.file("a/.git/HEAD", "x");
         let wanted = [place.directory("none"), place.directory("a/b"), "relative".to_owned()];
-        let answer = of_all(&wanted);
+        let answer = of_all(&wanted, Duration::from_secs(60));
         assert_eq!(answer.late, None);
         let a = place.directory("a");
         assert_eq!(answer.found.into_iter().collect::<Vec<_>>(), [(wanted[1].clone(), a)]);
-        assert_eq!(of_all(&[]), WorkTrees::default());
+        assert_eq!(of_all(&[], Duration::ZERO), WorkTrees::default());
     }
 }

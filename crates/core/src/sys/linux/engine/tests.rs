@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::host::MANAGER_LIMIT;
 
 const RUNNING: &str = include_str!("../../../../tests/engines/docker-inspect-running.json");
 const CREATED: &str = include_str!("../../../../tests/engines/docker-inspect-created.json");
