@@ -2,6 +2,7 @@
 
 mod act;
 mod addresses;
+mod at_once;
 mod cgroup;
 mod children;
 mod engine;
