@@ -301,15 +301,25 @@ pub trait Host {
         Err(std::io::ErrorKind::Unsupported.into())
     }
 
-    /// What the container engines of this machine say, all of them together within
-    /// [`MANAGER_LIMIT`].
-    fn containers(&self, _wish: &EngineWish) -> EngineAnswer {
+    /// What the container engines of this machine say, all of them together within that time.
+    fn containers(&self, _wish: &EngineWish, _limit: Duration) -> EngineAnswer {
         EngineAnswer::default()
     }
 
-    /// What the service managers say, all of them together within [`MANAGER_LIMIT`].
-    fn units(&self, _wish: &UnitWish) -> UnitAnswer {
+    /// What the service managers say, all of them together within that time.
+    fn units(&self, _wish: &UnitWish, _limit: Duration) -> UnitAnswer {
         UnitAnswer::default()
+    }
+
+    /// What engines and service managers say, where both are asked at the same time, so that one
+    /// that is stuck takes none of the other's time.
+    fn managers(
+        &self,
+        engines: &EngineWish,
+        units: &UnitWish,
+        limit: Duration,
+    ) -> (EngineAnswer, UnitAnswer) {
+        (self.containers(engines, limit), self.units(units, limit))
     }
 
     /// The rules of the packet filter that send one of these ports elsewhere.
@@ -317,10 +327,10 @@ pub trait Host {
         RedirectAnswer::default()
     }
 
-    /// The work trees of git that these directories are in, all of them together within
-    /// [`MANAGER_LIMIT`]: a directory may be on a file system whose server is gone. Asked in that
-    /// order. A directory that is gone counts as where it was (the kernel adds ` (deleted)`).
-    fn work_trees(&self, _directories: &[String]) -> WorkTrees {
+    /// The work trees of git that these directories are in, all of them together within that
+    /// time: a directory may be on a file system whose server is gone. Asked in that order. A
+    /// directory that is gone counts as where it was (the kernel adds ` (deleted)`).
+    fn work_trees(&self, _directories: &[String], _limit: Duration) -> WorkTrees {
         WorkTrees::default()
     }
 
@@ -330,15 +340,15 @@ pub trait Host {
         None
     }
 
-    /// The children of a process, those of all its threads; `None` where that is not known, or
-    /// where they are too many to read in passing.
-    fn children(&self, _pid: u32) -> Option<Vec<Process>> {
-        None
+    /// The children of each of these processes, those of all its threads. A process is missing
+    /// where that is not known, or where they are too many to read in passing.
+    fn children(&self, _pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
+        BTreeMap::new()
     }
 
     /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,
-    /// or where it cannot be read at once.
-    fn script(&self, _shell: &Process) -> Option<String> {
+    /// or where it cannot be read within that time.
+    fn script(&self, _shell: &Process, _limit: Duration) -> Option<String> {
         None
     }
 
@@ -363,8 +373,8 @@ pub struct WorkTrees {
     pub late: Option<String>,
 }
 
-/// The longest that engines, or service managers, may take to tell what they know: an answer
-/// without them is better than one that comes late.
+/// The longest that engines, service managers and file systems together may take to tell what
+/// they know: an answer without them is better than one that comes late.
 pub const MANAGER_LIMIT: Duration = Duration::from_millis(300);
 
 /// Whether a socket is one that [`Host::servers`] reports.

@@ -1,20 +1,22 @@
 //! What is asked beyond sockets and processes, and only where the answer turns on it: the
-//! engine of a container that holds the port, the manager of a unit, the environment of a
-//! holder and of those above it, the work tree its directory is in, the rules that send a free port elsewhere. Whoever does not answer in time is a
-//! gap; nothing here decides anything.
+//! engine of a container that holds the port, the manager of a unit, the environment of a holder
+//! and of those above it, the work tree its directory is in, the rules that send a port elsewhere.
+//! Whoever does not answer in time is a gap; nothing here decides anything.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use crate::engine::{self, EngineWish, Forwarder};
-use crate::host::Host;
+use crate::engine::{self, EngineAnswer, EngineWish, Forwarder};
+use crate::host::{Host, MANAGER_LIMIT};
 use crate::process::Process;
+use crate::sight::LookOptions;
 use crate::snapshot::{Gap, Silence, Snapshot};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     container_proxy, family_heads, home, home_of_group, is_service_manager, named_by_children,
     runs_in_loop, scripts_above, user_of_manager,
 };
-use crate::unit::{UnitFacts, UnitWish};
+use crate::unit::{UnitAnswer, UnitFacts, UnitWish};
 
 /// How much to ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,31 +37,50 @@ pub(crate) fn learn(
     snapshot: &mut Snapshot,
     pids: &[u32],
     ports: &[u16],
-    how_much: Learn,
+    options: &LookOptions,
 ) {
+    let how_much = options.learn;
     if how_much == Learn::Nothing {
         return;
     }
+    let time = Time::begun(host);
     learn_families(host, snapshot, pids);
-    learn_loops(host, snapshot, pids);
-    learn_marks(host, snapshot, pids);
-    learn_containers(host, snapshot, &engine_wish(host, snapshot, pids, ports, how_much));
+    learn_loops(host, snapshot, pids, &time);
+    learn_marks(host, snapshot, pids, options.mine);
+    let engines = engine_wish(host, snapshot, pids, ports, how_much);
     let units = unit_wish(snapshot, pids, ports);
-    if units != UnitWish::default() {
-        let answer = host.units(&units);
-        let known = |snapshot: &Snapshot, unit: &UnitFacts| {
-            snapshot.units.iter().any(|other| other.id == unit.id && other.user == unit.user)
-        };
-        for unit in answer.units {
-            if !known(snapshot, &unit) {
-                snapshot.units.push(unit);
-            }
+    match (engines == EngineWish::default(), units == UnitWish::default()) {
+        (true, true) => {}
+        (false, true) => add_containers(snapshot, &engines, host.containers(&engines, time.left())),
+        (true, false) => add_units(snapshot, host.units(&units, time.left())),
+        (false, false) => {
+            let (containers, heard) = host.managers(&engines, &units, time.left());
+            add_containers(snapshot, &engines, containers);
+            add_units(snapshot, heard);
         }
-        answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
     }
-    learn_projects(host, snapshot, pids);
+    learn_projects(host, snapshot, pids, options.mine, &time);
     if how_much == Learn::Everything && !ports.is_empty() {
         learn_redirects(host, snapshot, pids, ports);
+    }
+}
+
+/// The time that others may take to answer.
+struct Time<'a> {
+    host: &'a dyn Host,
+    since: Duration,
+}
+
+impl<'a> Time<'a> {
+    fn begun(host: &'a dyn Host) -> Self {
+        Self { host, since: host.now() }
+    }
+
+    /// What is left of it. Never nothing, as whoever answers at once should be heard after others
+    /// have used it up.
+    fn left(&self) -> Duration {
+        const LEAST: Duration = Duration::from_millis(20);
+        MANAGER_LIMIT.saturating_sub(self.host.now().saturating_sub(self.since)).max(LEAST)
     }
 }
 
@@ -90,8 +111,10 @@ fn learn_families(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     const MOST: usize = 32;
     let heads: BTreeSet<u32> =
         pids.iter().take(MOST).flat_map(|&pid| family_heads(pid, snapshot)).take(MOST).collect();
-    for head in heads {
-        let Some(children) = host.children(head) else { continue };
+    if heads.is_empty() {
+        return;
+    }
+    for (head, children) in host.children(&Vec::from_iter(heads)) {
         snapshot.families.insert(head);
         for child in children.into_iter().filter(|child| child.ppid == head) {
             snapshot.processes.entry(child.id.pid).or_insert(child);
@@ -100,29 +123,41 @@ fn learn_families(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
 }
 
 /// Which of the shells above the holders run a script with a loop around what leads to them.
-fn learn_loops(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+fn learn_loops(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32], time: &Time<'_>) {
     /// Reading a file is slower than reading the kernel's mind.
     const MOST: usize = 8;
+    /// All that they may take of it: whether a script has a loop is a detail.
+    const LONGEST: Duration = Duration::from_millis(50);
+    let began = time.left();
     let shells: BTreeSet<(u32, u32)> =
         pids.iter().take(MOST).flat_map(|&pid| scripts_above(pid, snapshot)).take(MOST).collect();
     for (shell, child) in shells {
         let process = |pid| snapshot.processes.get(&pid);
         let (Some(shell), Some(child)) = (process(shell), process(child)) else { continue };
-        if host.script(shell).is_some_and(|text| runs_in_loop(&text, child)) {
+        let left = LONGEST.saturating_sub(began.saturating_sub(time.left()));
+        if left.is_zero() {
+            return;
+        }
+        if host.script(shell, left).is_some_and(|text| runs_in_loop(&text, child)) {
             let pid = shell.id.pid;
             snapshot.loops.insert(pid);
         }
     }
 }
 
-/// The marks in the environments of these processes, of the asker, and of all above them.
-fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+/// The marks in the environments of these processes, of those above them that had a part in
+/// starting them, and of the asker. Those above the asker only tell what is the asker's own.
+fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32], mine: bool) {
+    if pids.is_empty() {
+        return;
+    }
     let asker = &snapshot.asker;
-    let mut wanted: BTreeSet<u32> = pids.iter().copied().collect();
-    wanted.insert(asker.pid);
-    wanted.extend(&asker.ancestors);
+    let mut wanted: BTreeSet<u32> = BTreeSet::from([asker.pid]);
+    if mine {
+        wanted.extend(&asker.ancestors);
+    }
     for &pid in pids {
-        wanted.extend(snapshot.ancestors(pid).iter().map(|process| process.id.pid));
+        wanted.extend(crate::origin::line(pid, snapshot));
         wanted.extend(named_by_children(pid, snapshot));
     }
     for pid in wanted.into_iter().filter(|&pid| pid > 1) {
@@ -133,13 +168,19 @@ fn learn_marks(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     }
 }
 
-/// The work trees that tell whose these processes are, and whose the asker.
-fn learn_projects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
+/// The work trees that tell whose these processes are, and where that is asked, whose the asker.
+fn learn_projects(
+    host: &dyn Host,
+    snapshot: &mut Snapshot,
+    pids: &[u32],
+    mine: bool,
+    time: &Time<'_>,
+) {
     if pids.is_empty() {
         return;
     }
-    let wanted = crate::origin::directories(pids, snapshot);
-    let answer = host.work_trees(&wanted);
+    let wanted = crate::origin::directories(pids, mine, snapshot);
+    let answer = host.work_trees(&wanted, time.left());
     snapshot.projects.extend(answer.found);
     if let Some(directory) = answer.late {
         snapshot.note(Gap::LateDirectory { directory });
@@ -148,10 +189,25 @@ fn learn_projects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
 
 /// Asks the engines, and adds what they say.
 pub(crate) fn learn_containers(host: &dyn Host, snapshot: &mut Snapshot, wish: &EngineWish) {
-    if *wish == EngineWish::default() {
-        return;
+    if *wish != EngineWish::default() {
+        let answer = host.containers(wish, MANAGER_LIMIT);
+        add_containers(snapshot, wish, answer);
     }
-    let answer = host.containers(wish);
+}
+
+fn add_units(snapshot: &mut Snapshot, answer: UnitAnswer) {
+    let known = |snapshot: &Snapshot, unit: &UnitFacts| {
+        snapshot.units.iter().any(|other| other.id == unit.id && other.user == unit.user)
+    };
+    for unit in answer.units {
+        if !known(snapshot, &unit) {
+            snapshot.units.push(unit);
+        }
+    }
+    answer.gaps.into_iter().for_each(|gap| snapshot.note(gap));
+}
+
+fn add_containers(snapshot: &mut Snapshot, wish: &EngineWish, answer: EngineAnswer) {
     for facts in answer.containers {
         if !snapshot.containers.contains(&facts) {
             snapshot.containers.push(facts);
@@ -308,3 +364,6 @@ fn hidden<'a>(snapshot: &'a Snapshot, ports: &'a [u16]) -> impl Iterator<Item = 
             && (ports.is_empty() || socket.port().is_some_and(|port| ports.contains(&port)))
     })
 }
+
+#[cfg(test)]
+mod tests;

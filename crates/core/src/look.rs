@@ -375,7 +375,7 @@ fn process_report(
         ..Scope::default()
     };
     let mut snapshot = host.snapshot(&scope);
-    learn(host, &mut snapshot, pids, &[], options.learn);
+    learn(host, &mut snapshot, pids, &[], options);
     let mut report = empty_report(target.to_string());
     report.sockets = snapshot
         .sockets
@@ -419,7 +419,7 @@ fn unix_report(host: &dyn Host, name: &str, options: &LookOptions) -> Option<Tar
     };
     let mut snapshot = host.snapshot(&scope);
     let holders = learn::holders(&snapshot);
-    learn(host, &mut snapshot, &holders, &[], options.learn);
+    learn(host, &mut snapshot, &holders, &[], options);
     let target = if name.starts_with('@') { format!("unix:{name}") } else { name.to_owned() };
     let mut report = empty_report(target.clone());
     report.sockets =

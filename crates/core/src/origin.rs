@@ -104,6 +104,12 @@ pub struct Theirs {
     pub own_project: Option<String>,
 }
 
+/// The process and those above it whose environments tell where it comes from.
+pub(crate) fn line(pid: u32, snapshot: &Snapshot) -> Vec<u32> {
+    let line = Line::of(pid, snapshot);
+    line.iter().flat_map(Line::iter).map(|process| process.id.pid).collect()
+}
+
 /// Where a process comes from.
 pub fn origin_of(pid: u32, snapshot: &Snapshot) -> Origin {
     let Some(line) = Line::of(pid, snapshot) else { return Origin::default() };

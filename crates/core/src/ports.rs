@@ -99,7 +99,9 @@ fn learn_origins(
 ) {
     if chosen.filter.mine {
         let holders = learn::holders(snapshot);
-        learn(host, snapshot, &holders, &[], options.learn.max(Learn::Holders));
+        let learned = options.learn.max(Learn::Holders);
+        let options = LookOptions { learn: learned, mine: true, ..*options };
+        learn(host, snapshot, &holders, &[], &options);
     }
 }
 

@@ -101,7 +101,9 @@ impl Recording {
             [] => {
                 let mut snapshot = host.snapshot(&tap.scope);
                 let holders = learn::holders(&snapshot);
-                learn(host, &mut snapshot, &holders, &[], Learn::Holders);
+                let options =
+                    LookOptions { learn: Learn::Holders, mine: true, ..LookOptions::default() };
+                learn(host, &mut snapshot, &holders, &[], &options);
                 snapshot
             }
             _ => tap.look(endpoints),
@@ -271,7 +273,8 @@ struct Tap<'a> {
 impl Tap<'_> {
     /// Looks the way `proc on` does, so that exactly its probes are made, in its order.
     fn look(&self, endpoints: &[Endpoint]) -> Snapshot {
-        let options = LookOptions { learn: Learn::Everything, ..LookOptions::default() };
+        let options =
+            LookOptions { learn: Learn::Everything, mine: true, ..LookOptions::default() };
         let sights = look_at_ports(self, endpoints, &options);
         let mut snapshot = sights
             .first()
@@ -301,12 +304,21 @@ impl Host for Tap<'_> {
         self.host.local_addresses()
     }
 
-    fn containers(&self, wish: &EngineWish) -> EngineAnswer {
-        self.host.containers(wish)
+    fn containers(&self, wish: &EngineWish, limit: Duration) -> EngineAnswer {
+        self.host.containers(wish, limit)
     }
 
-    fn units(&self, wish: &UnitWish) -> UnitAnswer {
-        self.host.units(wish)
+    fn units(&self, wish: &UnitWish, limit: Duration) -> UnitAnswer {
+        self.host.units(wish, limit)
+    }
+
+    fn managers(
+        &self,
+        engines: &EngineWish,
+        units: &UnitWish,
+        limit: Duration,
+    ) -> (EngineAnswer, UnitAnswer) {
+        self.host.managers(engines, units, limit)
     }
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
@@ -317,16 +329,16 @@ impl Host for Tap<'_> {
         self.host.environment(pid)
     }
 
-    fn work_trees(&self, directories: &[String]) -> WorkTrees {
-        self.host.work_trees(directories)
+    fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
+        self.host.work_trees(directories, limit)
     }
 
-    fn children(&self, pid: u32) -> Option<Vec<Process>> {
-        self.host.children(pid)
+    fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
+        self.host.children(pids)
     }
 
-    fn script(&self, shell: &Process) -> Option<String> {
-        self.host.script(shell)
+    fn script(&self, shell: &Process, limit: Duration) -> Option<String> {
+        self.host.script(shell, limit)
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {
@@ -555,12 +567,12 @@ impl Host for ReplayHost {
     }
 
     /// All that was recorded: a reader takes what concerns it. Gaps come with the snapshot.
-    fn containers(&self, _wish: &EngineWish) -> EngineAnswer {
+    fn containers(&self, _wish: &EngineWish, _limit: Duration) -> EngineAnswer {
         let containers = self.recording.snapshot.containers.clone();
         EngineAnswer { containers, gaps: Vec::new() }
     }
 
-    fn units(&self, _wish: &UnitWish) -> UnitAnswer {
+    fn units(&self, _wish: &UnitWish, _limit: Duration) -> UnitAnswer {
         UnitAnswer { units: self.recording.snapshot.units.clone(), gaps: Vec::new() }
     }
 
@@ -576,15 +588,19 @@ impl Host for ReplayHost {
         Some(entries.collect::<String>().into_bytes())
     }
 
-    fn work_trees(&self, directories: &[String]) -> WorkTrees {
+    fn work_trees(&self, directories: &[String], _limit: Duration) -> WorkTrees {
         let recorded = self.recording.snapshot.projects.iter();
         let wanted = recorded.filter(|(directory, _)| directories.contains(directory));
         let found = wanted.map(|(directory, tree)| (directory.clone(), tree.clone())).collect();
         WorkTrees { found, late: None }
     }
 
-    fn children(&self, pid: u32) -> Option<Vec<Process>> {
-        Some(self.recording.snapshot.children(pid)?.into_iter().cloned().collect())
+    fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
+        let of = |&pid: &u32| {
+            let children = self.recording.snapshot.children(pid)?;
+            Some((pid, children.into_iter().cloned().collect()))
+        };
+        pids.iter().filter_map(of).collect()
     }
 
     fn unix_refuses(&self, path: &str) -> Option<bool> {

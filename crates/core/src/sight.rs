@@ -28,6 +28,9 @@ pub struct LookOptions {
     pub before_acting: bool,
     /// What to ask beyond sockets and processes.
     pub learn: Learn,
+    /// Also find what tells whether a holder is the asker's own ([`crate::origin::is_mine`]): the
+    /// environments and directories of all above the asker.
+    pub mine: bool,
 }
 
 /// One endpoint's answer with the facts behind it.
@@ -111,7 +114,7 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     }
     let ports: Vec<u16> = endpoints.iter().map(|endpoint| endpoint.port.get()).collect();
     let holders = learn::holders(&snapshot);
-    learn(host, &mut snapshot, &holders, &ports, options.learn);
+    learn(host, &mut snapshot, &holders, &ports, options);
     let snapshot = std::sync::Arc::new(snapshot);
     endpoints
         .iter()

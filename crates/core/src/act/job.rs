@@ -144,6 +144,7 @@ impl Job {
             show_secrets: request.show_secrets,
             before_acting: true,
             learn: Learn::Everything,
+            mine: request.limits.mine,
             ..LookOptions::default()
         }
     }
@@ -189,7 +190,7 @@ impl Job {
         };
         let mut snapshot = host.snapshot(&scope);
         let holders = learn::holders(&snapshot);
-        learn(host, &mut snapshot, &holders, &[], options.learn);
+        learn(host, &mut snapshot, &holders, &[], options);
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
         let planned = plan_unix(&snapshot, name, &request.limits);
         Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
@@ -251,7 +252,7 @@ impl Job {
         }
         let scope = Scope { pids: pids.to_vec(), all_processes: true, ..Scope::default() };
         let mut snapshot = host.snapshot(&scope);
-        learn(host, &mut snapshot, pids, &[], options.learn);
+        learn(host, &mut snapshot, pids, &[], options);
         let planned = plan_processes(pids, &snapshot, &request.limits);
         Self::new(report, planned, Goal::Processes, request).seen(Arc::new(snapshot))
     }

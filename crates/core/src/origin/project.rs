@@ -26,10 +26,13 @@ pub(super) fn of(line: &Line<'_>, snapshot: &Snapshot) -> Option<String> {
     found.map(Cow::into_owned)
 }
 
-/// All directories whose work trees tell whose these processes are: theirs and the asker's, and
-/// those of compose projects. The asker's first.
-pub(crate) fn directories(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
-    let mut wanted: Vec<Cow<'_, str>> = places(&Line::asker(snapshot), snapshot).collect();
+/// All directories whose work trees tell whose these processes are: theirs, those of compose
+/// projects, and first of all, where `mine`, the asker's.
+pub(crate) fn directories(pids: &[u32], mine: bool, snapshot: &Snapshot) -> Vec<String> {
+    let mut wanted: Vec<Cow<'_, str>> = match mine {
+        true => places(&Line::asker(snapshot), snapshot).collect(),
+        false => Vec::new(),
+    };
     for line in pids.iter().filter_map(|&pid| Line::of(pid, snapshot)) {
         if !line.is_boxed(snapshot) {
             wanted.extend(places(&line, snapshot));

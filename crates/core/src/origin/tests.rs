@@ -475,9 +475,9 @@ fn only_what_can_be_a_directory_is_looked_up() {
     machine.mark(300, "PWD", "/home/../etc");
     machine.mark(300, "INIT_CWD", "relative");
     machine.mark(300, "npm_package_json", &format!("/{}", "x".repeat(5000)));
-    let wanted = directories(&[300, 301], &machine.0);
+    let wanted = directories(&[300, 301], true, &machine.0);
     assert_eq!(wanted, [SHOP, "/", "/tmp/new\nline"]);
-    assert!(directories(&[], &Machine::new().0).is_empty());
+    assert!(directories(&[], true, &Machine::new().0).is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ const ALL: LookOptions = LookOptions {
     ancestors: false,
     before_acting: false,
     learn: proc_core::learn::Learn::Nothing,
+    mine: false,
 };
 
 #[test]

@@ -1,6 +1,7 @@
 //! Container engines asked over their unix sockets, and podman, which mostly serves none, by its
 //! command. Every question ends in time. What the answers mean is in [`crate::engine`].
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::BorrowedFd;
@@ -17,13 +18,14 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::at_once;
 use crate::decode::passwd;
 use crate::engine::answer::{self, EngineReply, Reading};
 use crate::engine::decode::{self, Listed};
 use crate::engine::{
     self, ContainerFacts, EngineAnswer, EngineWish, Forwarder, Monitor, Places, Published,
 };
-use crate::host::{Hindrance, MANAGER_LIMIT, Ran};
+use crate::host::{Hindrance, Ran};
 use crate::snapshot::{Gap, Silence};
 use crate::socket::Protocol;
 
@@ -36,10 +38,17 @@ const MOST_STOPPED: usize = 24;
 /// For a thread whose time is over to say so.
 const SLACK: Duration = Duration::from_millis(20);
 
-/// What the engines say within [`MANAGER_LIMIT`]. The work is done in threads that nobody waits
+/// What the engines say within that time. The work is done in threads that nobody waits
 /// for longer, as even looking for a file may never end (a dead network file system).
-pub(super) fn containers(wish: &EngineWish) -> EngineAnswer {
-    let deadline = Instant::now() + MANAGER_LIMIT - SLACK;
+pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
+    if wish.pods.is_empty()
+        && wish.monitors.is_empty()
+        && wish.forwarders.is_empty()
+        && nobody_is_there(&places(wish))
+    {
+        return EngineAnswer::default();
+    }
+    let deadline = Instant::now() + limit.saturating_sub(SLACK);
     let mut answer = hear(deadline, {
         let wish = wish.clone();
         move |tell| ask_sockets(&wish, deadline, &tell)
@@ -164,6 +173,29 @@ fn doors(wish: &EngineWish) -> Vec<Door> {
         }
     }
     doors
+}
+
+/// Whether it is known at once that no engine has a socket here, as on most machines.
+fn nobody_is_there(places: &Places) -> bool {
+    let unsure = Cell::new(false);
+    let look = |path: &Path| {
+        // The system's own folder is in memory, and what is not there is known nowhere.
+        let absent = match path.starts_with("/run") || path.starts_with("/var/run") {
+            true => path.symlink_metadata().is_err(),
+            false => at_once::kind(path) == Ok(None),
+        };
+        unsure.set(unsure.get() || !absent);
+    };
+    let listed = |folder: &Path| {
+        look(folder);
+        Vec::new()
+    };
+    let read = |file: &Path| {
+        look(file);
+        None
+    };
+    engine::sockets(places, &listed, &read).iter().for_each(|path| look(path));
+    !unsure.get()
 }
 
 fn places(wish: &EngineWish) -> Places {

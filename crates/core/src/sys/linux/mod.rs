@@ -2,6 +2,7 @@
 
 mod act;
 mod addresses;
+mod at_once;
 mod cgroup;
 mod children;
 mod engine;
@@ -21,6 +22,7 @@ mod sock_diag;
 mod units;
 mod work_tree;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Mutex;
@@ -167,27 +169,46 @@ impl Host for LiveHost {
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
-        std::fs::read(format!("/proc/{pid}/environ")).ok()
+        process::environment(pid)
     }
 
-    fn work_trees(&self, directories: &[String]) -> WorkTrees {
-        work_tree::of_all(directories)
+    fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
+        work_tree::of_all(directories, limit)
     }
 
-    fn units(&self, wish: &UnitWish) -> UnitAnswer {
-        units::units(wish)
+    fn units(&self, wish: &UnitWish, limit: Duration) -> UnitAnswer {
+        units::units(wish, limit)
     }
 
-    fn children(&self, pid: u32) -> Option<Vec<Process>> {
-        children::children(pid)
+    fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
+        children::children(pids)
     }
 
-    fn script(&self, shell: &Process) -> Option<String> {
-        script::script(shell)
+    fn script(&self, shell: &Process, limit: Duration) -> Option<String> {
+        script::script(shell, limit)
     }
 
-    fn containers(&self, wish: &EngineWish) -> EngineAnswer {
-        engine::containers(wish)
+    fn containers(&self, wish: &EngineWish, limit: Duration) -> EngineAnswer {
+        engine::containers(wish, limit)
+    }
+
+    fn managers(
+        &self,
+        engines: &EngineWish,
+        wish: &UnitWish,
+        limit: Duration,
+    ) -> (EngineAnswer, UnitAnswer) {
+        std::thread::scope(|scope| {
+            let other = std::thread::Builder::new()
+                .spawn_scoped(scope, || engine::containers(engines, limit));
+            let units = units::units(wish, limit);
+            // Where no thread is to be had, one after the other.
+            let engines = match other {
+                Ok(other) => other.join().unwrap_or_default(),
+                Err(_) => engine::containers(engines, limit),
+            };
+            (engines, units)
+        })
     }
 
     fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {

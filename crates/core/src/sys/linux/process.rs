@@ -18,7 +18,8 @@ use crate::process::{Process, ProcessId, ProcessState};
 use crate::snapshot::{Asker, Policy};
 use crate::supervisor::{container_of, unit_of};
 
-/// The most bytes of arguments read; a process may have 6 MB of them, and nobody reads those.
+/// The most bytes of arguments or environment read; a process may have 6 MB of them, and nobody
+/// reads those.
 const LONGEST_ARGUMENTS: usize = 1 << 20;
 /// The most bytes of `/etc/passwd` read.
 const LONGEST_PASSWD: usize = 4 << 20;
@@ -253,6 +254,12 @@ fn asker_without_procfs(confined: bool) -> Asker {
             && !confined,
         ancestors: Vec::new(),
     }
+}
+
+/// The environment that a process was started with, up to a megabyte of it.
+pub fn environment(pid: u32) -> Option<Vec<u8>> {
+    let mut page = [0; PAGE];
+    read_all(CWD, &format!("/proc/{pid}/environ"), &mut page, LONGEST_ARGUMENTS)
 }
 
 fn own_pid() -> u32 {

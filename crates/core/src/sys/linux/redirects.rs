@@ -53,11 +53,14 @@ pub(super) fn answer(ports: &[u16]) -> RedirectAnswer {
     let mut ports = ports.to_vec();
     ports.sort_unstable();
     ports.dedup();
-    let question = Question { ports, addresses: addresses::all() };
+    let mut question = Question { ports, addresses: Vec::new() };
     let mut reading = Reading::default();
     if tracks {
-        let nft = if may_have_nftables() { read_nftables(&question, &mut reading) } else { Ok(()) };
-        let legacy = read_legacy(&question, &mut reading);
+        let nft = match may_have_nftables() {
+            true => read_nftables(&mut question, &mut reading),
+            false => Ok(()),
+        };
+        let legacy = read_legacy(&mut question, &mut reading);
         if let Err(error) = nft.and(legacy) {
             answer.gaps.extend(gap_of(error));
         }
@@ -67,9 +70,17 @@ pub(super) fn answer(ports: &[u16]) -> RedirectAnswer {
     }
     answer.redirects = reading.found;
     if let Some(services) = services {
+        know_addresses(&mut question);
         answer.redirects.extend(ipvs::decode(&services, &question.ports, &question.addresses));
     }
     answer
+}
+
+/// Asks for this machine's addresses, which only matter where there is a rule.
+fn know_addresses(question: &mut Question) {
+    if question.addresses.is_empty() {
+        question.addresses = addresses::all();
+    }
 }
 
 /// What was read so far.
@@ -200,7 +211,7 @@ fn weight(message: &Message) -> usize {
 }
 
 /// Where nf_tables is not in the kernel there are no rules of it.
-fn read_nftables(question: &Question, reading: &mut Reading) -> Result<(), Errno> {
+fn read_nftables(question: &mut Question, reading: &mut Reading) -> Result<(), Errno> {
     let absent = |error| {
         matches!(
             error,
@@ -226,6 +237,9 @@ fn read_nftables(question: &Question, reading: &mut Reading) -> Result<(), Errno
         .map(|(hook, chain)| (chain, hook))
         .collect();
     bases.sort_by_key(|(chain, _)| chain.priority);
+    if !bases.is_empty() {
+        know_addresses(question);
+    }
     let mut tables: HashMap<(u8, String), LiveTable> = HashMap::new();
     for (chain, hook) in bases {
         let place = Place {
@@ -377,12 +391,13 @@ const GET_ENTRIES: c_int = 65;
 
 /// The nat tables of legacy iptables. Only a table that is loaded is asked for: the list of them is
 /// root's to read.
-fn read_legacy(question: &Question, reading: &mut Reading) -> Result<(), Errno> {
+fn read_legacy(question: &mut Question, reading: &mut Reading) -> Result<(), Errno> {
     for (family, level, names, v6) in LEVELS {
         let loaded = fs::read_to_string(names);
         if !loaded.is_ok_and(|names| names.lines().any(|name| name == "nat")) {
             continue;
         }
+        know_addresses(question);
         let fd = socket_with(family, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
         let Some((info, entries)) = legacy_entries(fd.as_fd(), level, reading)? else { continue };
         let mut table = iptables::LegacyTable::new(&info, entries, v6);

@@ -10,12 +10,10 @@ use crate::process::Process;
 
 /// More of a script is not read.
 const MOST: u64 = 64 << 10;
-/// A file on a network that is down would be waited for without end.
-const LIMIT: Duration = Duration::from_millis(50);
 
 /// The beginning of the script of a shell, read on a thread of its own, which is left alone where
-/// the file system does not answer.
-pub fn script(shell: &Process) -> Option<String> {
+/// the file system does not answer in time: one on a network that is down never does.
+pub fn script(shell: &Process, limit: Duration) -> Option<String> {
     let pid = shell.id.pid;
     let (answer, heard) = mpsc::sync_channel(1);
     let read = move || {
@@ -26,7 +24,7 @@ pub fn script(shell: &Process) -> Option<String> {
         let _ = answer.send(text);
     };
     std::thread::Builder::new().name("script".to_owned()).spawn(read).ok()?;
-    heard.recv_timeout(LIMIT).ok()?
+    heard.recv_timeout(limit).ok()?
 }
 
 /// The text of a regular file; opening another kind neither waits nor changes anything.

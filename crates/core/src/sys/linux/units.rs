@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::host::MANAGER_LIMIT;
 use crate::snapshot::{Gap, Silence};
 use crate::unit::show;
 use crate::unit::{UnitAnswer, UnitFacts, UnitWish, is_unit_name};
@@ -43,7 +42,7 @@ struct Way {
 
 /// What the managers of this machine say. Where systemd did not start the machine (sd_booted(3))
 /// nobody is asked.
-pub(crate) fn units(wish: &UnitWish) -> UnitAnswer {
+pub(crate) fn units(wish: &UnitWish, limit: Duration) -> UnitAnswer {
     // Not by PATH: root may ask as another user, and the answer decides what is stopped.
     const PLACES: [&str; 3] =
         ["/usr/bin/systemctl", "/bin/systemctl", "/run/current-system/sw/bin/systemctl"];
@@ -55,7 +54,7 @@ pub(crate) fn units(wish: &UnitWish) -> UnitAnswer {
         program: program.unwrap_or_else(|| PLACES[0].into()),
         runtime: "/run/user".into(),
         uid: rustix::process::geteuid().as_raw(),
-        limit: MANAGER_LIMIT,
+        limit,
     };
     ask(&way, wish)
 }

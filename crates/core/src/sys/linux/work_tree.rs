@@ -3,6 +3,7 @@
 //! be there, and it runs what a repository's settings say.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -12,14 +13,36 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crate::host::{MANAGER_LIMIT, WorkTrees};
+use rustix::fs::FileType;
 
-/// The work trees of all these directories. A thread of its own asks, so that one on a dead file
-/// server costs the limit and no more; the kernel lets go of it when the program ends.
-pub(super) fn of_all(directories: &[String]) -> WorkTrees {
+use super::at_once::{self, Unsure};
+use crate::host::WorkTrees;
+
+/// The work trees of all these directories. Where that is not known at once a thread of its own
+/// asks, so that one on a dead file server costs the limit and no more; the kernel lets go of it
+/// when the program ends.
+pub(super) fn of_all(directories: &[String], limit: Duration) -> WorkTrees {
     let homes = Homes::known();
-    ask_all(directories, MANAGER_LIMIT, move |directory| work_tree(directory, &homes))
+    known_at_once(directories, &homes).unwrap_or_else(|Unsure| {
+        ask_all(directories, limit, move |directory| work_tree(directory, &homes))
+    })
 }
+
+fn known_at_once(directories: &[String], homes: &Homes) -> Result<WorkTrees, Unsure> {
+    let mut answer = WorkTrees::default();
+    for directory in directories {
+        if directory.ends_with(GONE) {
+            return Err(Unsure);
+        }
+        if let Some(tree) = tree_above(Path::new(directory), homes, kind_at_once)? {
+            answer.found.insert(directory.clone(), tree.to_string_lossy().into_owned());
+        }
+    }
+    Ok(answer)
+}
+
+/// What the kernel adds to a directory that is gone (d_path in fs/d_path.c).
+const GONE: &str = " (deleted)";
 
 fn ask_all(
     directories: &[String],
@@ -88,23 +111,42 @@ enum Kind {
 fn work_tree(directory: &str, homes: &Homes) -> Option<PathBuf> {
     let mut directory = Path::new(directory);
     // The kernel's mark of a directory that is gone is also a name that a directory may have.
-    if let Some(gone) = directory.as_os_str().as_bytes().strip_suffix(b" (deleted)")
+    if let Some(gone) = directory.as_os_str().as_bytes().strip_suffix(GONE.as_bytes())
         && directory.symlink_metadata().is_err()
     {
         directory = Path::new(OsStr::from_bytes(gone));
     }
+    let Ok(tree) = tree_above(directory, homes, |place| Ok::<_, Infallible>(kind(place)));
+    tree
+}
+
+fn tree_above<E>(
+    directory: &Path,
+    homes: &Homes,
+    kind: impl Fn(&Path) -> Result<Option<Kind>, E>,
+) -> Result<Option<PathBuf>, E> {
     if !directory.is_absolute() {
-        return None;
+        return Ok(None);
     }
     let mut part = None;
     for place in directory.ancestors().filter(|place| !homes.contains(place)) {
-        match kind(place) {
-            Some(Kind::Whole) => return Some(place.to_owned()),
+        match kind(place)? {
+            Some(Kind::Whole) => return Ok(Some(place.to_owned())),
             Some(Kind::Part) => part = part.or_else(|| Some(place.to_owned())),
             None => {}
         }
     }
-    part
+    Ok(part)
+}
+
+/// As [`kind`], of what the kernel has at hand. A file would have to be read.
+fn kind_at_once(place: &Path) -> Result<Option<Kind>, Unsure> {
+    let git = place.join(".git");
+    match at_once::kind(&git)? {
+        Some(FileType::RegularFile) => Err(Unsure),
+        Some(FileType::Directory) => Ok(at_once::kind(&git.join("HEAD"))?.map(|_| Kind::Whole)),
+        _ => Ok(None),
+    }
 }
 
 fn kind(place: &Path) -> Option<Kind> {
@@ -248,7 +290,7 @@ mod tests {
         place.directory("a");
         let fifo = place.0.join("a/.git");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, mode, 0).unwrap();
         assert_eq!(place.tree("a"), None);
         // As if it came just after the look at what it is.
         assert_eq!(first_bytes(&fifo), Some(Vec::new()));
@@ -270,14 +312,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_at_once_is_the_same() {
+        let place = Place::new("work-tree-at-once");
+        place.file("a/.git/HEAD", "x");
+        place.directory("b/.git");
+        place.file("c/.git", "gitdir: /x/shop/.git/worktrees/c\n");
+        place.directory("d");
+        let home = Homes(None);
+        for name in ["a", "b", "c", "d", "a/e", "gone"] {
+            let directory = place.0.join(name).to_str().unwrap().to_owned();
+            let truth = work_tree(&directory, &home);
+            if let Ok(answer) = known_at_once(std::slice::from_ref(&directory), &home) {
+                let told = answer.found.get(&directory).map(PathBuf::from);
+                assert_eq!(told, truth, "{name}");
+            }
+        }
+        // Those are never told without reading or looking twice.
+        let linked = place.0.join("c").to_str().unwrap().to_owned();
+        assert_eq!(known_at_once(&[linked], &home), Err(Unsure));
+        assert_eq!(known_at_once(&["/a (deleted)".to_owned()], &home), Err(Unsure));
+    }
+
+    #[test]
     fn all_at_once_in_their_order() {
         let place = Place::new("work-tree-all");
         place.file("a/.git/HEAD", "x");
         let wanted = [place.directory("none"), place.directory("a/b"), "relative".to_owned()];
-        let answer = of_all(&wanted);
+        let answer = of_all(&wanted, Duration::from_secs(60));
         assert_eq!(answer.late, None);
         let a = place.directory("a");
         assert_eq!(answer.found.into_iter().collect::<Vec<_>>(), [(wanted[1].clone(), a)]);
-        assert_eq!(of_all(&[]), WorkTrees::default());
+        assert_eq!(of_all(&[], Duration::ZERO), WorkTrees::default());
     }
 }

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::host::MANAGER_LIMIT;
 
 const RUNNING: &str = include_str!("../../../../tests/engines/docker-inspect-running.json");
 const CREATED: &str = include_str!("../../../../tests/engines/docker-inspect-created.json");
@@ -269,4 +270,23 @@ fn a_command_that_never_ends_is_ended() {
     assert_eq!(output(&["echo".to_owned()], &["[]"], soon()), Ok(b"[]\n".to_vec()));
     assert_eq!(output(&["/no/such/podman".to_owned()], &[], soon()), Err(Silence::Failed));
     assert_eq!(output(&["false".to_owned()], &[], soon()), Err(Silence::Failed));
+}
+
+#[test]
+fn that_nobody_is_there_is_never_said_where_somebody_may_be() {
+    let folder = std::env::temp_dir().join(format!("proc-nobody-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join(".docker")).unwrap();
+    let places = |host: &str| Places {
+        docker_host: Some(format!("unix://{host}")),
+        home: Some(folder.clone()),
+        ..Places::default()
+    };
+    let socket = folder.join("d.sock");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    assert!(!nobody_is_there(&places(socket.to_str().unwrap())));
+    // A context may lead anywhere, and so may settings that have to be read.
+    std::fs::write(folder.join(".docker/config.json"), "{}").unwrap();
+    let own = Places { docker_host: None, ..places("/gone.sock") };
+    assert!(!nobody_is_there(&own));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
