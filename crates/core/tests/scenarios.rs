@@ -38,6 +38,8 @@ struct Scenario {
     acts: Vec<String>,
     /// Processes of whom it is wanted who runs and who started them.
     who: Vec<u32>,
+    /// Rows of the ranking of causes that it is an example of: `C07`.
+    rows: Vec<String>,
     deserves: Option<Deserves>,
 }
 
@@ -46,11 +48,13 @@ impl Scenario {
         let mut table: toml::Table = text.parse()?;
         let acts = table.remove("acts").map(toml::Value::try_into).transpose()?;
         let who = table.remove("who").map(toml::Value::try_into).transpose()?;
+        let rows = table.remove("rows").map(toml::Value::try_into).transpose()?;
         let deserves = table.remove("deserves").map(toml::Value::try_into).transpose()?;
         Ok(Self {
             situation: table.try_into()?,
             acts: acts.unwrap_or_default(),
             who: who.unwrap_or_default(),
+            rows: rows.unwrap_or_default(),
             deserves,
         })
     }
@@ -169,6 +173,7 @@ struct Played {
     report: TargetReport,
     snapshot: Snapshot,
     refusals: Vec<Refusal>,
+    rows: Vec<String>,
     got: Deserves,
     wanted: Option<Deserves>,
 }
@@ -209,7 +214,8 @@ fn play(path: PathBuf) -> Played {
         got.act.insert(act.clone(), deserved_act(&plan, &limits));
         refusals.extend(plan.err());
     }
-    Played { path, report, snapshot, refusals, got, wanted: scenario.deserves }
+    let (rows, wanted) = (scenario.rows, scenario.deserves);
+    Played { path, report, snapshot, refusals, rows, got, wanted }
 }
 
 fn target(word: &str) -> Target {
