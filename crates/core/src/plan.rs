@@ -13,14 +13,16 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor};
+use crate::remedy::published;
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
+use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
 
 use kin::Kin;
 pub use lever::Lever;
 use lever::{Scene, Way, again, typed};
+pub(crate) use refusal::is_left_alone;
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
 pub use steps::signal_name;
@@ -215,9 +217,12 @@ fn obstacle(
         |reason, explain| Why { pid: cause.pids.first().copied(), ..Why::new(reason, explain) };
     Err(match cause.kind {
         CauseKind::HiddenHolder => {
-            let cure = match snapshot.asker.uid {
-                0 => String::new(),
-                _ => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+            // Who may ask the engine need not see its proxy.
+            let container = published(endpoint, snapshot).and_then(|remedy| remedy.argv);
+            let cure = match (snapshot.asker.uid, container) {
+                (_, Some(argv)) => format!("; what gives the port back: {}", argv.join(" ")),
+                (0, None) => String::new(),
+                (_, None) => format!(": sudo proc {} {endpoint}", limits.verb.name()),
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
         }
@@ -230,15 +235,24 @@ fn obstacle(
         }
         CauseKind::SocketActivation if !limits.force => {
             let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
-            let units = sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot));
-            let typed = |unit: Supervisor| Some(typed(unit.stop.as_ref()?, &unit, snapshot));
-            let stop = units.filter_map(typed).next();
-            let cure = match stop {
-                Some(_) if limits.uses_levers() => return Ok(()),
-                Some(stop) => format!("what gives the port back: {stop}"),
-                None => "systemctl list-sockets names it".to_owned(),
+            let units: Vec<Supervisor> =
+                sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot)).collect();
+            let typed = |unit: &Supervisor| Some(typed(unit.stop.as_ref()?, unit, snapshot));
+            let stop = units.iter().find_map(typed);
+            let rail = units.iter().find_map(|unit| unit_guard(unit, snapshot));
+            let user = match cause.pids.contains(&1) {
+                true => "",
+                false => "--user ",
             };
-            let text = format!("{}; its socket unit must be stopped, and {cure}", what());
+            let cure = match (stop, rail) {
+                (Some(_), _) if limits.uses_levers() => return Ok(()),
+                (Some(stop), _) => format!("what gives the port back: {stop}"),
+                (None, Some(why)) => format!("left alone: {why}"),
+                (None, None) => format!(
+                    "stop that socket unit, not the service: systemctl {user}list-sockets names it"
+                ),
+            };
+            let text = format!("{}; {cure}", what());
             Refusal::Guarded(why(RefusalReason::SocketActivation, text))
         }
         CauseKind::InFlight if !limits.force => Refusal::Guarded(why(

@@ -1,13 +1,14 @@
 //! Why nothing will be done: in words for people, and by a reason that a program can read.
 
 use super::Limits;
+use super::lever::typed;
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
-use crate::process::Process;
+use crate::process::{Process, SupervisorKind};
 use crate::report::{RefusalReason, RefusalReport};
 use crate::snapshot::Snapshot;
-use crate::supervisor::door;
+use crate::supervisor::{door, supervisor_of};
 
 /// Why nothing will be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,8 @@ pub(super) fn guard(
     if !limits.force
         && let Some((reason, what)) = rail(process, snapshot)
     {
-        let explain = format!("{} {what}; --force does it all the same", named(process));
+        let instead = instead(process, reason, snapshot);
+        let explain = format!("{} {what}{instead}; --force does it all the same", named(process));
         return Err(Refusal::Guarded(Why::of(process, reason, explain)));
     }
     all_mine(&[process.id.pid], snapshot, limits)
@@ -107,6 +109,22 @@ pub(super) fn all_mine(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Re
         return Err(Refusal::Guarded(Why { reason, pid: Some(pid), explain }));
     }
     Ok(())
+}
+
+/// Whether a guard rail stands before this process.
+pub(crate) fn is_left_alone(process: &Process, snapshot: &Snapshot) -> bool {
+    rail(process, snapshot).is_some()
+}
+
+/// What ends that for which a door stands open: the container of a proxy, the application of a
+/// manager.
+fn instead(process: &Process, reason: RefusalReason, snapshot: &Snapshot) -> String {
+    let by = supervisor_of(process.id.pid, snapshot).filter(|by| {
+        reason == RefusalReason::Door
+            && matches!(by.kind, SupervisorKind::Container | SupervisorKind::ProcessManager)
+    });
+    let stop = by.and_then(|by| Some(typed(by.stop.as_ref()?, &by, snapshot)));
+    stop.map_or(String::new(), |stop| format!("; what gives its port back: {stop}"))
 }
 
 fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String)> {
