@@ -101,6 +101,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             }
             all.extend(own_way(cause, endpoint, snapshot));
             all.extend(continued(cause, snapshot));
+            all.extend(another_port(cause, snapshot));
             if cause.kind == CauseKind::InFlight {
                 all.push(remedy(
                     Action::StopProcess,
@@ -232,6 +233,18 @@ fn heads_a_guarded_unit(process: &Process, snapshot: &Snapshot) -> bool {
     (main || parent.is_none_or(|parent| parent.cgroup != process.cgroup))
         && by.stop.is_none()
         && unit_guard(&by, snapshot).is_some()
+}
+
+/// What to do where the holder is wanted on this machine.
+fn another_port(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
+    let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let nature = holders.find_map(|process| nature_of(process, snapshot))?;
+    nature.is_wanted_here().then(|| Remedy {
+        action: Action::UseAnother,
+        argv: None,
+        needs_root: false,
+        explain: format!("{} stays: let your program take another port", nature.name),
+    })
 }
 
 /// Continuing one that was suspended: in its own terminal, or by the signal.

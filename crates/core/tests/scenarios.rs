@@ -583,6 +583,31 @@ fn nobody_on_the_list_is_signalled() {
     }
 }
 
+/// A lever is shown whole: by `free`, which pulls it, and by those who do not.
+#[test]
+fn every_lever_is_shown_by_each_verb() {
+    let mut shown: BTreeMap<String, bool> = BTreeMap::new();
+    for played in play_all() {
+        let Some(free) = played.got.act.get("free") else { continue };
+        for step in free.steps.iter().filter(|step| step.starts_with("run: ")) {
+            let command = step.split(" by: ").nth(1).unwrap();
+            let word = |word: &str| !word.contains('=') && word != "env" && word != "--";
+            let mut words = command.split(' ').filter(|it| word(it));
+            let mut program = words.next().unwrap().rsplit('/').next().unwrap().to_owned();
+            if program == "runuser" {
+                program = words.nth(2).unwrap().to_owned();
+            }
+            let verbs = ["kill", "stop", "free --only-signal"];
+            let whole = verbs.iter().all(|verb| played.got.act.contains_key(*verb));
+            *shown.entry(program).or_default() |= whole;
+        }
+    }
+    let partly: Vec<&String> =
+        shown.iter().filter(|(_, whole)| !**whole).map(|(program, _)| program).collect();
+    assert!(partly.is_empty(), "not by each verb: {partly:?}");
+    assert!(shown.len() >= 10, "{shown:?}");
+}
+
 /// One row of the table in docs/causes.md: its cells, without what marks them.
 fn row_of(line: &str) -> Option<Vec<String>> {
     let cells: Vec<String> =
@@ -618,6 +643,7 @@ fn the_table_of_rows_says_what_the_scenarios_say() {
                 report.causes.iter().any(|cause| cause.explain == sentence)
                     || got.notes.iter().chain(&got.explain).any(|note| note == sentence)
                     || got.who.values().any(|who| who.started.as_deref() == Some(sentence))
+                    || got.nature.iter().any(|it| it.split_once(": ").unwrap().1 == sentence)
             })
         };
         assert!(said(says), "{id}: nobody says: {says}");

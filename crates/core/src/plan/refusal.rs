@@ -140,9 +140,14 @@ fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String
     } else if let Some(why) = door(process) {
         Some((RefusalReason::Door, format!("is left alone: {why}")))
     } else {
-        let editor = nature_of(process, snapshot).filter(|it| it.kind == NatureKind::Editor)?;
-        let advice = editor.advice.map_or(String::new(), |advice| format!("; {advice}"));
-        Some((RefusalReason::Editor, format!("is left alone: it is {}{advice}", editor.name)))
+        let nature = nature_of(process, snapshot)?;
+        let reason = match nature.kind {
+            NatureKind::Editor => RefusalReason::Editor,
+            _ if nature.is_wanted_here() => RefusalReason::Door,
+            _ => return None,
+        };
+        let advice = nature.advice.map_or(String::new(), |advice| format!("; {advice}"));
+        Some((reason, format!("is left alone: it is {}{advice}", nature.name)))
     }
 }
 
