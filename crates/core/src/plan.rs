@@ -257,15 +257,12 @@ fn obstacle(
         }
         CauseKind::InFlight if !limits.force => Refusal::Guarded(why(
             RefusalReason::InFlight,
-            format!(
-                "{}; it is not certain that it is this one, so it is left alone without --force",
-                what()
-            ),
+            format!("{}; that is a guess, so it is left alone without --force", what()),
         )),
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
-                "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {endpoint}",
+                "{}; to close it, and not that program, takes root: sudo proc free {endpoint}",
                 what()
             ),
         )),
@@ -537,16 +534,17 @@ fn nature_note(process: &Process, snapshot: &Snapshot) -> Option<String> {
     let nature = nature_of(process, snapshot)?;
     let sort = match nature.kind {
         NatureKind::Database => " (a database)",
-        NatureKind::Tunnel => " (a tunnel)",
         NatureKind::Editor => " (an editor)",
         NatureKind::VirtualMachine => " (a virtual machine)",
+        // Their names say it: an ssh tunnel, a port-forward.
         _ => "",
     };
+    let told = !sort.is_empty() || nature.kind == NatureKind::Tunnel;
     let advice = nature.advice.map(|advice| format!("; {advice}"));
-    if sort.is_empty() && advice.is_none() {
+    if !told && advice.is_none() {
         return None;
     }
-    Some(format!("{} is {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
+    Some(format!("{}: {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
 }
 
 fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
