@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
@@ -185,13 +186,17 @@ impl Played {
     }
 }
 
-fn play_all() -> Vec<Played> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    paths.into_iter().map(play).collect()
+/// All of them, played once for all tests.
+fn play_all() -> &'static [Played] {
+    static ALL: OnceLock<Vec<Played>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        paths.into_iter().map(play).collect()
+    })
 }
 
 fn play(path: PathBuf) -> Played {
@@ -387,7 +392,7 @@ fn every_situation_gets_the_answer_it_deserves() {
         return;
     }
     let mut wrong = String::new();
-    for played in &all {
+    for played in all {
         let wanted = played.wanted.as_ref().map_or(String::new(), as_toml);
         let got = as_toml(&played.got);
         if wanted != got {
