@@ -25,13 +25,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
     let port = label(endpoint, cause, snapshot);
     let who = || holders(cause, snapshot);
     match cause.kind {
-        CauseKind::Listener => match suspended(cause, snapshot) {
-            true => format!(
-                "{port} is held by {}; suspended as by Ctrl-Z, so clients connect and hang",
-                who()
-            ),
-            false => format!("{port} is held by {}", who()),
-        },
+        CauseKind::Listener => format!("{port} is held by {}{}", who(), halted(cause, snapshot)),
         CauseKind::SharedListener => shared(cause, &port, snapshot),
         CauseKind::InheritedListener => inherited(cause, &port, snapshot),
         CauseKind::BoundNotListening => format!("{port} is bound, without listening, by {}", who()),
@@ -81,6 +75,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
+        CauseKind::Unexplained if snapshot.policy.wsl => format!(
+            "the kernel refuses {port} and nothing in this Linux explains it; a program on Windows may hold it: netstat.exe -ano names it"
+        ),
         CauseKind::Unexplained => {
             format!("the kernel refuses {port} and nothing that can be seen explains it")
         }
@@ -401,9 +398,9 @@ pub fn verdict(diagnosis: &Diagnosis) -> String {
 /// What usually has a port: from its number alone, and so a guess.
 pub fn usual(port: Port, holder: &str, software: &str) -> String {
     format!(
-        ":{port} is usually held by {}, and used for {}: a guess from the port number alone",
-        few(holder),
-        few(software)
+        ":{port} is usually {} (held by {}): a guess from the number alone",
+        few(software),
+        few(holder)
     )
 }
 
@@ -810,9 +807,36 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
     }
 }
 
-fn suspended(cause: &Cause, snapshot: &Snapshot) -> bool {
-    let mut seen = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid)).peekable();
-    seen.peek().is_some() && seen.all(Process::is_stopped)
+/// Why nobody answers, where all that hold it are halted.
+fn halted(cause: &Cause, snapshot: &Snapshot) -> String {
+    let seen: Vec<&Process> =
+        cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid)).collect();
+    let Some(first) = seen.first() else { return String::new() };
+    if seen.iter().all(|process| process.is_stopped()) {
+        let place = first.terminal.as_ref().map_or(String::new(), |tty| format!(" in {tty}"));
+        return format!("; suspended as by Ctrl-Z{place}, so clients connect and hang");
+    }
+    match seen.iter().all(|process| process.state == ProcessState::Uninterruptible) {
+        true => "; it waits for a device or file server (state D), and until that answers no signal reaches it".to_owned(),
+        false => String::new(),
+    }
+}
+
+/// How a suspended process is continued.
+pub fn continuing(process: &Process) -> String {
+    match &process.terminal {
+        Some(tty) => format!("continues it; so does fg in {tty}, and Ctrl-C then ends it"),
+        None => "continues it".to_owned(),
+    }
+}
+
+/// That the holder is where this very command comes from: a program in its own way.
+pub fn own_ancestor(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String> {
+    let holders = diagnosis.causes.iter().filter(|cause| !cause.kind.hinders_no_bind());
+    let mut pids = holders.flat_map(|cause| cause.pids.iter());
+    let pid = pids.find(|pid| **pid != 1 && snapshot.asker.ancestors.contains(pid))?;
+    let program = snapshot.processes.get(pid)?.program();
+    Some(format!("{program} (pid {pid}) started this command: if it is what fails, it binds twice"))
 }
 
 fn has_live(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> bool {

@@ -137,6 +137,7 @@ pub fn port_report(
         add_diagnosis(&mut report, diagnosis, snapshot);
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
+        report.notes.extend(explain::own_ancestor(diagnosis, snapshot));
         report.notes.extend(explain::reuse_advice(diagnosis));
         report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
         report.notes.extend(explain::taken_first(diagnosis, snapshot));

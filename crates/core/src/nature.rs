@@ -65,6 +65,11 @@ impl Nature {
         Self { kind, name: name.into(), ask: None, stop: None, never_forced: None, advice: None }
     }
 
+    /// Whether whoever runs this machine wants it there: ending it helps nobody.
+    pub(crate) fn is_wanted_here(&self) -> bool {
+        self.kind == NatureKind::Agent && self.advice.as_deref() == Some(agent::POLICY)
+    }
+
     fn advice(self, advice: impl Into<String>) -> Self {
         Self { advice: Some(advice.into()), ..self }
     }

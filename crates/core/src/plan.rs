@@ -13,15 +13,17 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
+use crate::remedy::published;
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of};
+use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
 
 use kin::Kin;
 pub use lever::Lever;
 pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
+pub(crate) use refusal::is_left_alone;
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
 pub use steps::signal_name;
@@ -228,9 +230,12 @@ fn obstacle(
         |reason, explain| Why { pid: cause.pids.first().copied(), ..Why::new(reason, explain) };
     Err(match cause.kind {
         CauseKind::HiddenHolder => {
-            let cure = match snapshot.asker.uid {
-                0 => String::new(),
-                _ => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+            // Who may ask the engine need not see its proxy.
+            let container = published(endpoint, snapshot).and_then(|remedy| remedy.argv);
+            let cure = match (snapshot.asker.uid, container) {
+                (_, Some(argv)) => format!("; what gives the port back: {}", argv.join(" ")),
+                (0, None) => String::new(),
+                (_, None) => format!(": sudo proc {} {endpoint}", limits.verb.name()),
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
         }
@@ -243,28 +248,34 @@ fn obstacle(
         }
         CauseKind::SocketActivation if !limits.force => {
             let sockets = cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
-            let units = sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot));
-            let typed = |unit: Supervisor| Some(typed(unit.stop.as_ref()?, &unit, snapshot));
-            let stop = units.filter_map(typed).next();
-            let cure = match stop {
-                Some(_) if limits.uses_levers() => return Ok(()),
-                Some(stop) => format!("what gives the port back: {stop}"),
-                None => "systemctl list-sockets names it".to_owned(),
+            let units: Vec<Supervisor> =
+                sockets.filter_map(|socket| socket_unit_supervisor(socket, snapshot)).collect();
+            let typed = |unit: &Supervisor| Some(typed(unit.stop.as_ref()?, unit, snapshot));
+            let stop = units.iter().find_map(typed);
+            let rail = units.iter().find_map(|unit| unit_guard(unit, snapshot));
+            let user = match cause.pids.contains(&1) {
+                true => "",
+                false => "--user ",
             };
-            let text = format!("{}; its socket unit must be stopped, and {cure}", what());
+            let cure = match (stop, rail) {
+                (Some(_), _) if limits.uses_levers() => return Ok(()),
+                (Some(stop), _) => format!("what gives the port back: {stop}"),
+                (None, Some(why)) => format!("left alone: {why}"),
+                (None, None) => format!(
+                    "stop that socket unit, not the service: systemctl {user}list-sockets names it"
+                ),
+            };
+            let text = format!("{}; {cure}", what());
             Refusal::Guarded(why(RefusalReason::SocketActivation, text))
         }
         CauseKind::InFlight if !limits.force => Refusal::Guarded(why(
             RefusalReason::InFlight,
-            format!(
-                "{}; it is not certain that it is this one, so it is left alone without --force",
-                what()
-            ),
+            format!("{}; that is a guess, so it is left alone without --force", what()),
         )),
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
-                "{}; closing it without hurting that program needs CAP_NET_ADMIN: sudo proc free {endpoint}",
+                "{}; to close it, and not that program, takes root: sudo proc free {endpoint}",
                 what()
             ),
         )),
@@ -549,16 +560,17 @@ fn nature_note(process: &Process, snapshot: &Snapshot) -> Option<String> {
     let nature = nature_of(process, snapshot)?;
     let sort = match nature.kind {
         NatureKind::Database => " (a database)",
-        NatureKind::Tunnel => " (a tunnel)",
         NatureKind::Editor => " (an editor)",
         NatureKind::VirtualMachine => " (a virtual machine)",
+        // Their names say it: an ssh tunnel, a port-forward.
         _ => "",
     };
+    let told = !sort.is_empty() || nature.kind == NatureKind::Tunnel;
     let advice = nature.advice.map(|advice| format!("; {advice}"));
-    if sort.is_empty() && advice.is_none() {
+    if !told && advice.is_none() {
         return None;
     }
-    Some(format!("{} is {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
+    Some(format!("{}: {}{sort}{}", named(process), nature.name, advice.unwrap_or_default()))
 }
 
 fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {

@@ -7,14 +7,15 @@ mod unit;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Transport};
-use crate::diagnosis::{Cause, CauseKind};
+use crate::diagnosis::{Cause, CauseKind, topmost};
 use crate::engine::facts_of;
 use crate::explain;
 use crate::known::{System, known};
 use crate::nature::nature_of;
-use crate::process::{Supervisor, SupervisorKind};
+use crate::plan::is_left_alone;
+use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
-use crate::supervisor::supervisor_of;
+use crate::supervisor::{supervisor_of, unit_guard};
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,12 +100,23 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 ));
             }
             all.extend(own_way(cause, endpoint, snapshot));
-            all.push(remedy(
-                Action::StopProcess,
-                proc(&["proc", "free", &target]),
-                foreign,
-                "asks the holder to end and waits until the port can be bound",
-            ));
+            all.extend(continued(cause, snapshot));
+            all.extend(another_port(cause, snapshot));
+            if cause.kind == CauseKind::InFlight {
+                all.push(remedy(
+                    Action::StopProcess,
+                    proc(&["proc", "free", "--force", &target]),
+                    foreign,
+                    "asks whoever will probably receive it to end; who that is, is a guess",
+                ));
+            } else if !stands_in_the_way(cause, snapshot) {
+                all.push(remedy(
+                    Action::StopProcess,
+                    proc(&["proc", "free", &target]),
+                    foreign,
+                    "asks the holder to end and waits until the port can be bound",
+                ));
+            }
         }
         CauseKind::UnixSocket => all.push(remedy(
             Action::StopProcess,
@@ -197,6 +209,62 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
     all
 }
 
+/// Whether a guard rail keeps `proc free` from the holders: what would be refused is no remedy.
+fn stands_in_the_way(cause: &Cause, snapshot: &Snapshot) -> bool {
+    let holders = topmost(snapshot, &cause.pids);
+    holders.iter().filter_map(|pid| snapshot.processes.get(pid)).any(|process| {
+        // Some managers hold a socket for what they run, and have a command that ends only that.
+        let leaves_it = supervisor_of(process.id.pid, snapshot).is_some_and(|by| {
+            by.kind == SupervisorKind::ProcessManager
+                && by.pid == Some(process.id.pid)
+                && by.stop.is_some()
+        });
+        !leaves_it && (is_left_alone(process, snapshot) || heads_a_guarded_unit(process, snapshot))
+    })
+}
+
+/// Whether it is what a unit is for that may not be stopped.
+fn heads_a_guarded_unit(process: &Process, snapshot: &Snapshot) -> bool {
+    let Some(by) = supervisor_of(process.id.pid, snapshot) else { return false };
+    let parent = snapshot.processes.get(&process.ppid);
+    let main = snapshot.units.iter().any(|unit| {
+        unit.id == by.name && unit.user == by.owner && unit.main_pid == Some(process.id.pid)
+    });
+    (main || parent.is_none_or(|parent| parent.cgroup != process.cgroup))
+        && by.stop.is_none()
+        && unit_guard(&by, snapshot).is_some()
+}
+
+/// What to do where the holder is wanted on this machine.
+fn another_port(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
+    let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let nature = holders.find_map(|process| nature_of(process, snapshot))?;
+    nature.is_wanted_here().then(|| Remedy {
+        action: Action::UseAnother,
+        argv: None,
+        needs_root: false,
+        explain: format!("{} stays: let your program take another port", nature.name),
+    })
+}
+
+/// Continuing one that was suspended: in its own terminal, or by the signal.
+fn continued(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
+    let mut holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let process = holders.find(|process| process.is_stopped())?;
+    Some(Remedy {
+        action: Action::ContinueProcess,
+        argv: Some(
+            ["kill", "-CONT"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain([process.id.pid.to_string()])
+                .collect(),
+        ),
+        needs_root: snapshot.asker.uid != 0 && process.uid != Some(snapshot.asker.uid),
+        explain: explain::continuing(process),
+    })
+}
+
 /// How the holder's own program is ended: by a command of its own, by a word to whoever knows it,
 /// or as the table of ports says for the program of that name, if nobody runs it.
 fn own_way(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
@@ -258,7 +326,7 @@ fn stop_container(
 }
 
 /// Stopping a container that publishes the port, as its engine says, and that the asker may ask.
-fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
+pub(crate) fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
     let facts = snapshot.containers.iter().find(|facts| {
         let mut transports = endpoint.transports().iter();
         facts.runs()

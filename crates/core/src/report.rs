@@ -632,7 +632,8 @@ pub enum RefusalReason {
     KernelThread,
     /// It is this command or one of its ancestors (`--force`).
     OwnAncestor,
-    /// A door of the machine or of containers: sshd, dockerd and kin (`--force`).
+    /// A door of the machine or of containers: sshd, dockerd and kin, or an agent that whoever
+    /// runs the machine put there (`--force`).
     Door,
     /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
     Editor,

@@ -113,6 +113,10 @@ pub struct Policy {
     pub unprivileged_start: u16,
     /// Whether a packet may no longer end a TIME-WAIT early (`tcp_rfc1337`).
     pub rfc1337: bool,
+    /// Whether this is Linux under Windows (WSL), whose programs hold ports that no socket here
+    /// shows: its kernels have `microsoft` in their release (uname(2)).
+    #[serde(default)]
+    pub wsl: bool,
 }
 
 impl Default for Policy {
@@ -122,6 +126,7 @@ impl Default for Policy {
             reserved: Vec::new(),
             unprivileged_start: 1024,
             rfc1337: false,
+            wsl: false,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
@@ -20,7 +21,7 @@ use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
 use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
 use proc_core::process::Process;
-use proc_core::recording::ReplayHost;
+use proc_core::recording::{Recording, ReplayHost};
 use proc_core::remedy::Remedy;
 use proc_core::report::{CauseReport, TargetReport};
 use proc_core::sight::look_at_ports;
@@ -38,6 +39,8 @@ struct Scenario {
     acts: Vec<String>,
     /// Processes of whom it is wanted who runs and who started them.
     who: Vec<u32>,
+    /// Rows of the ranking of causes that it is an example of: `C07`.
+    rows: Vec<String>,
     deserves: Option<Deserves>,
 }
 
@@ -46,11 +49,13 @@ impl Scenario {
         let mut table: toml::Table = text.parse()?;
         let acts = table.remove("acts").map(toml::Value::try_into).transpose()?;
         let who = table.remove("who").map(toml::Value::try_into).transpose()?;
+        let rows = table.remove("rows").map(toml::Value::try_into).transpose()?;
         let deserves = table.remove("deserves").map(toml::Value::try_into).transpose()?;
         Ok(Self {
             situation: table.try_into()?,
             acts: acts.unwrap_or_default(),
             who: who.unwrap_or_default(),
+            rows: rows.unwrap_or_default(),
             deserves,
         })
     }
@@ -169,6 +174,8 @@ struct Played {
     report: TargetReport,
     snapshot: Snapshot,
     refusals: Vec<Refusal>,
+    rows: Vec<String>,
+    recording: Recording,
     got: Deserves,
     wanted: Option<Deserves>,
 }
@@ -179,13 +186,17 @@ impl Played {
     }
 }
 
-fn play_all() -> Vec<Played> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-    paths.sort();
-    paths.into_iter().map(play).collect()
+/// All of them, played once for all tests.
+fn play_all() -> &'static [Played] {
+    static ALL: OnceLock<Vec<Played>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        paths.into_iter().map(play).collect()
+    })
 }
 
 fn play(path: PathBuf) -> Played {
@@ -209,7 +220,9 @@ fn play(path: PathBuf) -> Played {
         got.act.insert(act.clone(), deserved_act(&plan, &limits));
         refusals.extend(plan.err());
     }
-    Played { path, report, snapshot, refusals, got, wanted: scenario.deserves }
+    let (rows, wanted) = (scenario.rows, scenario.deserves);
+    let recording = host.recording().clone();
+    Played { path, report, snapshot, refusals, rows, recording, got, wanted }
 }
 
 fn target(word: &str) -> Target {
@@ -248,6 +261,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         Target::Port(_) => {
             let options = LookOptions {
                 before_acting: true,
+                mine: limits.mine,
                 learn: Learn::Everything,
                 ..LookOptions::default()
             };
@@ -257,6 +271,11 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         other => {
             let name = other.to_string();
             let name = name.strip_prefix("unix:").unwrap_or(&name);
+            // As the job does: a file that nobody serves has no socket to plan for.
+            if limits.verb == Verb::Free && host.unix_refuses(name) == Some(true) {
+                let plan = Plan { remove_file: Some(name.to_owned()), ..Plan::default() };
+                return (limits, Ok(plan));
+            }
             let sockets = SocketScope::Unix(vec![name.to_owned()]);
             let scope = Scope { sockets, holders: true, ..Scope::default() };
             plan_unix(&host.snapshot(&scope), name, &limits)
@@ -374,7 +393,7 @@ fn every_situation_gets_the_answer_it_deserves() {
         return;
     }
     let mut wrong = String::new();
-    for played in &all {
+    for played in all {
         let wanted = played.wanted.as_ref().map_or(String::new(), as_toml);
         let got = as_toml(&played.got);
         if wanted != got {
@@ -509,6 +528,145 @@ fn every_cause_has_a_scenario_where_it_stands_alone() {
     assert_eq!(impossible, [], "causes that were thought impossible");
 }
 
+/// The rows of the ranking of causes that no situation on this system can show, and why.
+const NOT_HERE: [(&str, &str); 4] = [
+    ("C05", "only Windows refuses whole ranges (WSAEACCES without a holder)"),
+    ("C06", "only macOS has an AirPlay Receiver"),
+    ("C15", "only Windows serves from its kernel (HTTP.sys) and by iphlpsvc"),
+    ("C31", "it fails binds of port 0, and port 0 is no target"),
+];
+
+fn ranking() -> impl Iterator<Item = String> {
+    (1..=36).map(|number| format!("C{number:02}"))
+}
+
+#[test]
+fn every_row_of_the_ranking_has_a_scenario() {
+    let all = play_all();
+    let known: BTreeSet<String> = ranking().collect();
+    let shown: BTreeSet<String> =
+        all.iter().flat_map(|played| played.rows.iter().cloned()).collect();
+    let invented: Vec<&String> = shown.difference(&known).collect();
+    assert!(invented.is_empty(), "no rows of the ranking: {invented:?}");
+    let not_here = |row: &str| NOT_HERE.iter().any(|(id, why)| *id == row && !why.is_empty());
+    let missing: Vec<&String> =
+        known.iter().filter(|row| !shown.contains(*row) && !not_here(row)).collect();
+    assert!(missing.is_empty(), "rows without a scenario: {missing:?}");
+    let thought: Vec<&String> = shown.iter().filter(|row| not_here(row)).collect();
+    assert!(thought.is_empty(), "thought impossible here: {thought:?}");
+}
+
+/// What `proc` offers, `proc` does: a command that a guard rail would refuse is no remedy.
+#[test]
+fn what_is_offered_is_not_refused() {
+    let mut refused = Vec::new();
+    for played in play_all() {
+        let causes = &played.report.causes;
+        let offered = causes.iter().flat_map(|cause| &cause.remedies);
+        let offered = offered.filter_map(|remedy| remedy.argv.as_deref());
+        for argv in offered.filter(|argv| argv[0] == "proc" && argv[1] == "free") {
+            let host = ReplayHost::new(played.recording.clone());
+            let act = argv[1..].join(" ");
+            let of = target(&argv[argv.len() - 1]);
+            if causes.len() == 1
+                && let (_, Err(Refusal::Guarded(why))) = plan(&act, &of, &host)
+            {
+                refused.push(format!("{}: {act}: {}", played.name(), why.explain));
+            }
+        }
+    }
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// The never-kill list: whoever is on it is refused by whatever verb.
+#[test]
+fn nobody_on_the_list_is_signalled() {
+    let all = play_all();
+    let list = all.iter().find(|played| played.name() == "those-who-are-never-signalled").unwrap();
+    assert!(list.got.act.len() >= 20);
+    for (act, got) in &list.got.act {
+        assert_eq!(got.refused.as_deref(), Some("guarded"), "{act}");
+    }
+}
+
+/// A lever is shown whole: by `free`, which pulls it, and by those who do not.
+#[test]
+fn every_lever_is_shown_by_each_verb() {
+    let mut shown: BTreeMap<String, bool> = BTreeMap::new();
+    for played in play_all() {
+        let Some(free) = played.got.act.get("free") else { continue };
+        for step in free.steps.iter().filter(|step| step.starts_with("run: ")) {
+            let command = step.split(" by: ").nth(1).unwrap();
+            let word = |word: &str| !word.contains('=') && word != "env" && word != "--";
+            let mut words = command.split(' ').filter(|it| word(it));
+            let mut program = words.next().unwrap().rsplit('/').next().unwrap().to_owned();
+            if program == "runuser" {
+                program = words.nth(2).unwrap().to_owned();
+            }
+            let verbs = ["kill", "stop", "free --only-signal"];
+            let whole = verbs.iter().all(|verb| played.got.act.contains_key(*verb));
+            *shown.entry(program).or_default() |= whole;
+        }
+    }
+    let partly: Vec<&String> =
+        shown.iter().filter(|(_, whole)| !**whole).map(|(program, _)| program).collect();
+    assert!(partly.is_empty(), "not by each verb: {partly:?}");
+    assert!(shown.len() >= 10, "{shown:?}");
+}
+
+/// One row of the table in docs/causes.md: its cells, without what marks them.
+fn row_of(line: &str) -> Option<Vec<String>> {
+    let cells: Vec<String> =
+        line.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect();
+    let is_row = cells.get(1).is_some_and(|id| ranking().any(|row| row == *id));
+    is_row.then(|| cells[1..cells.len() - 1].to_vec())
+}
+
+#[test]
+fn the_table_of_rows_says_what_the_scenarios_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = fs::read_to_string(root.join("docs/causes.md")).unwrap();
+    let rows: Vec<Vec<String>> = text.lines().filter_map(row_of).collect();
+    let all = play_all();
+    let ids: Vec<String> = rows.iter().map(|row| row[0].clone()).collect();
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 36, "{ids:?}");
+    assert_eq!(ids.len(), 36, "a row twice: {ids:?}");
+    for row in &rows {
+        let [id, _, says, does, scenarios, real] = row.as_slice() else {
+            panic!("six cells: {row:?}")
+        };
+        let of: Vec<&Played> = all.iter().filter(|played| played.rows.contains(id)).collect();
+        let names: Vec<String> = of.iter().map(|played| played.name()).collect();
+        let listed: Vec<&str> = scenarios.split(", ").map(|name| name.trim_matches('`')).collect();
+        if of.is_empty() {
+            assert!(NOT_HERE.iter().any(|(row, _)| row == id), "{id}");
+            continue;
+        }
+        assert_eq!(listed, names, "{id}: its scenarios");
+        let said = |sentence: &str| {
+            of.iter().any(|played| {
+                let (got, report) = (&played.got, &played.report);
+                report.causes.iter().any(|cause| cause.explain == sentence)
+                    || got.notes.iter().chain(&got.explain).any(|note| note == sentence)
+                    || got.who.values().any(|who| who.started.as_deref() == Some(sentence))
+                    || got.nature.iter().any(|it| it.split_once(": ").unwrap().1 == sentence)
+            })
+        };
+        assert!(said(says), "{id}: nobody says: {says}");
+        let done = |sentence: &str| {
+            of.iter().flat_map(|played| &played.got.act).any(|(act, got)| {
+                act.starts_with("free")
+                    && (got.steps.iter().chain(&got.why).any(|step| step == sentence)
+                        || got.refused.as_deref() == Some(sentence))
+            })
+        };
+        assert!(done(does), "{id}: free does not: {does}");
+        for path in real.split(", ").map(|path| path.trim_matches('`')).filter(|it| *it != "-") {
+            assert!(root.join(path).exists(), "{id}: {path}");
+        }
+    }
+}
+
 #[test]
 fn every_verdict_refusal_and_guard_rail_has_a_scenario() {
     let mut seen = BTreeSet::new();
@@ -572,9 +730,12 @@ fn rail(why: &str, snapshot: &Snapshot) -> String {
 }
 
 /// Each variant of each sentence, by words that only it has.
-const SENTENCES: [&str; 85] = [
+const SENTENCES: [&str; 88] = [
     "is held by node (pid 4242), started 2 d 5 h ago in /home/me/shop",
-    "suspended as by Ctrl-Z, so clients connect and hang",
+    "suspended as by Ctrl-Z in pts/3, so clients connect and hang",
+    "it waits for a device or file server (state D)",
+    "started this command: if it is what fails, it binds twice",
+    "a program on Windows may hold it: netstat.exe -ano names it",
     "sockets (SO_REUSEPORT) by",
     "share :8000 by SO_REUSEPORT",
     "they inherited the listening socket",

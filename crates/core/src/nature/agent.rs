@@ -12,7 +12,8 @@ pub(super) fn agent(subject: &Subject<'_>) -> Option<Nature> {
         .map(|(_, name, advice)| Nature::new(NatureKind::Agent, *name).advice(*advice))
 }
 
-const POLICY: &str = "whoever runs this machine put it here and it comes back: use another port";
+pub(super) const POLICY: &str =
+    "whoever runs this machine put it here and it comes back: use another port";
 const QUIT: &str = "quit it as a person does, or use another port";
 
 /// Programs, what they are, what to do. The ports: docs/known-ports.md.

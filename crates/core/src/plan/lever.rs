@@ -11,8 +11,8 @@ use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    Proof, could_restart, door, is_service_manager, proof_of, socket_unit_supervisor,
-    supervisor_of, unit_guard,
+    Proof, container_proxy, could_restart, door, is_service_manager, proof_of,
+    socket_unit_supervisor, supervisor_of, unit_guard,
 };
 
 /// What stops a holder by whoever runs it: a command, or the API of a container's engine.
@@ -191,7 +191,9 @@ impl Scene<'_> {
         let Some(argv) = by.stop.clone() else { return Ok(None) };
         // A forwarding process of an engine is no victim: its container is stopped. Nor is a
         // manager that holds a socket for its application.
+        let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
         let forwards = (by.kind == SupervisorKind::Container && process.container.is_none())
+            || (unit && container_proxy(process).is_some())
             || (by.kind == SupervisorKind::ProcessManager && by.pid == Some(process.id.pid));
         match forwards {
             true => all_mine(&[process.id.pid], self.snapshot, self.limits)?,

@@ -1,13 +1,14 @@
 //! Why nothing will be done: in words for people, and by a reason that a program can read.
 
 use super::Limits;
+use super::lever::typed;
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
-use crate::process::Process;
+use crate::process::{Process, SupervisorKind};
 use crate::report::{RefusalReason, RefusalReport};
 use crate::snapshot::Snapshot;
-use crate::supervisor::door;
+use crate::supervisor::{door, supervisor_of};
 
 /// Why nothing will be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,8 @@ pub(super) fn guard(
     if !limits.force
         && let Some((reason, what)) = rail(process, snapshot)
     {
-        let explain = format!("{} {what}; --force does it all the same", named(process));
+        let instead = instead(process, reason, snapshot);
+        let explain = format!("{} {what}{instead}; --force does it all the same", named(process));
         return Err(Refusal::Guarded(Why::of(process, reason, explain)));
     }
     all_mine(&[process.id.pid], snapshot, limits)
@@ -109,6 +111,22 @@ pub(super) fn all_mine(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Re
     Ok(())
 }
 
+/// Whether a guard rail stands before this process.
+pub(crate) fn is_left_alone(process: &Process, snapshot: &Snapshot) -> bool {
+    rail(process, snapshot).is_some()
+}
+
+/// What ends that for which a door stands open: the container of a proxy, the application of a
+/// manager.
+fn instead(process: &Process, reason: RefusalReason, snapshot: &Snapshot) -> String {
+    let by = supervisor_of(process.id.pid, snapshot).filter(|by| {
+        reason == RefusalReason::Door
+            && matches!(by.kind, SupervisorKind::Container | SupervisorKind::ProcessManager)
+    });
+    let stop = by.and_then(|by| Some(typed(by.stop.as_ref()?, &by, snapshot)));
+    stop.map_or(String::new(), |stop| format!("; what gives its port back: {stop}"))
+}
+
 fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String)> {
     let pid = process.id.pid;
     let asker = &snapshot.asker;
@@ -122,9 +140,14 @@ fn rail(process: &Process, snapshot: &Snapshot) -> Option<(RefusalReason, String
     } else if let Some(why) = door(process) {
         Some((RefusalReason::Door, format!("is left alone: {why}")))
     } else {
-        let editor = nature_of(process, snapshot).filter(|it| it.kind == NatureKind::Editor)?;
-        let advice = editor.advice.map_or(String::new(), |advice| format!("; {advice}"));
-        Some((RefusalReason::Editor, format!("is left alone: it is {}{advice}", editor.name)))
+        let nature = nature_of(process, snapshot)?;
+        let reason = match nature.kind {
+            NatureKind::Editor => RefusalReason::Editor,
+            _ if nature.is_wanted_here() => RefusalReason::Door,
+            _ => return None,
+        };
+        let advice = nature.advice.map_or(String::new(), |advice| format!("; {advice}"));
+        Some((reason, format!("is left alone: it is {}{advice}", nature.name)))
     }
 }
 

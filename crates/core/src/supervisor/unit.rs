@@ -242,17 +242,12 @@ fn comes_back(unit: &UnitFacts, triggers: &[&str]) -> Option<bool> {
     }
 }
 
-/// When the unit is started again, in systemd's own words: `always`, `on-failure, on connection
-/// (cups.socket)`. `None` for never.
+/// When the unit is started again, in systemd's own words, and by which units: `always`,
+/// `on-failure, by cups.socket`. `None` for never.
 fn policy(unit: &UnitFacts, triggers: &[&str]) -> Option<String> {
     let restart = unit.restart.as_deref().filter(|&restart| restart != "no");
     let mut occasions: Vec<String> = restart.map(str::to_owned).into_iter().collect();
-    occasions.extend(triggers.iter().map(|name| match name.rsplit('.').next() {
-        Some("socket") => format!("on connection ({name})"),
-        Some("timer") => format!("at its time ({name})"),
-        Some("path") => format!("when a file changes ({name})"),
-        _ => format!("when triggered ({name})"),
-    }));
+    occasions.extend(triggers.iter().map(|name| format!("by {name}")));
     (!occasions.is_empty()).then(|| occasions.join(", "))
 }
 
@@ -363,8 +358,7 @@ mod tests {
         snapshot.units.push(idle);
         let found = super::super::supervisor_of(10, &snapshot).unwrap();
         assert_eq!(found.restarts, Some(true));
-        let policy =
-            "at its time (web.timer), when a file changes (web.path), on connection (web.socket)";
+        let policy = "by web.timer, by web.path, by web.socket";
         assert_eq!(found.policy.as_deref(), Some(policy));
         let stop = named(&["systemctl", "stop", "web.socket", "web.service"]);
         assert_eq!(found.stop, Some(stop), "the timer is left: it starts nothing at once");

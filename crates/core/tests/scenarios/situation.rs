@@ -105,6 +105,7 @@ impl Default for AskerFacts {
 struct PolicyFacts {
     ephemeral: Option<[u16; 2]>,
     unprivileged_start: Option<u16>,
+    wsl: bool,
 }
 
 #[derive(Deserialize)]
@@ -477,6 +478,7 @@ impl PolicyFacts {
         Policy {
             ephemeral: self.ephemeral.map_or(usual.ephemeral, |[first, last]| first..=last),
             unprivileged_start: self.unprivileged_start.unwrap_or(usual.unprivileged_start),
+            wsl: self.wsl,
             ..usual
         }
     }

@@ -176,7 +176,16 @@ impl ProcessReader {
                 .and_then(procfs::sysctl_number)
                 .map_or(default.rfc1337, |set| set != 0),
             reserved: self.reserved_ports(),
+            wsl: self.is_wsl(),
         }
+    }
+
+    /// Whether the kernel is one of WSL: `5.15.153.1-microsoft-standard-WSL2` (WSL 1 writes
+    /// `Microsoft`).
+    fn is_wsl(&self) -> bool {
+        let mut page = [0; PAGE];
+        let release = read_page(self.proc.as_fd(), "sys/kernel/osrelease", &mut page);
+        release.is_some_and(|name| name.to_ascii_lowercase().windows(9).any(|w| w == b"microsoft"))
     }
 
     /// `ip_local_reserved_ports`, which a machine full of rules makes longer than a page.
