@@ -1,6 +1,8 @@
 //! Which software usually has a port, by the port's number alone: a guess, and said to be one
 //! wherever it is shown. What really holds a port is never told from here.
 
+use std::sync::OnceLock;
+
 use crate::addr::{Port, Transport};
 use crate::process::Process;
 use crate::snapshot::Source;
@@ -62,16 +64,13 @@ pub struct Known {
 /// What is usual on this port of that system; `None` where nothing is. Where several rows of the
 /// table have the port, the one that says it most exactly counts.
 pub fn known(port: Port, transport: Transport, system: System) -> Option<Known> {
-    let rows = TABLE.lines().skip(1).filter_map(|line| {
-        let (ports, rest) = line.split_once(',')?;
-        let (transports, _) = rest.split_once(',')?;
-        let exactness = exactness(ports, port.get())?;
-        transports
-            .split(['+', '/'])
-            .any(|name| name == transport.name())
-            .then_some((exactness, line))
-    });
-    let (_, line) = rows.min_by_key(|(exactness, _)| *exactness)?;
+    let has = |row: &&Row| (row.first..=row.last).contains(&port.get());
+    let of_transport = |row: &&Row| {
+        let mut transports = row.transports.split(['+', '/']);
+        transports.any(|name| name == transport.name())
+    };
+    let rows = rows().iter().filter(has).filter(of_transport);
+    let line = rows.min_by_key(|row| (row.last - row.first, row.place))?.line;
     let fields = fields(line);
     let field =
         |at: usize| fields.get(at).filter(|text| !matches!(text.as_str(), "" | "-")).cloned();
@@ -154,21 +153,41 @@ const RUNTIMES: &[&str] = &[
     "tool",
 ];
 
-/// How exactly a list of ports (`80`, `67-68`, `587/465`, `49152+`) has this one: the width of
-/// its range, then its place in the list. `None` where it has it not.
-fn exactness(ports: &str, port: u16) -> Option<(u16, usize)> {
-    let spans = ports.split('/').enumerate().filter_map(|(place, span)| {
+/// A span of ports of a line of the table.
+struct Row {
+    first: u16,
+    last: u16,
+    /// Its place in the line's list of ports.
+    place: usize,
+    transports: &'static str,
+    line: &'static str,
+}
+
+/// The table by spans, read once: a call may be about a thousand ports. The narrowest span tells
+/// best, then the one that comes first in its list (`80`, `67-68`, `587/465`, `49152+`).
+fn rows() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(|| TABLE.lines().skip(1).filter_map(rows_of).flatten().collect())
+}
+
+fn rows_of(line: &'static str) -> Option<impl Iterator<Item = Row>> {
+    let (ports, rest) = line.split_once(',')?;
+    let (transports, _) = rest.split_once(',')?;
+    let spans = ports.split('/').enumerate();
+    Some(spans.filter_map(move |(place, span)| {
         let (first, last) = span_of(span)?;
-        (first..=last).contains(&port).then_some((last - first, place))
-    });
-    spans.min()
+        Some(Row { first, last, place, transports, line })
+    }))
 }
 
 fn span_of(span: &str) -> Option<(u16, u16)> {
     let (first, last) = match (span.strip_suffix('+'), span.split_once('-')) {
         (Some(first), _) => (first.parse().ok()?, u16::MAX),
         (None, Some((first, last))) => (first.parse().ok()?, last.parse().ok()?),
-        (None, None) => (span.parse().ok()?, span.parse().ok()?),
+        (None, None) => {
+            let port = span.parse().ok()?;
+            (port, port)
+        }
     };
     (0 < first && first <= last).then_some((first, last))
 }
