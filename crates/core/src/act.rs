@@ -7,10 +7,11 @@ mod job;
 mod run;
 mod toll;
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::host::{Host, Watch, Woken};
-use crate::plan::Limits;
+use crate::plan::{Limits, Plan};
 use crate::report::{EventReport, Outcome, TargetReport};
 use crate::target::Target;
 use job::Job;
@@ -56,57 +57,68 @@ pub fn act(
         true => None,
         false => Some(consent(&waiting)),
     };
+    match answer {
+        None => settle_all(&mut jobs, Outcome::Planned, "nothing was done (--dry-run)"),
+        Some(Consent::No(why)) => settle_all(&mut jobs, Outcome::Declined, &why),
+        Some(Consent::Yes) => carry_out(host, &mut jobs, request, progress),
+    }
+    jobs.into_iter().map(|job| job.report).collect()
+}
+
+fn settle_all(jobs: &mut [Job], outcome: Outcome, explain: &str) {
+    for job in jobs.iter_mut().filter(|job| job.plan.is_some()) {
+        job.report.outcome = Some(outcome);
+        job.report.explain = Some(explain.to_owned());
+    }
+}
+
+/// Frees one target after the other, and only then watches whether somebody starts the holders
+/// again: that takes seconds, and is the same for one port as for twenty.
+fn carry_out(
+    host: &dyn Host,
+    jobs: &mut [Job],
+    request: &ActRequest,
+    progress: &mut dyn FnMut(&str, &EventReport),
+) {
+    let progress = RefCell::new(progress);
+    let tell = |target: &str, event: &EventReport| (progress.borrow_mut())(target, event);
+    let plans: Vec<Option<Plan>> = jobs.iter_mut().map(|job| job.plan.take()).collect();
+    let mut begun = Vec::new();
     let mut interrupted = false;
-    for job in &mut jobs {
-        let Some(plan) = job.plan.take() else { continue };
+    for (job, plan) in jobs.iter_mut().zip(&plans) {
+        let Some(plan) = plan else { continue };
         // Who asked to stop asked it of all that was still to come.
-        if answer == Some(Consent::Yes) && (interrupted || is_interrupted(host)) {
+        if interrupted || is_interrupted(host) {
             interrupted = true;
             job.report.outcome = Some(Outcome::StillHeld);
             job.report.explain = Some("interrupted; nothing had been done".to_owned());
             continue;
         }
-        match &answer {
-            None => {
-                job.report.outcome = Some(Outcome::Planned);
-                job.report.explain = Some("nothing was done (--dry-run)".to_owned());
-            }
-            Some(Consent::No(why)) => {
-                job.report.outcome = Some(Outcome::Declined);
-                job.report.explain = Some(why.clone());
-            }
-            Some(Consent::Yes) => {
-                let target = job.report.target.clone();
-                let again;
-                let mut run = Run {
-                    host,
-                    limits: &request.limits,
-                    plan: &plan,
-                    started: host.now(),
-                    watch: host.watch(&plan.cookies),
-                    events: Vec::new(),
-                    interrupted: false,
-                    progress: &mut |event| progress(&target, event),
-                };
-                let mut end = run.carry_out(&job.goal);
-                if let Some(script) = end.by
-                    && let Some(next) = job.plan_again(host, request, script)
-                {
-                    again = next;
-                    run.plan = &again;
-                    run.watch = host.watch(&again.cookies);
-                    end = run.carry_out(&job.goal);
-                }
-                interrupted = run.interrupted;
-                job.report.events = run.events;
-                job.report.outcome = Some(end.outcome);
-                job.report.explain = Some(end.explain);
-                // What was noted before the act was about a port that is no more like that.
-                job.report.notes = plan.notes.iter().cloned().chain(end.notes).collect();
-            }
-        }
+        let mut run = Run::new(host, &request.limits, plan, job.report.target.clone(), &tell);
+        let step = run.begin(&job.goal);
+        interrupted = run.interrupted;
+        begun.push((job, run, step));
     }
-    jobs.into_iter().map(|job| job.report).collect()
+    for (job, mut run, step) in begun {
+        let end = match step {
+            Ok(released) => run.finish(&released),
+            Err(end) => end,
+        };
+        let notes = run.plan.notes.clone();
+        let next = end.by.and_then(|script| job.plan_again(host, request, script));
+        let (end, events) = match &next {
+            None => (end, run.events),
+            Some(plan) => {
+                let mut run = run.with(plan);
+                (run.carry_out(&job.goal), run.events)
+            }
+        };
+        job.report.events = events;
+        job.report.outcome = Some(end.outcome);
+        job.report.explain = Some(end.explain);
+        // What was noted before the act was about a port that is no more like that.
+        job.report.notes = notes.into_iter().chain(end.notes).collect();
+    }
 }
 
 /// Whether the person has asked to stop already.

@@ -12,7 +12,7 @@ use crate::addr::Transport;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
-use crate::process::{Process, ProcessId, Supervisor};
+use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -20,6 +20,7 @@ use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
 
 use kin::Kin;
 pub use lever::Lever;
+pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
 pub use refusal::{Refusal, Why};
 use refusal::{check, named};
@@ -107,10 +108,20 @@ pub enum Part {
     Target,
     /// It holds what is wanted.
     Holder,
-    /// It would start a holder again: a watcher, a master, a loop. It has to end.
-    Runner,
+    /// It would start a holder again, or may: a watcher, a master, a loop. It has to end.
+    Runner {
+        /// Whether it is known to.
+        certain: bool,
+    },
     /// It was started by a runner and holds nothing that is wanted: asked, never forced.
     Kin,
+}
+
+impl Part {
+    /// Whether it is to end because it would start a holder again, or may.
+    pub(crate) const fn is_runner(self) -> bool {
+        matches!(self, Self::Runner { .. })
+    }
 }
 
 /// What will be done, in this order.
@@ -128,6 +139,8 @@ pub struct Plan {
     pub wait_ms: Option<u32>,
     /// Ancestors of the victims that might start them again.
     pub restarters: Vec<u32>,
+    /// How long after the end somebody has to start it again, to be found out.
+    pub watch: Duration,
     /// Scripts among those that run nothing else: should one start a victim again, it is ended too.
     pub loops: Vec<ProcessId>,
     /// Whether something wanted is neither a listener nor UDP, so that only the table of every
@@ -284,7 +297,7 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
         let victim = victim(process, Part::Target, Vec::new(), top, snapshot, limits)?;
         plan.victims.push(victim);
     }
-    plan.restarters = restarters(&plan.victims, snapshot);
+    plan.watch_restarters(snapshot);
     Ok(plan)
 }
 
@@ -358,7 +371,7 @@ fn add_holders(
         plan.pull(lever);
     }
     let mut signalled: Vec<(&Process, Option<String>)> = Vec::new();
-    let mut runners: Vec<(&Process, String)> = Vec::new();
+    let mut runners: Vec<Runner<'_>> = Vec::new();
     for pid in topmost(snapshot, &pids) {
         let Some(process) = snapshot.processes.get(&pid) else { continue };
         if plan.levers.iter().any(|lever| lever.pids.contains(&pid)) {
@@ -378,8 +391,9 @@ fn add_holders(
             Way::Runner(by) => {
                 signalled.push((process, None));
                 let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
-                let new = runner.filter(|new| runners.iter().all(|(old, _)| old.id != new.id));
-                runners.extend(new.map(|runner| (runner, by.name)));
+                let new = runner.filter(|new| runners.iter().all(|old| old.process.id != new.id));
+                let certain = by.restarts == Some(true);
+                runners.extend(new.map(|process| Runner { process, name: by.name, certain }));
             }
         }
     }
@@ -400,10 +414,10 @@ fn add_holders(
     // Whoever would start it again comes first, what else it runs last.
     family.retain(|victim| plan.levers.iter().all(|lever| !lever.pids.contains(&victim.id.pid)));
     let (runners, kin): (Vec<Victim>, Vec<Victim>) =
-        family.into_iter().partition(|victim| victim.part == Part::Runner);
+        family.into_iter().partition(|victim| victim.part.is_runner());
     plan.victims.splice(0..0, runners);
     plan.victims.extend(kin);
-    plan.restarters = restarters(&plan.victims, snapshot);
+    plan.watch_restarters(snapshot);
     plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
     Ok(())
 }
@@ -425,8 +439,16 @@ fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bo
 /// Makes victims of the processes of a scene.
 struct Victims<'a> {
     scene: &'a Scene<'a>,
-    /// Each with the name that people know it by.
-    runners: &'a [(&'a Process, String)],
+    runners: &'a [Runner<'a>],
+}
+
+/// Who would start a holder again, or may.
+struct Runner<'a> {
+    process: &'a Process,
+    /// The name that people know it by.
+    name: String,
+    /// Whether it is known to.
+    certain: bool,
 }
 
 impl Victims<'_> {
@@ -448,15 +470,17 @@ impl Victims<'_> {
     fn family(&self) -> Result<Vec<Victim>, Refusal> {
         let Scene { snapshot, limits, holders, .. } = *self.scene;
         let mut family = Vec::new();
-        for (runner, name) in self.runners {
-            let victim = self.victim(runner, Part::Runner, Vec::new())?;
-            family.push(Victim { name: name.clone(), ..victim });
+        for runner in self.runners {
+            let part = Part::Runner { certain: runner.certain };
+            let victim = self.victim(runner.process, part, Vec::new())?;
+            family.push(Victim { name: runner.name.clone(), ..victim });
         }
-        let below = self.scene.kin.below(self.runners.iter().map(|(runner, _)| runner.id.pid));
+        let runners = self.runners.iter().map(|runner| runner.process.id.pid);
+        let below = self.scene.kin.below(runners);
         let others = below.into_iter().filter(|process| {
             let pid = process.id.pid;
             !holders.contains(&pid)
-                && self.runners.iter().all(|(runner, _)| runner.id.pid != pid)
+                && !self.is_runner(pid)
                 && check(process, snapshot, limits).is_ok()
         });
         for process in others.take(MOST_KIN) {
@@ -473,11 +497,13 @@ impl Victims<'_> {
     ) -> Result<Victim, Refusal> {
         let Scene { snapshot, limits, holders, .. } = *self.scene;
         let above = snapshot.ancestors(process.id.pid);
-        let hit = |pid: u32| {
-            holders.contains(&pid) || self.runners.iter().any(|(runner, _)| runner.id.pid == pid)
-        };
+        let hit = |pid: u32| holders.contains(&pid) || self.is_runner(pid);
         let topmost = !above.iter().any(|ancestor| hit(ancestor.id.pid));
         victim(process, part, holds, topmost, snapshot, limits)
+    }
+
+    fn is_runner(&self, pid: u32) -> bool {
+        self.runners.iter().any(|runner| runner.process.id.pid == pid)
     }
 }
 
@@ -547,7 +573,35 @@ fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
+/// Whether a manager runs it, or whatever runs it is known to start it again: these take their
+/// time (circus looks every second, a unit's RestartSec is often two).
+fn is_managed(victim: &Victim, snapshot: &Snapshot) -> bool {
+    let by = supervisor_of(victim.id.pid, snapshot);
+    by.is_some_and(|by| {
+        by.restarts == Some(true)
+            || (by.kind == SupervisorKind::ProcessManager && by.restarts != Some(false))
+    })
+}
+
 impl Plan {
+    /// Who is watched after the end, and for how long.
+    fn watch_restarters(&mut self, snapshot: &Snapshot) {
+        /// A script sleeps a second before the next round, systemd 100 ms.
+        const SCRIPT: Duration = Duration::from_millis(1600);
+        const MANAGER: Duration = Duration::from_millis(3500);
+        /// Its manager stopped it. Only somebody else would start that again: a unit that runs
+        /// `docker run`, a container's own policy; and whoever does so does it at once.
+        const LEVER: Duration = Duration::from_millis(500);
+        self.restarters = restarters(&self.victims, snapshot);
+        let managed = self.victims.iter().any(|victim| is_managed(victim, snapshot));
+        self.watch = match (self.restarters.is_empty(), managed) {
+            (false, true) => MANAGER,
+            (false, false) => SCRIPT,
+            (true, _) if self.levers.iter().any(|lever| lever.may_return) => LEVER,
+            (true, _) => Duration::ZERO,
+        };
+    }
+
     /// Adds a lever, once: of two where one does all that the other does, the greater.
     fn pull(&mut self, lever: Lever) {
         let covers = |one: &Lever, other: &Lever| {

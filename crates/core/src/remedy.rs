@@ -90,7 +90,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         | CauseKind::BoundNotListening
         | CauseKind::UdpSocket
         | CauseKind::InFlight => {
-            if let Some(supervisor) = supervisor.filter(|s| s.restarts == Some(true)) {
+            if let Some(supervisor) = supervisor.filter(stopped_first) {
                 all.push(remedy(
                     Action::StopSupervisor,
                     supervisor.stop.clone(),
@@ -272,6 +272,13 @@ fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Remedy> {
         needs_root: false,
         explain: format!("stops container {}, which publishes the port", facts.name),
     })
+}
+
+/// Whether whoever runs it is the one to turn to: it starts it again for certain, or it may and
+/// has a command that stops this for good.
+fn stopped_first(supervisor: &Supervisor) -> bool {
+    let asked = supervisor.kind == SupervisorKind::ProcessManager && supervisor.stop.is_some();
+    supervisor.restarts == Some(true) || asked
 }
 
 fn stops_container(supervisor: &Supervisor) -> bool {

@@ -63,7 +63,7 @@ impl Group {
 
     /// Whether those that would start a holder again have ended.
     pub(super) fn runners_gone(&self) -> bool {
-        self.of(|part| part == Part::Runner).all(|member| member.gone)
+        self.of(Part::is_runner).all(|member| member.gone)
     }
 
     /// Whether there are some that hold nothing that is wanted and are asked all the same.

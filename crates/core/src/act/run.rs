@@ -12,7 +12,7 @@ use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
-use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, signal_name};
+use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, called, signal_name};
 use crate::process::ProcessId;
 use crate::report::{EventReport, Outcome};
 use crate::sight::{Sight, look_at_ports};
@@ -28,9 +28,6 @@ const SIGCONT: i32 = 18;
 
 /// How long a family is given to follow its topmost member before each is asked in person.
 const FAMILY: Duration = Duration::from_millis(300);
-/// How long after the end a restart is watched for, where something could do it. systemd waits
-/// 100 ms by default, scripts a second.
-const RESPAWN: Duration = Duration::from_millis(1600);
 /// Between two looks at the table while a restart is watched for.
 const RESPAWN_STEP: Duration = Duration::from_millis(20);
 /// Between two lines of a countdown.
@@ -65,44 +62,113 @@ pub(super) enum Release {
     Denied(String),
 }
 
+/// What is told of an act while it goes on: of which target, and what.
+pub(super) type Tell<'a> = &'a dyn Fn(&str, &EventReport);
+
 pub(super) struct Run<'a> {
     pub(super) host: &'a dyn Host,
     pub(super) limits: &'a Limits,
     pub(super) plan: &'a Plan,
+    pub(super) target: String,
     pub(super) started: Duration,
     pub(super) watch: Watch,
     pub(super) events: Vec<EventReport>,
     pub(super) interrupted: bool,
-    pub(super) progress: &'a mut dyn FnMut(&EventReport),
+    pub(super) progress: Tell<'a>,
 }
 
-impl Run<'_> {
+/// A port whose holders have let go: what is left is to see who starts them again, and to ask the
+/// kernel.
+pub(super) struct Released {
+    endpoint: Endpoint,
+    restarters: Vec<Pinned>,
+    /// When a restart is waited for no longer.
+    deadline: Duration,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        host: &'a dyn Host,
+        limits: &'a Limits,
+        plan: &'a Plan,
+        target: String,
+        progress: Tell<'a>,
+    ) -> Self {
+        Self {
+            host,
+            limits,
+            plan,
+            target,
+            started: host.now(),
+            watch: host.watch(&plan.cookies),
+            events: Vec::new(),
+            interrupted: false,
+            progress,
+        }
+    }
+
+    /// From here on another plan for the same target, made because the first was not enough.
+    pub(super) fn with(self, plan: &'a Plan) -> Self {
+        Self { plan, watch: self.host.watch(&plan.cookies), ..self }
+    }
+
+    /// The whole act.
     pub(super) fn carry_out(&mut self, goal: &Goal) -> End {
+        match self.begin(goal) {
+            Ok(released) => self.finish(&released),
+            Err(end) => end,
+        }
+    }
+
+    /// All but the watch for a restart, which that of several ports can share, and the kernel's
+    /// last word.
+    ///
+    /// # Errors
+    /// The end, where there is nothing more to do.
+    pub(super) fn begin(&mut self, goal: &Goal) -> Result<Released, End> {
         let restarters = self.pin_restarters();
+        if let Some(end) = self.let_go(goal) {
+            return Err(end);
+        }
+        let Goal::Port(endpoint) = goal else { return Err(self.settle_others(goal)) };
+        let deadline = self.host.now() + self.plan.watch;
+        let end = self.clear(endpoint);
+        // Of many ports each would keep a stream of the kernel's open.
+        self.watch = Watch::silent();
+        match end {
+            Some(end) => Err(end),
+            None => Ok(Released { endpoint: *endpoint, restarters, deadline }),
+        }
+    }
+
+    /// Makes the holders let go. `Some` ends the act.
+    fn let_go(&mut self, goal: &Goal) -> Option<End> {
         for place in 0..self.plan.levers.len() {
             if let Some(end) = self.pull(place) {
-                return end;
+                return Some(end);
             }
         }
         if let Some(path) = &self.plan.remove_file {
-            return self.remove_file(path);
+            return Some(self.remove_file(path));
         }
         if let Goal::Port(endpoint) = goal
             && !self.plan.levers.is_empty()
             && self.wait_for_levers(endpoint) == Woken::Interrupted
         {
-            return self.interrupted();
+            return Some(self.interrupted());
         }
-        match self.release(goal) {
-            Release::Done => {}
-            Release::Interrupted => return self.interrupted(),
-            Release::Denied(why) => return End::new(Outcome::Denied, why),
-            Release::Late(stubborn) => return self.still_held(&stubborn),
-        }
+        Some(match self.release(goal) {
+            Release::Done => return None,
+            Release::Interrupted => self.interrupted(),
+            Release::Denied(why) => End::new(Outcome::Denied, why),
+            Release::Late(stubborn) => self.still_held(&stubborn),
+        })
+    }
+
+    fn settle_others(&mut self, goal: &Goal) -> End {
         match goal {
-            Goal::Port(endpoint) => self.settle_port(endpoint, &restarters),
             Goal::Unix { name, inodes } => self.settle_unix(name, inodes),
-            Goal::Processes => {
+            Goal::Port(_) | Goal::Processes => {
                 let count = self.plan.victims.len();
                 End::new(
                     Outcome::Freed,
@@ -381,22 +447,26 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The holders are gone: clears what their end left, watches for a restart, and asks the
-    /// kernel.
-    fn settle_port(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> End {
-        let acted_on_holder = !self.plan.victims.is_empty() || !self.plan.levers.is_empty();
+    /// The holders are gone: clears what their end left. `Some` ends the act.
+    fn clear(&mut self, endpoint: &Endpoint) -> Option<End> {
         self.destroy_planned();
-        let cleared = self.clear_remains(endpoint, acted_on_holder);
-        if let Some(end) = cleared {
-            return end;
-        }
-        if let Some(end) = self.watch_for_restart(endpoint, restarters) {
+        self.clear_remains(endpoint, self.acts_on_holders())
+    }
+
+    fn acts_on_holders(&self) -> bool {
+        !self.plan.victims.is_empty() || !self.plan.levers.is_empty()
+    }
+
+    /// Watches for a restart, and asks the kernel.
+    pub(super) fn finish(&mut self, released: &Released) -> End {
+        let endpoint = &released.endpoint;
+        if let Some(end) = self.watch_for_restart(released) {
             return end;
         }
         // The one round of probes that proves it.
         let sights = look_at_ports(self.host, &[*endpoint], &LookOptions::default());
         match sights.first() {
-            Some(sight) => self.judge(sight, acted_on_holder),
+            Some(sight) => self.judge(sight, self.acts_on_holders()),
             None => End::new(Outcome::Freed, format!("{endpoint} is free")),
         }
     }
@@ -533,20 +603,22 @@ impl Run<'_> {
 
     /// Waits while somebody lives who could start the holder again, but not longer than a
     /// restart takes. The table is read, never probed.
-    fn watch_for_restart(&mut self, endpoint: &Endpoint, restarters: &[Pinned]) -> Option<End> {
-        let deadline = self.host.now() + RESPAWN;
+    fn watch_for_restart(&mut self, released: &Released) -> Option<End> {
+        let Released { endpoint, restarters, deadline } = released;
+        self.watch = self.host.watch(&self.plan.cookies);
         loop {
             let alive: Vec<&Pinned> =
                 restarters.iter().filter(|pin| !self.host.exited(pin)).collect();
             let now = self.host.now();
-            if alive.is_empty() || now >= deadline {
+            let nobody = alive.is_empty() && !self.plan.restarters.is_empty();
+            if nobody || now >= *deadline {
                 return None;
             }
             let snapshot = self.table(endpoint, States::Servers);
             if snapshot.sockets.iter().any(|s| s.netns.is_none() && s.is_server()) {
                 return None; // the judge says who
             }
-            let step = RESPAWN_STEP.min(deadline - now);
+            let step = RESPAWN_STEP.min(*deadline - now);
             if self.host.wait(&alive, &mut self.watch, step) == Woken::Interrupted {
                 return Some(self.interrupted());
             }
@@ -669,7 +741,15 @@ impl Run<'_> {
             );
             return End { by: script, ..end };
         }
-        if self.plan.victims.is_empty() && self.plan.levers.is_empty() {
+        if let Some((pid, lever)) = self.runs_again(&new_pids, snapshot) {
+            let name = lever.name.clone();
+            self.note("respawned", Some(pid), format!("{name} runs it again"));
+            return End::new(
+                Outcome::Respawned,
+                format!("{endpoint} was freed, and {name} runs it again as pid {pid}: {why}"),
+            );
+        }
+        if !self.acts_on_holders() {
             return End::new(Outcome::StillHeld, why);
         }
         End::new(Outcome::TakenByAnother, format!("it was freed, then taken by another: {why}"))
@@ -683,6 +763,14 @@ impl Run<'_> {
         self.plan.levers.iter().find(|lever| {
             let inodes = lever.inodes.iter().copied().collect();
             any_left(snapshot, &inodes) || lever.pids.iter().any(|pid| pids.contains(pid))
+        })
+    }
+
+    /// Whether what a lever stopped is up again: somebody started the container or the unit anew.
+    fn runs_again(&self, new_pids: &[u32], snapshot: &Snapshot) -> Option<(u32, &Lever)> {
+        new_pids.iter().find_map(|&pid| {
+            let by = called(&supervisor_of(pid, snapshot)?);
+            Some((pid, self.plan.levers.iter().find(|lever| lever.name == by)?))
         })
     }
 
@@ -737,14 +825,14 @@ impl Run<'_> {
 
     fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
         let event = self.event(event, pid, explain);
-        (self.progress)(&event);
+        (self.progress)(&self.target, &event);
         self.events.push(event);
     }
 
     /// For the moment only: a countdown's line is no event worth keeping.
     fn tell(&mut self, event: &str, explain: String) {
         let event = self.event(event, None, explain);
-        (self.progress)(&event);
+        (self.progress)(&self.target, &event);
     }
 
     fn event(&self, event: &str, pid: Option<u32>, explain: String) -> EventReport {

@@ -31,6 +31,9 @@ pub struct Lever {
     pub takes_along: Vec<String>,
     /// What a person should know before: when it starts again by itself.
     pub note: Option<String>,
+    /// Whether somebody besides its manager may start it again: a unit runs the engine's command, or
+    /// a person's script the manager's.
+    pub may_return: bool,
 }
 
 impl Lever {
@@ -114,6 +117,10 @@ impl Scene<'_> {
             inodes: held.filter_map(|socket| socket.inode).collect(),
             takes_along: by.takes_along.clone(),
             note: None,
+            may_return: matches!(
+                by.kind,
+                SupervisorKind::Container | SupervisorKind::ProcessManager
+            ),
         }
     }
 
@@ -145,6 +152,7 @@ impl Scene<'_> {
                 inodes: socket.inode.into_iter().collect(),
                 takes_along: by.takes_along.clone(),
                 note: None,
+                may_return: false,
                 argv,
             });
         }
@@ -413,7 +421,7 @@ fn restart_note(by: &Supervisor, name: &str) -> Option<String> {
 }
 
 /// A supervisor in a sentence: a container's bare id says nothing.
-pub(super) fn called(supervisor: &Supervisor) -> String {
+pub(crate) fn called(supervisor: &Supervisor) -> String {
     match supervisor.kind {
         SupervisorKind::Container => format!("the container {}", supervisor.name),
         _ => supervisor.name.clone(),

@@ -58,7 +58,8 @@ impl Plan {
         };
         let name = format!("{} (pid {})", victim.name, victim.id.pid);
         let runs = match victim.part {
-            Part::Runner => ", which would start it again,",
+            Part::Runner { certain: true } => ", which would start it again,",
+            Part::Runner { certain: false } => ", which may start it again,",
             Part::Target | Part::Holder | Part::Kin => "",
         };
         let (step, explain) = match limits.now {

@@ -9,13 +9,16 @@ use crate::supervisor::{socket_unit_supervisor, unit_guard};
 
 /// What stopping that supervisor does. Of a unit also what it does not do for good.
 pub(super) fn stop_supervisor(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
+    let does = match supervisor.restarts {
+        Some(true) => "would start it again",
+        Some(false) => "runs it",
+        None => "may start it again",
+    };
     match unit_guard(supervisor, snapshot) {
-        Some(why) => format!("{} would start it again and is left alone: {why}", supervisor.name),
-        None => format!(
-            "stops {}, which would start it again{}",
-            supervisor.name,
-            at_boot(supervisor, snapshot)
-        ),
+        Some(why) => format!("{} {does} and is left alone: {why}", supervisor.name),
+        None => {
+            format!("stops {}, which {does}{}", supervisor.name, at_boot(supervisor, snapshot))
+        }
     }
 }
 

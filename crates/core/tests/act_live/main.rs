@@ -117,8 +117,7 @@ impl Ask {
         assert!(planned.iter().all(|report| !report.plan.is_empty()), "{planned:#?}");
         // What is told while it happens is what the report says, apart from countdowns.
         let kept: Vec<&EventReport> = reports.iter().flat_map(|report| &report.events).collect();
-        let mut rest = told.iter();
-        assert!(kept.iter().all(|event| rest.any(|other| other == *event)), "{told:#?}");
+        assert!(kept.iter().all(|event| told.contains(event)), "{told:#?}");
         for report in &reports {
             let times = report.events.iter().map(|event| event.at_ms);
             assert!(times.is_sorted(), "{report:#?}");

@@ -325,6 +325,52 @@ impl Service {
     }
 }
 
+/// A manager without a command for one service, that starts it again after so many milliseconds.
+fn perpd(bin: &Bin, delay: &str) -> Actor {
+    let path = bin.0.join("perpd");
+    let mut command = Command::new(match path.exists() {
+        true => path,
+        false => bin.copy(proc_testkit::actor_path(), "perpd"),
+    });
+    command.args(["supervise", "--orphan", "--delay", delay, "--", "listen"]);
+    Actor::spawn_command(command)
+}
+
+#[test]
+fn a_manager_that_takes_two_seconds_is_waited_for() {
+    let bin = Bin::new("perpd");
+    let manager = perpd(&bin, "2200");
+    let report = KILL.on(&tcp(&manager));
+    assert_outcome(&report, Outcome::Respawned);
+    assert_says(&report, &format!("perpd (pid {}) started it again", manager.pid()));
+}
+
+#[test]
+fn all_ports_are_freed_before_a_restart_of_any_is_waited_for() {
+    let bin = Bin::new("perpds");
+    let [one, other] = [(), ()].map(|()| perpd(&bin, "60000"));
+    let mut order = Vec::new();
+    let words = format!("{} {}", tcp(&one), tcp(&other));
+    let host = LiveHost::default();
+    let reports = KILL.by(&host, &words, || Consent::Yes, |event| order.push(event.event.clone()));
+    assert_eq!(reports.len(), 2, "{reports:#?}");
+    reports.iter().for_each(|report| assert_outcome(report, Outcome::Freed));
+    let last_asked = order.iter().rposition(|event| event == "asked");
+    let first_freed = order.iter().position(|event| event == "freed");
+    assert!(last_asked.is_some() && last_asked < first_freed, "{order:?}");
+}
+
+/// A lever's manager is as good as its word, but somebody else may start the same anew.
+#[test]
+fn what_a_manager_stopped_and_is_up_again_is_named() {
+    let service = Service::new("sv-again");
+    let sv = format!("kill -KILL {}", service.runsv.number::<u32>("child"));
+    let report = service.free(FREE, &sv, LiveHost::default());
+    assert_outcome(&report, Outcome::Respawned);
+    assert_untouched(&report);
+    assert_says(&report, "runsv web runs it again");
+}
+
 #[test]
 fn a_manager_with_a_command_is_told_to_stop_it() {
     let service = Service::new("sv");
