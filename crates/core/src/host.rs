@@ -151,13 +151,34 @@ impl Watch {
     }
 }
 
-/// A command that was run for its effect.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A command that was run, or an engine that was asked to do something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ran {
     /// Whether it ended by itself, in time, with status 0.
     pub success: bool,
-    /// The last line it wrote to stderr, or why it could not run.
+    /// The last line it wrote to stderr (of one that failed without a word there, to stdout), or
+    /// why it could not run.
     pub message: String,
+    /// The end of what it wrote to stdout, at most 16 KiB.
+    pub output: String,
+    /// What stopped it from running at all, where that is known.
+    pub hindrance: Option<Hindrance>,
+}
+
+impl Ran {
+    /// One that did not do it, and why.
+    pub fn failed(message: String) -> Self {
+        Self { message, ..Self::default() }
+    }
+}
+
+/// Why a command or an engine could not even be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// There is no such program.
+    Missing,
+    /// This user may not.
+    Denied,
 }
 
 /// How closely to look at known ports: see [`Host::servers`].
@@ -324,12 +345,12 @@ pub trait Host {
     /// Stops a container through the API of its engine, which asks, waits the container's own
     /// time, and forces.
     fn stop_container(&self, _container: &ContainerFacts, _timeout: Duration) -> Ran {
-        Ran { success: false, message: ActError::Unsupported.to_string() }
+        Ran::failed(ActError::Unsupported.to_string())
     }
 
     /// Runs a command of an engine or service manager, for at most that long.
     fn run(&self, _argv: &[String], _timeout: Duration) -> Ran {
-        Ran { success: false, message: ActError::Unsupported.to_string() }
+        Ran::failed(ActError::Unsupported.to_string())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{could_restart, socket_unit_supervisor, supervisor_of};
+use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of};
 
 use kin::Kin;
 pub use lever::Lever;
@@ -615,11 +615,14 @@ impl Plan {
         {
             let (pids, inodes) = (known.pids.clone(), known.inodes.clone());
             let (more_pids, more_inodes) = (lever.pids.clone(), lever.inodes.clone());
+            let proofs = [&known.proof, &lever.proof].map(|proof| proof.clone());
+            let meant: Vec<u32> = proofs.into_iter().flatten().flat_map(|it| it.pids).collect();
             if !covers(known, &lever) {
                 *known = lever;
             }
             known.pids = pids.into_iter().chain(more_pids).collect();
             known.inodes = inodes.into_iter().chain(more_inodes).collect();
+            known.proof = known.proof.take().map(|proof| Proof { pids: meant, ..proof });
             return;
         }
         self.note(lever.note.clone());

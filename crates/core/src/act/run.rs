@@ -10,7 +10,7 @@ use crate::addr::Endpoint;
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
-use crate::host::{ActError, Host, Pinned, Watch, Woken};
+use crate::host::{ActError, Hindrance, Host, Pinned, Ran, Watch, Woken};
 use crate::look::LookOptions;
 use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, called, signal_name};
 use crate::process::ProcessId;
@@ -34,6 +34,9 @@ const RESPAWN_STEP: Duration = Duration::from_millis(20);
 const COUNTDOWN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
 const AFTER_EXIT: Duration = Duration::from_millis(1500);
+
+/// How long a manager may take to say what a name means: pm2 starts all of Node for it.
+const PROOF: Duration = Duration::from_secs(5);
 
 /// How an act ended.
 pub(super) struct End {
@@ -188,8 +191,10 @@ impl<'a> Run<'a> {
     fn pull(&mut self, place: usize) -> Option<End> {
         let lever = &self.plan.levers[place];
         let command = lever.command();
-        let spent = self.host.now().saturating_sub(self.started);
-        let left = self.limits.timeout.saturating_sub(spent);
+        if let Err((question, ran)) = self.prove(lever) {
+            return Some(self.unproven(lever, &question, &ran));
+        }
+        let left = self.left();
         let ran = match &lever.container {
             Some(container) => self.host.stop_container(container, left),
             None => self.host.run(&lever.argv, left),
@@ -203,17 +208,58 @@ impl<'a> Run<'a> {
             return Some(self.interrupted());
         }
         let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
-        let (outcome, advice) = match root || lever.argv.first().is_some_and(|word| word == "sudo")
-        {
-            true => (Outcome::StillHeld, format!("; what failed: {command}")),
-            false => (Outcome::Denied, format!("; try: sudo {command}")),
+        let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
+        let (outcome, advice) = match !asks_as_root && lacks_permission(&ran) {
+            true => (Outcome::Denied, format!("; try: sudo {command}")),
+            false => (Outcome::StillHeld, format!("; what failed: {command}")),
         };
-        let mut end = End::new(
-            outcome,
-            format!("{} could not be stopped ({}){advice}", lever.name, ran.message),
+        let text = format!("{} could not be stopped ({}){advice}", lever.name, ran.message);
+        Some(spared(outcome, text))
+    }
+
+    fn left(&self) -> Duration {
+        let spent = self.host.now().saturating_sub(self.started);
+        self.limits.timeout.saturating_sub(spent)
+    }
+
+    /// Whether the manager itself says that the name it will be told means these holders.
+    ///
+    /// # Errors
+    /// The question to which the answer was another, and what came of it.
+    fn prove(&self, lever: &Lever) -> Result<(), (String, Ran)> {
+        let Some(proof) = &lever.proof else { return Ok(()) };
+        for question in &proof.questions {
+            let ran = self.host.run(question, self.left().min(PROOF));
+            if !(ran.success && proof.is_given_by(&ran.output)) {
+                return Err((question.join(" "), ran));
+            }
+        }
+        Ok(())
+    }
+
+    fn unproven(&mut self, lever: &Lever, question: &str, ran: &Ran) -> End {
+        let said = match ran.success {
+            true => "names other processes, or none".to_owned(),
+            false => format!("failed ({})", ran.message),
+        };
+        self.note("failed", None, format!("{question}: {said}"));
+        if super::is_interrupted(self.host) {
+            return self.interrupted();
+        }
+        let denied = lacks_permission(ran)
+            && self.host.snapshot(&Scope::default()).asker.uid != 0
+            && lever.argv.first().is_none_or(|word| word != "sudo");
+        let (outcome, advice) = match denied {
+            true => (Outcome::Denied, format!("; try: sudo {}", lever.command())),
+            false => (Outcome::StillHeld, String::new()),
+        };
+        let pids: Vec<String> = lever.pids.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "whether {} is what holds it (pid {}) could not be made sure of, so it was not stopped: {question} {said}{advice}",
+            lever.name,
+            pids.join(", "),
         );
-        end.notes.push("nobody was signalled; proc free --only-signal would do that".to_owned());
-        Some(end)
+        spared(outcome, text)
     }
 
     /// A manager may say that it is done while the kernel still ends the last process.
@@ -838,6 +884,33 @@ impl<'a> Run<'a> {
     fn event(&self, event: &str, pid: Option<u32>, explain: String) -> EventReport {
         let at = self.host.now().saturating_sub(self.started);
         EventReport { at_ms: at.as_millis() as u64, event: event.to_owned(), pid, explain }
+    }
+}
+
+/// The end of an act whose lever failed.
+fn spared(outcome: Outcome, explain: String) -> End {
+    let mut end = End::new(outcome, explain);
+    end.notes.push("nobody was signalled; proc free --only-signal would do that".to_owned());
+    end
+}
+
+/// Whether root would probably have been obeyed: by the error itself, or in the words of systemd's
+/// polkit, of the container engines and of errno (strerror(3)).
+fn lacks_permission(ran: &Ran) -> bool {
+    const WORDS: [&str; 8] = [
+        "access denied",
+        "permission denied",
+        "permissionerror",
+        "operation not permitted",
+        "interactive authentication required",
+        "authentication is required",
+        "not authorized",
+        "must be root",
+    ];
+    let message = ran.message.to_ascii_lowercase();
+    match ran.hindrance {
+        Some(hindrance) => hindrance == Hindrance::Denied,
+        None => WORDS.iter().any(|words| message.contains(words)),
     }
 }
 

@@ -11,7 +11,8 @@ use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    could_restart, door, is_service_manager, socket_unit_supervisor, supervisor_of, unit_guard,
+    Proof, could_restart, door, is_service_manager, proof_of, socket_unit_supervisor,
+    supervisor_of, unit_guard,
 };
 
 /// What stops a holder by whoever runs it: a command, or the API of a container's engine.
@@ -34,6 +35,8 @@ pub struct Lever {
     /// Whether somebody besides its manager may start it again: a unit runs the engine's command, or
     /// a person's script the manager's.
     pub may_return: bool,
+    /// What its manager has to say first, where a name may mean somebody else.
+    pub proof: Option<Proof>,
 }
 
 impl Lever {
@@ -121,6 +124,7 @@ impl Scene<'_> {
                 by.kind,
                 SupervisorKind::Container | SupervisorKind::ProcessManager
             ),
+            proof: proof_of(process, by, self.snapshot),
         }
     }
 
@@ -153,6 +157,7 @@ impl Scene<'_> {
                 takes_along: by.takes_along.clone(),
                 note: None,
                 may_return: false,
+                proof: None,
                 argv,
             });
         }

@@ -1,7 +1,8 @@
 //! The process managers known by name: which they are, the service each of them runs, and the
 //! command that stops that service for good. The names come from marks, arguments and directories.
 
-use super::program::{Program, file_name};
+use super::program::Program;
+pub(super) use super::program::file_name;
 use super::{Role, words};
 use crate::marks::PM2_PROGRAM;
 use crate::process::{Process, Supervisor, SupervisorKind};
@@ -129,6 +130,10 @@ pub(super) fn with_lever(
     let mark = |name: &str| {
         path.iter().find_map(|process| snapshot.mark(process.id.pid, name)).map(str::to_owned)
     };
+    let trusted = |name: &str| {
+        let own = path.iter().filter(|process| is_same_user(process, manager));
+        own.filter_map(|process| snapshot.mark(process.id.pid, name)).next().map(str::to_owned)
+    };
     let owner = manager.uid.filter(|&uid| uid != 0);
     let supervisor = Supervisor { owner, ..supervisor };
     if is_pm2(program) {
@@ -142,16 +147,17 @@ pub(super) fn with_lever(
             return supervisor;
         }
         let name = group.map_or(name.clone(), |group| format!("{group}:{name}"));
-        let server = mark("SUPERVISOR_SERVER_URL");
+        let server = trusted("SUPERVISOR_SERVER_URL");
         let argv = supervisorctl(manager, server.as_deref(), &name);
         (Some(name), argv)
     } else if is_overmind_session(manager) {
-        let name = mark("PS").or_else(|| overmind_script(path));
+        let name = trusted("PS").or_else(|| overmind_script(path));
         let name = name.filter(|name| is_plain(name));
-        let argv = name.as_deref().and_then(|name| overmind(&mark, path, name));
-        (name, argv)
+        let argv = name.as_deref().and_then(|name| overmind(&trusted, path, name));
+        (name, argv.filter(|_| path.iter().all(|process| is_same_user(process, manager))))
     } else if runs_one(program) {
-        (None, forever(path))
+        let own = path.iter().all(|process| is_same_user(process, manager));
+        (None, forever(path).filter(|_| own))
     } else {
         (None, own_command(manager, program))
     };
@@ -175,14 +181,7 @@ pub(super) fn for_its_children(process: &Process, snapshot: &Snapshot) -> Option
     if !is_pm2(program) || !holds {
         return None;
     }
-    let workers: Vec<u32> = snapshot
-        .children(pid)
-        .unwrap_or_default()
-        .into_iter()
-        .map(|child| child.id.pid)
-        // One in fork mode has its sockets itself.
-        .filter(|&child| snapshot.mark(child, "exec_mode") == Some("cluster_mode"))
-        .collect();
+    let workers = workers_of(process, snapshot);
     let supervisor = Supervisor {
         kind: SupervisorKind::ProcessManager,
         name: "pm2".to_owned(),
@@ -192,6 +191,18 @@ pub(super) fn for_its_children(process: &Process, snapshot: &Snapshot) -> Option
         ..Supervisor::default()
     };
     Some(pm2(supervisor, process, &workers, snapshot))
+}
+
+/// The children of pm2's daemon for which it holds sockets.
+pub(super) fn workers_of(daemon: &Process, snapshot: &Snapshot) -> Vec<u32> {
+    snapshot
+        .children(daemon.id.pid)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|child| child.id.pid)
+        // One in fork mode has its sockets itself.
+        .filter(|&child| snapshot.mark(child, "exec_mode") == Some("cluster_mode"))
+        .collect()
 }
 
 /// pm2's answer for these of its children, which are instances of one application or of several.
@@ -229,6 +240,7 @@ fn pm2(supervisor: Supervisor, daemon: &Process, of: &[u32], snapshot: &Snapshot
     let home = Program::of(daemon).title.and_then(pm2_home);
     let program = std::iter::once(&daemon.id.pid)
         .chain(of)
+        .filter(|pid| snapshot.processes.get(pid).is_some_and(|it| is_same_user(it, daemon)))
         .find_map(|&pid| snapshot.mark(pid, PM2_PROGRAM))
         .filter(|path| path.starts_with('/') && !is_on_every_path(path))
         .unwrap_or("pm2");
@@ -245,6 +257,13 @@ fn pm2(supervisor: Supervisor, daemon: &Process, of: &[u32], snapshot: &Snapshot
         alone: false,
         ..supervisor
     }
+}
+
+/// Whether what that process says of where its manager is to be found may be believed: who is the
+/// manager's own user could reach everything that the manager reaches anyway. Another's word would
+/// have the manager's user, or root, run a program or ask a server of that other's choice.
+fn is_same_user(process: &Process, manager: &Process) -> bool {
+    manager.uid.is_some() && process.uid == manager.uid
 }
 
 /// Whether a name means nothing but itself to the command of a manager: no option, no pattern, no

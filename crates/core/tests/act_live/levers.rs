@@ -116,6 +116,57 @@ fn a_unit_is_stopped_by_its_manager_and_kill_signals_alone() {
     assert_says(&report, &format!("systemctl stop {unit}"));
 }
 
+/// An actor that runs as that user.
+#[track_caller]
+fn of_user(uid: u32, args: &[&str]) -> Actor {
+    let mut command = run_as(uid, proc_testkit::actor_path());
+    command.args(["--orphan"]).args(args);
+    Actor::spawn_command(command)
+}
+
+#[test]
+fn sudo_is_advised_where_rights_are_what_is_lacking() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("only root starts something as another user");
+    }
+    let unit = format!("proc-rights-{}.service", std::process::id());
+    let Some(stage) = Stage::new(&unit, "rights") else {
+        return proc_testkit::skip("no control group can be made here");
+    };
+    let actor = of_user(unprivileged_uid(), &["listen"]);
+    stage.add(actor.pid());
+    let act = || {
+        let command = run_as(unprivileged_uid(), "/proc/self/exe");
+        let mut command = inner(command, FREE, &tcp(&actor));
+        command.env("PATH", format!("{}:/nowhere", stage.bin.display()));
+        reports_of(command).remove(0)
+    };
+    let sudo = format!("; try: sudo systemctl stop {unit}");
+    let says_sudo = |report: &TargetReport| report.explain.as_ref().unwrap().contains(&sudo);
+    let report = act();
+    assert_outcome(&report, Outcome::StillHeld);
+    assert_says(&report, "there is no program systemctl here");
+    assert!(!says_sudo(&report), "{report:#?}");
+    fs::write(stage.log(), "").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    fs::set_permissions(stage.log(), mode).unwrap();
+    for (words, rights) in [
+        ("Failed to stop web.service: Interactive authentication required.", true),
+        ("Failed to stop web.service: Access denied", true),
+        ("Failed to connect to bus: No such file or directory", false),
+        ("Job for web.service failed.", false),
+    ] {
+        stage.command("systemctl", &format!("echo '{words}' >&2; exit 1"));
+        let report = act();
+        let outcome = if rights { Outcome::Denied } else { Outcome::StillHeld };
+        assert_outcome(&report, outcome);
+        assert_says(&report, words);
+        assert_eq!(says_sudo(&report), rights, "{report:#?}");
+        assert_untouched(&report);
+    }
+    assert!(lives(actor.pid()));
+}
+
 #[test]
 fn a_job_deep_inside_a_unit_is_not_the_unit() {
     let unit = format!("proc-cron-{}.service", std::process::id());

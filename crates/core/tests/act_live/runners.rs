@@ -288,6 +288,9 @@ impl Host for Rewired {
     fn reset_time_wait(&self, socket: &Socket) -> Result<(), ActError> {
         self.host.reset_time_wait(socket)
     }
+    fn environment(&self, pid: u32) -> Option<Vec<u8>> {
+        self.host.environment(pid)
+    }
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
         let mut argv = argv.to_vec();
         argv[0] = format!("{}/{}", self.bin.display(), argv[0]);
@@ -408,6 +411,56 @@ fn a_command_that_changes_nothing_is_told_apart_from_a_new_holder() {
     assert_untouched(&report);
     assert_says(&report, &format!("{} did not end it", service.command()));
     assert!(lives(service.runsv.pid()));
+}
+
+/// What a process calls itself in its environment may be another's name: the manager is asked what
+/// it means, and only told to stop it if it means the holder.
+#[test]
+fn a_name_that_means_another_process_is_nobodys_to_stop() {
+    let bin = Bin::new("forged");
+    let manager = bin.copy("/bin/sh", "supervisord");
+    let run = |port: u16| {
+        let mut command = Command::new(&manager);
+        command.args(["-c", r#""$ACTOR" listen --port "$PORT"; :"#]);
+        command.env("PORT", port.to_string()).env("ACTOR", proc_testkit::actor_path());
+        command.env("SUPERVISOR_PROCESS_NAME", "db");
+        Actor::spawn_command(command)
+    };
+    let port = some_port();
+    let forger = run(port);
+    let holder = forger.number::<u32>("pid");
+    let free = |supervisorctl: &str| {
+        let told = bin.0.join("told");
+        let log = format!("echo \"$*\" >>{}\n", told.display());
+        bin.script("supervisorctl", &(log + supervisorctl));
+        let host = Rewired { host: LiveHost::default(), bin: bin.0.clone() };
+        let report = FREE.by(&host, &tcp_of(port), || Consent::Yes, |_| {}).remove(0);
+        let told = fs::read_to_string(&told).unwrap_or_else(|_| panic!("{report:#?}"));
+        fs::remove_file(bin.0.join("told")).unwrap();
+        (report, told.matches(" stop db").count())
+    };
+    for (answer, says) in [
+        ("echo 1", "names other processes, or none"),
+        (&format!("echo {holder}; echo 1"), "names other processes, or none"),
+        ("echo 0", "names other processes, or none"),
+        ("echo 'db: ERROR (no such process)'; exit 1", "failed (db: ERROR (no such process))"),
+        ("exec sleep 60", "did not end in"),
+    ] {
+        let (report, stops) = free(answer);
+        assert_outcome(&report, Outcome::StillHeld);
+        assert_untouched(&report);
+        assert_says(&report, says);
+        assert_says(&report, "pid db");
+        assert_says(&report, "proc free --only-signal");
+        assert_eq!(stops, 0, "{answer}: nothing was told to stop");
+        assert!(lives(holder));
+    }
+    let own = format!(r#"case "$*" in *" pid db") echo {holder};; *) kill {holder};; esac"#);
+    let (report, stops) = free(&own);
+    assert_outcome(&report, Outcome::Freed);
+    assert_untouched(&report);
+    assert_eq!(stops, 1);
+    assert!(ends(holder));
 }
 
 /// A command that says its number and then hangs, deaf to SIGTERM.

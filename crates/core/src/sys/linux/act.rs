@@ -1,9 +1,10 @@
 //! The calls that change the world, and those that wait for it: pidfds, signals, destroyed
 //! sockets. Who and what is decided elsewhere.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,7 +17,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::holders;
 use super::process::ProcessReader;
 use super::sock_diag::{DestroyEvents, SockDiag};
-use crate::host::{ActError, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Hindrance, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::socket::{HeldBy, Holder, Socket, TcpState};
 
@@ -181,43 +182,61 @@ const PARTING: Duration = Duration::from_millis(500);
 /// Runs a command with an end: no input, no output to the terminal; when the time is over or the
 /// person wants to stop, it is asked to end (SIGTERM) and soon forced.
 pub(crate) fn run(argv: &[String], interrupt: Option<BorrowedFd<'_>>, timeout: Duration) -> Ran {
-    let failed = |message: String| Ran { success: false, message };
     let Some((program, arguments)) = argv.split_first() else {
-        return failed("no command".into());
+        return Ran::failed("no command".into());
     };
     let child = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
     let mut child = match child {
         Ok(child) => child,
-        Err(error) => return failed(format!("{program}: {error}")),
+        Err(error) => return not_run(program, &error),
     };
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let mut stderr = LastWords::of(child.stderr.take());
+    let mut words = [LastWords::of(child.stdout.take()), LastWords::of(child.stderr.take())];
     // Without a pidfd (no such kernel, no descriptor left) there is only the end to wait for.
     if let Some(pidfd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
-        && let Some(message) = overdue(&pidfd, program, interrupt, timeout, &mut stderr)
+        && let Some(message) = overdue(&pidfd, program, interrupt, timeout, &mut words)
     {
         let _ = pidfd_send_signal(&pidfd, Signal::TERM);
-        await_command(&pidfd, None, PARTING, &mut stderr);
+        await_command(&pidfd, None, PARTING, &mut words);
         let _ = child.kill();
         let _ = child.wait();
-        return failed(message);
+        return Ran::failed(message);
     }
     let success = child.wait().is_ok_and(|status| status.success());
-    // What is there by now: a daemon that it started may keep the pipe open for ever.
-    stderr.read();
-    Ran { success, message: stderr.line() }
+    // What is there by now: a daemon that it started may keep the pipes open for ever.
+    words.iter_mut().for_each(LastWords::read);
+    let [output, errors] = words;
+    let message = match errors.line() {
+        // supervisorctl(1) and sv(8) complain to stdout.
+        line if line.is_empty() && !success => output.line(),
+        line => line,
+    };
+    Ran { success, message, output: output.whole(), hindrance: None }
 }
 
-/// What a command writes to stderr: read as it comes, so that nobody waits for a full pipe, and
-/// only its end kept.
+fn not_run(program: &str, error: &std::io::Error) -> Ran {
+    let hindrance = match error.kind() {
+        ErrorKind::NotFound => Some(Hindrance::Missing),
+        ErrorKind::PermissionDenied => Some(Hindrance::Denied),
+        _ => None,
+    };
+    let message = match hindrance {
+        Some(Hindrance::Missing) => format!("there is no program {program} here"),
+        _ => format!("{program}: {error}"),
+    };
+    Ran { hindrance, ..Ran::failed(message) }
+}
+
+/// What a command writes to one of its pipes: read as it comes, so that nobody waits for a full
+/// pipe, and only its end kept.
 struct LastWords {
-    pipe: Option<ChildStderr>,
+    pipe: Option<File>,
     text: Vec<u8>,
 }
 
@@ -225,7 +244,8 @@ impl LastWords {
     /// The most that is kept, in bytes.
     const KEPT: usize = 16 * 1024;
 
-    fn of(pipe: Option<ChildStderr>) -> Self {
+    fn of(pipe: Option<impl Into<OwnedFd>>) -> Self {
+        let pipe = pipe.map(|pipe| File::from(pipe.into()));
         // A pipe that would block cannot be read without a wait of its own.
         let pipe = pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, true).is_ok());
         Self { pipe, text: Vec::new() }
@@ -248,9 +268,13 @@ impl LastWords {
         }
     }
 
+    fn whole(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+
     /// The last line that says anything.
     fn line(&self) -> String {
-        let text = String::from_utf8_lossy(&self.text);
+        let text = self.whole();
         text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
     }
 }
@@ -261,9 +285,9 @@ fn overdue(
     program: &str,
     interrupt: Option<BorrowedFd<'_>>,
     timeout: Duration,
-    stderr: &mut LastWords,
+    words: &mut [LastWords],
 ) -> Option<String> {
-    match await_command(pidfd, interrupt, timeout, stderr) {
+    match await_command(pidfd, interrupt, timeout, words) {
         Woken::Event => None,
         Woken::Interrupted => Some(format!("{program} was interrupted")),
         Woken::Timeout => {
@@ -276,14 +300,15 @@ fn await_command(
     pidfd: &OwnedFd,
     interrupt: Option<BorrowedFd<'_>>,
     timeout: Duration,
-    stderr: &mut LastWords,
+    words: &mut [LastWords],
 ) -> Woken {
     let deadline = Instant::now() + timeout;
     loop {
         let mut fds = vec![PollFd::new(pidfd, PollFlags::IN)];
         fds.extend(interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        let before_stderr = fds.len();
-        fds.extend(stderr.pipe.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+        let before_words = fds.len();
+        let pipes = words.iter().filter_map(|words| words.pipe.as_ref());
+        fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         let left = deadline.saturating_duration_since(Instant::now());
         let time = Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
@@ -293,14 +318,14 @@ fn await_command(
             Err(Errno::INTR) => continue,
             Ok(0) | Err(_) => return Woken::Timeout,
             Ok(_) if !fds[0].revents().is_empty() => return Woken::Event,
-            Ok(_) if fds[1..before_stderr].iter().any(|fd| !fd.revents().is_empty()) => {
+            Ok(_) if fds[1..before_words].iter().any(|fd| !fd.revents().is_empty()) => {
                 return Woken::Interrupted;
             }
             Ok(_) if left.is_zero() => return Woken::Timeout, // it writes and writes
             Ok(_) => {}
         }
         drop(fds);
-        stderr.read();
+        words.iter_mut().for_each(LastWords::read);
     }
 }
 

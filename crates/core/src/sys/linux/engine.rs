@@ -23,7 +23,7 @@ use crate::engine::decode::{self, Listed};
 use crate::engine::{
     self, ContainerFacts, EngineAnswer, EngineWish, Forwarder, Monitor, Places, Published,
 };
-use crate::host::{MANAGER_LIMIT, Ran};
+use crate::host::{Hindrance, MANAGER_LIMIT, Ran};
 use crate::snapshot::{Gap, Silence};
 use crate::socket::Protocol;
 
@@ -233,7 +233,7 @@ fn ask_one(door: &Door, wish: &EngineWish, deadline: Instant) -> EngineAnswer {
             Nothing::Late => Silence::Late,
             Nothing::Denied => Silence::Denied,
             Nothing::Garbled => Silence::Garbled,
-            Nothing::Nobody | Nothing::Failed => Silence::Failed,
+            Nothing::Nobody | Nothing::Failed | Nothing::Interrupted { .. } => Silence::Failed,
         };
         answer.gaps.push(Gap::Manager { name: named, why });
     }
@@ -249,6 +249,10 @@ enum Nothing {
     Denied,
     Garbled,
     Failed,
+    /// The person wants no more of it; whether the engine had been asked by then.
+    Interrupted {
+        asked: bool,
+    },
 }
 
 /// One engine, while it is asked.
@@ -382,7 +386,7 @@ impl Engine<'_> {
     }
 
     fn get(&mut self, path: &str) -> Result<EngineReply, Nothing> {
-        let reply = exchange(&self.door.path, "GET", path, self.deadline)?;
+        let reply = exchange(&self.door.path, "GET", path, None, self.deadline)?;
         self.podman |= reply.podman;
         Ok(reply)
     }
@@ -422,9 +426,10 @@ fn exchange(
     socket: &Path,
     method: &str,
     path: &str,
+    interrupt: Option<BorrowedFd<'_>>,
     deadline: Instant,
 ) -> Result<EngineReply, Nothing> {
-    let mut stream = connected(socket, deadline)?;
+    let mut stream = connected(socket, interrupt, deadline)?;
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: engine\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
@@ -434,6 +439,9 @@ fn exchange(
     let mut bytes = Vec::new();
     let mut some = vec![0; 64 * 1024];
     loop {
+        if let Some(interrupt) = interrupt {
+            await_answer(&stream, interrupt, deadline)?;
+        }
         stream.set_read_timeout(Some(left(deadline)?)).map_err(|_| Nothing::Failed)?;
         let read = match stream.read(&mut some) {
             Ok(read) => read,
@@ -448,6 +456,29 @@ fn exchange(
             }
             Reading::Garbled => return Err(Nothing::Garbled),
             Reading::Incomplete => {}
+        }
+    }
+}
+
+/// Waits until there is something to read, or the person wants no more of it.
+fn await_answer(
+    stream: &UnixStream,
+    interrupt: BorrowedFd<'_>,
+    deadline: Instant,
+) -> Result<(), Nothing> {
+    loop {
+        let mut fds = [
+            PollFd::from_borrowed_fd(interrupt, PollFlags::IN),
+            PollFd::new(stream, PollFlags::IN),
+        ];
+        match poll(&mut fds, Some(&timespec(left(deadline)?))) {
+            Ok(0) => return Err(Nothing::Late),
+            Ok(_) if !fds[0].revents().is_empty() => {
+                return Err(Nothing::Interrupted { asked: true });
+            }
+            Ok(_) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(_) => return Err(Nothing::Failed),
         }
     }
 }
@@ -473,7 +504,11 @@ fn timespec(time: Duration) -> Timespec {
 
 /// Connects without ever waiting in the kernel: with a full backlog a blocking connect(2) would
 /// wait for as long as the engine is stuck, and one that does not block says EAGAIN (unix(7)).
-fn connected(socket: &Path, deadline: Instant) -> Result<UnixStream, Nothing> {
+fn connected(
+    socket: &Path,
+    interrupt: Option<BorrowedFd<'_>>,
+    deadline: Instant,
+) -> Result<UnixStream, Nothing> {
     const PAUSE: Duration = Duration::from_millis(5);
     let address = SocketAddrUnix::new(socket).map_err(|_| Nothing::Failed)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -484,7 +519,11 @@ fn connected(socket: &Path, deadline: Instant) -> Result<UnixStream, Nothing> {
             Ok(()) => break,
             Err(Errno::AGAIN) => {
                 // No event tells that there is room again.
-                let _ = poll(&mut [], Some(&timespec(PAUSE.min(left(deadline)?))));
+                let pause = timespec(PAUSE.min(left(deadline)?));
+                let fd = interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+                if poll(fd.into_iter().collect::<Vec<_>>().as_mut_slice(), Some(&pause)) == Ok(1) {
+                    return Err(Nothing::Interrupted { asked: false });
+                }
             }
             Err(Errno::INTR) => {}
             Err(Errno::CONNREFUSED | Errno::NOENT) => return Err(Nothing::Nobody),
@@ -714,7 +753,7 @@ pub(super) fn stop(
     interrupt: Option<BorrowedFd<'_>>,
     timeout: Duration,
 ) -> Ran {
-    let failed = |message: String| Ran { success: false, message };
+    let failed = Ran::failed;
     // A pod or a unit would start it again.
     if container.socket.is_empty() || container.pod.is_some() || container.unit.is_some() {
         return match container.stop() {
@@ -729,29 +768,38 @@ pub(super) fn stop(
     let deadline = now.checked_add(timeout).unwrap_or(now + Duration::from_secs(1 << 30));
     let path = format!("/containers/{}/stop", container.id);
     let socket = &container.socket;
-    let reply = exchange(Path::new(socket), "POST", &path, deadline);
+    let reply = exchange(Path::new(socket), "POST", &path, interrupt, deadline);
     let message = |reply: &EngineReply| {
         decode::message(&reply.body).unwrap_or_else(|| format!("it answered {}", reply.status))
     };
     match reply {
         // 304: it had been stopped already.
         Ok(reply) if matches!(reply.status, 200 | 204 | 304) => {
-            Ran { success: true, message: String::new() }
+            Ran { success: true, ..Ran::default() }
         }
         Ok(reply) => failed(format!("{}: {}", container.engine, message(&reply))),
-        Err(why) => failed(match why {
-            Nothing::Late => format!(
-                "{} had not stopped {} after {} s; it forces it after the container's own time",
-                container.engine,
-                container.name,
-                timeout.as_secs()
-            ),
-            Nothing::Denied => format!("{socket} may not be opened by you"),
-            Nothing::Nobody => format!("nobody serves {socket} any more"),
-            Nothing::Garbled => format!("{socket} gave an answer that is not understood"),
-            Nothing::Failed => format!("{socket} could not be asked"),
-        }),
+        Err(why) => not_stopped(why, container, timeout),
     }
+}
+
+fn not_stopped(why: Nothing, container: &ContainerFacts, timeout: Duration) -> Ran {
+    let ContainerFacts { engine, name, socket, .. } = container;
+    let message = match why {
+        Nothing::Interrupted { asked: true } => {
+            format!("interrupted; {engine} goes on stopping {name} all the same")
+        }
+        Nothing::Interrupted { asked: false } => format!("interrupted before {engine} was asked"),
+        Nothing::Late => format!(
+            "{engine} had not stopped {name} after {} s; it forces it after the container's own time",
+            timeout.as_secs()
+        ),
+        Nothing::Denied => format!("{socket} may not be opened by you"),
+        Nothing::Nobody => format!("nobody serves {socket} any more"),
+        Nothing::Garbled => format!("{socket} gave an answer that is not understood"),
+        Nothing::Failed => format!("{socket} could not be asked"),
+    };
+    let hindrance = (why == Nothing::Denied).then_some(Hindrance::Denied);
+    Ran { hindrance, ..Ran::failed(message) }
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ fn a_full_backlog_is_no_hang() {
     rustix::net::bind(&fd, &SocketAddrUnix::new(&door.path).unwrap()).unwrap();
     rustix::net::listen(&fd, 0).unwrap();
     let mut waiting = Vec::new();
-    while let Ok(stream) = connected(&door.path, Instant::now() + Duration::from_millis(20)) {
+    while let Ok(stream) = connected(&door.path, None, Instant::now() + Duration::from_millis(20)) {
         waiting.push(stream);
         assert!(waiting.len() < 100, "the backlog never fills");
     }
