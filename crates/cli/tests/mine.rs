@@ -97,6 +97,24 @@ fn refused(ran: &Ran, reason: RefusalReason, server: &Actor) -> String {
 }
 
 #[test]
+fn run_frees_its_own_alone() {
+    let Some(project) = Project::new("run") else { return };
+    let theirs = project.server("wt/feature-x", &[], &[]);
+    let port = theirs.port();
+    let actor = actor_path().display().to_string();
+    for how in ["--free-first", "--on-conflict free"] {
+        let words = format!("run {how} --mine --port {port} -- {actor} listen --port {port}");
+        let ran = project.run("shop", &words);
+        assert!(ran.err.contains("--mine leaves it alone"), "{how}: {ran:?}");
+        assert!(ran.code != 0 && lives(theirs.pid()), "{how}: {ran:?}");
+    }
+    let ran =
+        project.run("wt/feature-x", &format!("run --free-first --mine -p {port} -- echo started"));
+    assert_eq!((ran.code, &*ran.out), (0, "started\n"), "{ran:?}");
+    assert!(ends(theirs.pid()));
+}
+
+#[test]
 fn each_work_tree_frees_its_own() {
     let Some(project) = Project::new("trees") else { return };
     fs::create_dir_all(project.path("shop/web")).unwrap();

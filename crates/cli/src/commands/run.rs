@@ -33,6 +33,7 @@ Examples:
   proc run -- npm run dev                          explains a failed bind, and asks what to do
   proc run --on-conflict next -- vite              the next free port, set as vite takes it
   proc run --free-first --port 3000 -- npm start   for package scripts
+  proc run --on-conflict free --mine -- vite       ends no other project's or agent's server
   proc run --on-conflict wait --timeout 30s -- flask run")]
 pub struct Args {
     /// The port that the command will want, where its own words do not tell
@@ -44,6 +45,9 @@ pub struct Args {
     /// Free the wanted port before the command starts
     #[arg(long)]
     free_first: bool,
+    /// Free only what this work tree, terminal session or coding agent started
+    #[arg(long)]
+    mine: bool,
     /// How long to wait for the port at most
     #[arg(long, value_name = "TIME", value_parser = duration)]
     timeout: Option<Duration>,
@@ -102,7 +106,7 @@ fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
 
 #[cfg(not(unix))]
 fn carry_out(args: &Args, _: &Globals) -> Result<Answer, ErrorReport> {
-    let _ = (args.port, args.on_conflict, args.free_first, args.timeout, args.pass_on);
+    let _ = (args.port, args.on_conflict, args.free_first, args.mine, args.timeout, args.pass_on);
     connect(None)?;
     Err(ErrorReport {
         kind: "unsupported".to_owned(),

@@ -74,6 +74,8 @@ pub struct Flow<'a> {
     on_conflict: OnConflict,
     timeout: Option<Duration>,
     free_first: bool,
+    /// Whether only the asker's own is freed.
+    mine: bool,
     again: u32,
     moved_from: Option<Port>,
     /// The port that the command was moved to, kept from other picks as long as it may run there.
@@ -116,6 +118,7 @@ impl<'a> Flow<'a> {
             on_conflict: on_conflict(args.on_conflict, globals),
             timeout: args.timeout,
             free_first: args.free_first,
+            mine: args.mine,
             again: 0,
             moved_from: None,
             reserved: None,
@@ -162,7 +165,7 @@ impl<'a> Flow<'a> {
         let globals = self.globals;
         let by_itself = moves_by_itself(self.on_conflict);
         let say = say_with(globals, !by_itself);
-        let (on_conflict, timeout) = (self.on_conflict, self.timeout);
+        let (on_conflict, timeout, mine) = (self.on_conflict, self.timeout, self.mine);
         let (wanted, moved_from) = (self.launching.wanted(), self.moved_from);
         let is_possible = self.again < MOST_AGAIN && by_itself;
         let may_end = move |port: Port| {
@@ -171,7 +174,7 @@ impl<'a> Flow<'a> {
                 && is_the_one
                 && match on_conflict {
                     OnConflict::Next => moved_from != Some(port),
-                    OnConflict::Free => is_freeable(globals, timeout, port),
+                    OnConflict::Free => is_freeable(globals, timeout, mine, port),
                     _ => true,
                 }
         };
@@ -522,6 +525,7 @@ impl<'a> Flow<'a> {
     /// Frees them, or only plans to. A host of its own: it listens for Ctrl-C from now on.
     fn act(&self, targets: &[String], dry_run: bool) -> Result<Vec<TargetReport>, ErrorReport> {
         let request = freeing(self.globals, self.timeout, targets, dry_run);
+        let request = ActRequest { mine: self.mine, ..request };
         self.telling(targets, |core, tell| core.act(&request, &mut |_| Consent::Yes, tell))
     }
 
@@ -639,8 +643,8 @@ fn freeing(
 }
 
 /// Whether freeing that port would not be refused: nobody is ended in vain.
-fn is_freeable(globals: &Globals, timeout: Option<Duration>, port: Port) -> bool {
-    let request = freeing(globals, timeout, &[format!("tcp:{port}")], true);
+fn is_freeable(globals: &Globals, timeout: Option<Duration>, mine: bool, port: Port) -> bool {
+    let request = ActRequest { mine, ..freeing(globals, timeout, &[format!("tcp:{port}")], true) };
     let planned = connect(None)
         .and_then(|mut core| core.act(&request, &mut |_| Consent::Yes, &mut |_, _| {}));
     planned
