@@ -272,10 +272,13 @@ impl LastWords {
         String::from_utf8_lossy(&self.text).into_owned()
     }
 
-    /// The last line that says anything.
+    /// The last line that says anything, rather than where more is said (`See system logs and
+    /// 'systemctl status web.service' for details.`).
     fn line(&self) -> String {
         let text = self.whole();
-        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
+        let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
+        let says = |line: &&str| !line.starts_with("See ");
+        lines().find(says).or_else(|| lines().next()).unwrap_or("").to_owned()
     }
 }
 
