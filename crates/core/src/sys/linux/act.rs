@@ -358,3 +358,23 @@ pub(crate) fn act_error(error: Errno) -> ActError {
         other => ActError::Other(other.raw_os_error()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(text: &str) -> String {
+        LastWords { pipe: None, text: text.as_bytes().to_vec() }.line()
+    }
+
+    #[test]
+    fn the_last_word_is_what_is_said_and_not_where_more_is_written() {
+        let systemctl = "Failed to stop web.service: Interactive authentication required.\n\
+            See system logs and 'systemctl status web.service' for details.\n\n";
+        let want = "Failed to stop web.service: Interactive authentication required.";
+        assert_eq!(last(systemctl), want);
+        assert_eq!(last("See the log\n"), "See the log");
+        assert_eq!(last("one\ntwo\n \n"), "two");
+        assert_eq!(last(""), "");
+    }
+}
