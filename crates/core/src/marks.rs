@@ -58,7 +58,6 @@ pub const NAMES: &[&str] = &[
     "CURSOR_AGENT",
     "CURSOR_TRACE_ID",
     "GEMINI_CLI",
-    "AIDER_MODEL",
     "OPENCODE",
     "QWEN_CODE",
     "AMP_CURRENT_THREAD_ID",

@@ -3,7 +3,7 @@
 //! facts are gathered by [`crate::learn`]. It keeps people and agents on one machine from ending
 //! each other's servers by mistake; against ill will it is no guard.
 
-mod agent;
+pub(crate) mod agent;
 mod line;
 mod project;
 mod session;

@@ -615,7 +615,7 @@ impl Plan {
         {
             let (pids, inodes) = (known.pids.clone(), known.inodes.clone());
             let (more_pids, more_inodes) = (lever.pids.clone(), lever.inodes.clone());
-            let proofs = [&known.proof, &lever.proof].map(|proof| proof.clone());
+            let proofs = [known.proof.clone(), lever.proof.clone()];
             let meant: Vec<u32> = proofs.into_iter().flatten().flat_map(|it| it.pids).collect();
             if !covers(known, &lever) {
                 *known = lever;

@@ -96,10 +96,31 @@ fn notes(process: &ProcessReport) -> Vec<String> {
         }
         None => notes.extend(process.unit.as_ref().map(|unit| format!("unit {unit}"))),
     }
-    // The terminal is among the facts already.
-    let by = process.started_by.as_ref().filter(|by| by.kind != StarterKind::Terminal);
+    let by = process.started_by.as_ref().filter(|by| !is_said(by.kind, process));
     notes.extend(by.map(explain::started_by));
     notes
+}
+
+/// Whether the card says that already: the terminal is among the facts, and the line of the origin
+/// names the agent, or else the session.
+fn is_said(kind: StarterKind, process: &ProcessReport) -> bool {
+    let origin = process.origin.as_ref();
+    let agent = origin.and_then(|origin| origin.agent.as_ref());
+    let session = origin.and_then(|origin| origin.session.as_ref()).filter(|_| agent.is_none());
+    let session = session.map(|session| session.kind);
+    match kind {
+        StarterKind::Terminal => true,
+        StarterKind::CodingAgent => agent.is_some(),
+        StarterKind::Tmux => session == Some(SessionKind::Tmux),
+        StarterKind::Screen => session == Some(SessionKind::Screen),
+        StarterKind::Zellij => session == Some(SessionKind::Zellij),
+        StarterKind::SshLogin => session == Some(SessionKind::Ssh),
+        StarterKind::Ci => session == Some(SessionKind::Ci),
+        StarterKind::Editor => {
+            matches!(session, Some(SessionKind::VsCode | SessionKind::Jetbrains))
+        }
+        StarterKind::Cron | StarterKind::Desktop | StarterKind::Orphan => false,
+    }
 }
 
 /// `PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced`.

@@ -6,33 +6,35 @@ use crate::origin::line::Line;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 
-/// The agents' commands. Editors with an agent inside (Cursor, Windsurf, VS Code) are not here:
-/// people work in them too.
-const COMMANDS: &[&str] = &[
-    "claude",
-    "codex",
-    "gemini",
-    "opencode",
-    "aider",
-    "cursor-agent",
-    "goose",
-    "amp",
-    "crush",
-    "qwen",
-    "copilot",
-    "auggie",
-    "droid",
-    "kiro-cli",
-    "cline",
-    "openhands",
-    "plandex",
+/// The agents' commands, each with the name the agent goes by. Editors with an agent inside (Cursor,
+/// Windsurf, VS Code) are not here: people work in them too.
+const COMMANDS: &[(&str, &str)] = &[
+    ("claude", "claude"),
+    ("claude-code", "claude"),
+    ("codex", "codex"),
+    ("gemini", "gemini"),
+    ("gemini-cli", "gemini"),
+    ("opencode", "opencode"),
+    ("aider", "aider"),
+    ("cursor-agent", "cursor-agent"),
+    ("goose", "goose"),
+    ("amp", "amp"),
+    ("crush", "crush"),
+    ("qwen", "qwen"),
+    ("copilot", "copilot"),
+    ("auggie", "auggie"),
+    ("droid", "droid"),
+    ("kiro-cli", "kiro"),
+    ("cline", "cline"),
+    ("openhands", "openhands"),
+    ("plandex", "plandex"),
 ];
 
 /// Packages whose script is the agent, however it is called.
 const PACKAGES: &[(&str, &str)] = &[
-    ("/@anthropic-ai/claude-code/", "claude"),
+    ("/claude-code/", "claude"),
     ("/@openai/codex/", "codex"),
-    ("/@google/gemini-cli/", "gemini"),
+    ("/gemini-cli/", "gemini"),
     ("/opencode-ai/", "opencode"),
     ("/@sourcegraph/amp/", "amp"),
     ("/@qwen-code/qwen-code/", "qwen"),
@@ -54,6 +56,7 @@ const MARKS: &[(&str, &str)] = &[
     ("GOOSE_TERMINAL", "goose"),
     ("AUGMENT_AGENT", "auggie"),
     ("CLINE_ACTIVE", "cline"),
+    ("COPILOT_CLI", "copilot"),
 ];
 
 /// The agent that started a process: the nearest above it, else by the nearest mark.
@@ -62,14 +65,17 @@ pub(super) fn of(line: &Line<'_>, snapshot: &Snapshot) -> Option<Agent> {
         name_of(process).map(|name| Agent { name: name.to_owned(), pid: Some(process.id.pid) })
     });
     above.or_else(|| {
-        let name = line.marks(snapshot).find_map(|marks| {
-            let set = |name: &str| {
-                marks.get(name).is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
-            };
-            MARKS.iter().find(|(mark, _)| set(mark)).map(|(_, agent)| *agent)
-        })?;
+        let name = line
+            .marks(snapshot)
+            .find_map(|marks| marked(|name| marks.get(name).map(String::as_str)))?;
         Some(Agent { name: name.to_owned(), pid: None })
     })
+}
+
+/// The agent whose mark is set.
+pub(crate) fn marked<'a>(mark: impl Fn(&str) -> Option<&'a str>) -> Option<&'static str> {
+    let set = |name: &str| mark(name).is_some_and(|value| !matches!(value, "" | "0" | "false"));
+    MARKS.iter().find(|(mark, _)| set(mark)).map(|(_, agent)| *agent)
 }
 
 /// The living agent of a line: the nearest, the process itself included.
@@ -84,12 +90,12 @@ pub(super) fn is_one(process: &Process) -> bool {
 
 /// The agent's name. A program may call itself anything; who wants to be taken for an agent gains
 /// nothing but that others leave it alone.
-fn name_of(process: &Process) -> Option<&'static str> {
+pub(crate) fn name_of(process: &Process) -> Option<&'static str> {
     let file = |path: &str| -> String {
         let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
         file.strip_suffix(".exe").unwrap_or(file).to_owned()
     };
-    let known = |name: &str| COMMANDS.iter().copied().find(|command| *command == name);
+    let known = |name: &str| COMMANDS.iter().find(|(own, _)| *own == name).map(|(_, agent)| *agent);
     let exe = process.exe.as_deref().map(file).unwrap_or_default();
     let first = process.argv.first().map(|word| file(word)).unwrap_or_default();
     if let Some(name) = known(&exe).or_else(|| known(&first)).or_else(|| known(&process.name)) {

@@ -29,7 +29,7 @@ fn is_seat(process: &Process) -> bool {
     let any = |names: &[&str]| program.names().any(|name| names.contains(&name));
     any(&LOGINS)
         || any(&TERMINALS)
-        || super::started::agent(program).is_some()
+        || crate::origin::agent::name_of(process).is_some()
         || editor(process).is_some()
 }
 

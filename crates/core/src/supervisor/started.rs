@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::program::{Program, file_name};
 use super::session::{self, is_interactive_shell};
 use super::{is_service_manager, managers, unit_of};
+use crate::origin::agent;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 
@@ -79,7 +80,7 @@ fn place(ancestor: &Process, pid: u32, snapshot: &Snapshot) -> Option<StartedBy>
     let named = |kind, name: &str| {
         Some(StartedBy { kind, name: name.to_owned(), pid: Some(ancestor.id.pid) })
     };
-    if let Some(agent) = agent(program) {
+    if let Some(agent) = agent::name_of(ancestor) {
         return named(StarterKind::CodingAgent, agent);
     }
     if let Some(runner) = runner(ancestor) {
@@ -116,8 +117,8 @@ fn of_terminal(ancestors: &[&Process]) -> Option<StartedBy> {
 fn left(process: &Process, ancestors: &[&Process], snapshot: &Snapshot) -> Option<StartedBy> {
     let mark = |name: &str| snapshot.mark(process.id.pid, name);
     let gone = |kind, name: &str| Some(StartedBy { kind, name: name.to_owned(), pid: None });
-    if let Some(agent) = AGENT_MARKS.iter().find(|(name, _)| mark(name).is_some()) {
-        return gone(StarterKind::CodingAgent, agent.1);
+    if let Some(agent) = agent::marked(mark) {
+        return gone(StarterKind::CodingAgent, agent);
     }
     if let Some(ci) = CI_MARKS.iter().find(|(name, _)| mark(name).is_some()) {
         return gone(StarterKind::Ci, ci.1);
@@ -165,41 +166,6 @@ fn is_left_in_session(process: &Process, snapshot: &Snapshot) -> bool {
         && process.group != process.session
 }
 
-/// The coding agents by what they are called.
-const AGENTS: [(&str, &str); 18] = [
-    ("claude", "claude"),
-    ("claude-code", "claude"),
-    ("codex", "codex"),
-    ("cursor-agent", "cursor-agent"),
-    ("gemini", "gemini"),
-    ("gemini-cli", "gemini"),
-    ("aider", "aider"),
-    ("opencode", "opencode"),
-    ("copilot", "copilot"),
-    ("goose", "goose"),
-    ("amp", "amp"),
-    ("crush", "crush"),
-    ("qwen", "qwen"),
-    ("droid", "droid"),
-    ("auggie", "auggie"),
-    ("plandex", "plandex"),
-    ("openhands", "openhands"),
-    ("kiro-cli", "kiro"),
-];
-
-/// The variables that coding agents set for what they run.
-const AGENT_MARKS: [(&str, &str); 9] = [
-    ("CLAUDECODE", "claude"),
-    ("CODEX_SANDBOX", "codex"),
-    ("CURSOR_AGENT", "cursor-agent"),
-    ("GEMINI_CLI", "gemini"),
-    ("OPENCODE", "opencode"),
-    ("COPILOT_CLI", "copilot"),
-    ("GOOSE_TERMINAL", "goose"),
-    ("AMP_CURRENT_THREAD_ID", "amp"),
-    ("AIDER_MODEL", "aider"),
-];
-
 /// The variables of CI jobs.
 const CI_MARKS: [(&str, &str); 9] = [
     ("GITHUB_RUN_ID", "GitHub Actions"),
@@ -212,22 +178,6 @@ const CI_MARKS: [(&str, &str); 9] = [
     ("DRONE_BUILD_NUMBER", "Drone"),
     ("RUNNER_TRACKING_ID", "GitHub Actions"),
 ];
-
-/// The coding agent that this program is: by its own name, its script's, or the package its
-/// script is in (`…/@openai/codex/bin/codex.js`, `…/@anthropic-ai/claude-code/cli.js`).
-pub(super) fn agent(program: Program<'_>) -> Option<&'static str> {
-    let by_name = program
-        .names()
-        .find_map(|name| AGENTS.iter().find(|(own, _)| *own == name).map(|(_, agent)| *agent));
-    by_name.or_else(|| {
-        program.script.and(program.script_path()).and_then(|path| {
-            [("/claude-code/", "claude"), ("/gemini-cli/", "gemini"), ("/@openai/codex/", "codex")]
-                .iter()
-                .find(|(part, _)| path.contains(part))
-                .map(|(_, agent)| *agent)
-        })
-    })
-}
 
 /// The CI system whose agent this is.
 fn runner(process: &Process) -> Option<&'static str> {
@@ -298,7 +248,7 @@ mod tests {
             ("/usr/bin/vim", &["vim", "/x/claude-code/cli.js"], None),
         ] {
             let process = process(50, 1, exe, argv);
-            assert_eq!(agent(Program::of(&process)), want, "{argv:?}");
+            assert_eq!(agent::name_of(&process), want, "{argv:?}");
         }
     }
 

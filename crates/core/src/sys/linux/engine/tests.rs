@@ -270,3 +270,35 @@ fn a_command_that_never_ends_is_ended() {
     assert_eq!(output(&["/no/such/podman".to_owned()], &[], soon()), Err(Silence::Failed));
     assert_eq!(output(&["false".to_owned()], &[], soon()), Err(Silence::Failed));
 }
+
+#[test]
+fn an_interruption_ends_the_wait_for_a_container_at_once() {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+    let path = std::env::temp_dir().join(format!("proc-engine-stop-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let container = ContainerFacts {
+        id: "0123456789abcdef".repeat(4),
+        name: "web".to_owned(),
+        engine: "docker".to_owned(),
+        socket: path.to_str().unwrap().to_owned(),
+        ..ContainerFacts::default()
+    };
+    // An engine that takes the question and stays silent; the person interrupts once it has it.
+    let engine = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut some = [0; 4096];
+        let read = stream.read(&mut some).unwrap();
+        writer.write_all(b"x").unwrap();
+        let asked = String::from_utf8_lossy(&some[..read]).into_owned();
+        while stream.read(&mut some).is_ok_and(|read| read > 0) {}
+        asked
+    });
+    let ran = stop(&container, Some(reader.as_fd()), Duration::from_secs(600));
+    assert!(!ran.success);
+    assert_eq!(ran.message, "interrupted; docker goes on stopping web all the same");
+    assert!(engine.join().unwrap().starts_with("POST /containers/0123"));
+    let _ = std::fs::remove_file(&path);
+}
