@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::engine::{self, EngineAnswer, EngineWish, Forwarder};
+use crate::engine::{self, EngineAnswer, EngineWish, Forwarder, Monitor};
 use crate::host::{Host, MANAGER_LIMIT};
 use crate::process::Process;
 use crate::sight::LookOptions;
@@ -92,9 +92,28 @@ impl<'a> Time<'a> {
 fn learn_redirects(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32], ports: &[u16]) {
     let answer = host.redirects(ports);
     snapshot.redirects.extend(answer.redirects);
+    learn_targets(host, snapshot);
     let held = !pids.is_empty();
     let told = answer.gaps.into_iter().filter(|gap| !(held && matches!(gap, Gap::NoRules { .. })));
     told.for_each(|gap| snapshot.note(gap));
+}
+
+/// The containers of podman that rules name by their ids and nobody told of yet: no process that
+/// podman could be found by keeps a port for them.
+fn learn_targets(host: &dyn Host, snapshot: &mut Snapshot) {
+    let known = |id: &str| snapshot.containers.iter().any(|container| container.id == id);
+    let of_podman = |text: &str| text.contains("podman");
+    let ids: BTreeSet<&str> = snapshot
+        .redirects
+        .iter()
+        .filter(|rule| rule.comment.as_deref().is_some_and(of_podman))
+        .filter_map(|rule| rule.container_id())
+        .filter(|id| !known(id))
+        .collect();
+    // Only root's containers have rules in a network that is not their user's own.
+    let monitor = |id: &str| Monitor { id: id.to_owned(), ..Monitor::default() };
+    let monitors = ids.into_iter().map(monitor).collect();
+    learn_containers(host, snapshot, &EngineWish { monitors, ..EngineWish::default() });
 }
 
 /// The processes that hold a socket of the snapshot.

@@ -144,7 +144,6 @@ fn named(parent: &str, part: &str) -> Option<(&'static str, String)> {
 fn engine_of_group(part: &str) -> Option<&'static str> {
     match part {
         "docker" | "moby" | "ecs" | "actions_job" => Some("docker"),
-        "libpod_parent" => Some("podman"),
         "k8s.io" | "default" => Some("containerd"),
         _ if part.starts_with("kubepods") => Some(KUBERNETES),
         _ => None,
@@ -220,6 +219,9 @@ mod tests {
             (format!("/ecs/task/{id}"), Some(("docker", id))),
             (format!("/machine.slice/libpod-{id}.scope/container"), Some(("podman", id))),
             (format!("/libpod_parent/libpod-{id}"), Some(("podman", id))),
+            // A pod's group: its containers are below, and so is the monitor of its first.
+            (format!("/libpod_parent/{}/libpod-{id}", "ab".repeat(32)), Some(("podman", id))),
+            (format!("/libpod_parent/{}/conmon", "ab".repeat(32)), None),
             (format!("/machine.slice/libpod-conmon-{id}.scope"), None),
             (format!("/system.slice/cri-containerd-{id}.scope"), Some(("containerd", id))),
             (format!("/default/{id}"), Some(("containerd", id))),

@@ -76,14 +76,28 @@ const ENGINE_OPTIONS: &[(&str, bool)] = &[
     ("--ignore", false),
 ];
 
-/// The command that undoes this one; `None` where none is known. What begins with `sudo` is
-/// turned round behind it. A program that stops by being told a different word elsewhere, or
-/// that is not in the table, is not guessed at.
+/// The command that undoes this one; `None` where none is known. What only says as whom or with
+/// which environment to run it stays as it is. A program that stops by being told a different
+/// word elsewhere, or that is not in the table, is not guessed at.
 pub fn inverse(argv: &[String]) -> Option<Vec<String>> {
-    let at = argv.iter().position(|word| word != "sudo" && word != "-n")?;
-    let (before, own) = argv.split_at(at);
+    let (before, own) = argv.split_at(own_words(argv));
     let turned = turned(own)?;
     Some(before.iter().cloned().chain(turned).collect())
+}
+
+/// Where the manager's own command begins: behind `sudo -n`, `sudo -u USER`, `runuser -u USER --`
+/// and `env NAME=VALUE`, as levers are prefixed.
+fn own_words(argv: &[String]) -> usize {
+    let mut words = argv.iter().enumerate().peekable();
+    while let Some((_, word)) = words.next_if(|(_, word)| {
+        matches!(word.as_str(), "sudo" | "runuser" | "env" | "-n" | "-u" | "--")
+            || (word.contains('=') && !word.starts_with('-'))
+    }) {
+        if word == "-u" {
+            words.next();
+        }
+    }
+    words.peek().map_or(argv.len(), |(at, _)| *at)
 }
 
 fn turned(argv: &[String]) -> Option<Vec<String>> {
@@ -159,6 +173,15 @@ mod tests {
             ),
             ("sudo docker stop web", "sudo docker start web"),
             ("sudo -n podman stop web", "sudo -n podman start web"),
+            (
+                "runuser -u me -- env HOME=/home/me XDG_RUNTIME_DIR=/run/user/7 podman stop web",
+                "runuser -u me -- env HOME=/home/me XDG_RUNTIME_DIR=/run/user/7 podman start web",
+            ),
+            (
+                "sudo -u me env PM2_HOME=/srv/pm2 pm2 stop 3",
+                "sudo -u me env PM2_HOME=/srv/pm2 pm2 start 3",
+            ),
+            ("podman pod stop shop", "podman pod start shop"),
             ("/usr/bin/podman stop a1b2", "/usr/bin/podman start a1b2"),
             ("docker compose -p app stop web", "docker compose -p app start web"),
             ("machinectl stop box", "machinectl start box"),
@@ -187,6 +210,8 @@ mod tests {
         for ran in [
             "",
             "sudo",
+            "sudo -u",
+            "env A=b",
             "kubectl delete pod web",
             "docker rm -f web",
             "docker stop",

@@ -272,10 +272,13 @@ impl LastWords {
         String::from_utf8_lossy(&self.text).into_owned()
     }
 
-    /// The last line that says anything.
+    /// The last line that says anything, rather than where more is said (`See system logs and
+    /// 'systemctl status web.service' for details.`).
     fn line(&self) -> String {
         let text = self.whole();
-        text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("").to_owned()
+        let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
+        let says = |line: &&str| !line.starts_with("See ");
+        lines().find(says).or_else(|| lines().next()).unwrap_or("").to_owned()
     }
 }
 
@@ -353,5 +356,25 @@ pub(crate) fn act_error(error: Errno) -> ActError {
         Errno::PERM | Errno::ACCESS => ActError::Denied,
         Errno::NOSYS | Errno::OPNOTSUPP => ActError::Unsupported,
         other => ActError::Other(other.raw_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn last(text: &str) -> String {
+        LastWords { pipe: None, text: text.as_bytes().to_vec() }.line()
+    }
+
+    #[test]
+    fn the_last_word_is_what_is_said_and_not_where_more_is_written() {
+        let systemctl = "Failed to stop web.service: Interactive authentication required.\n\
+            See system logs and 'systemctl status web.service' for details.\n\n";
+        let want = "Failed to stop web.service: Interactive authentication required.";
+        assert_eq!(last(systemctl), want);
+        assert_eq!(last("See the log\n"), "See the log");
+        assert_eq!(last("one\ntwo\n \n"), "two");
+        assert_eq!(last(""), "");
     }
 }

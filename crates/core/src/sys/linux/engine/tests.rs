@@ -297,7 +297,7 @@ fn an_interruption_ends_the_wait_for_a_container_at_once() {
     use std::os::fd::AsFd as _;
     let path = std::env::temp_dir().join(format!("proc-engine-stop-{}", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let listener = UnixListener::bind(&path).unwrap();
     let (reader, mut writer) = std::io::pipe().unwrap();
     let container = ContainerFacts {
         id: "0123456789abcdef".repeat(4),
