@@ -327,25 +327,11 @@ mod tests {
     #[test]
     fn a_holder_is_matched_by_its_executable() {
         let named = |name: &str, exe: Option<&str>| Process {
-            id: crate::process::ProcessId { pid: 50, start: 1 },
             ppid: 1,
             name: name.to_owned(),
             exe: exe.map(str::to_owned),
-            exe_deleted: false,
-            argv: Vec::new(),
-            cwd: None,
-            uid: None,
-            user: None,
             state: crate::process::ProcessState::Sleeping,
-            started_at: None,
-            group: None,
-            session: None,
-            terminal: None,
-            threads: None,
-            kernel_thread: false,
-            cgroup: None,
-            unit: None,
-            container: None,
+            ..Process::unread(crate::process::ProcessId { pid: 50, start: 1 })
         };
         for (port, name, exe, held) in [
             (3128, "squid", Some("/usr/sbin/squid"), true),

@@ -154,6 +154,31 @@ pub struct Process {
 }
 
 impl Process {
+    /// A process of which nothing but its identity was read: nobody's child, in no known state.
+    pub const fn unread(id: ProcessId) -> Self {
+        Self {
+            id,
+            ppid: 0,
+            name: String::new(),
+            exe: None,
+            exe_deleted: false,
+            argv: Vec::new(),
+            cwd: None,
+            uid: None,
+            user: None,
+            state: ProcessState::Other,
+            started_at: None,
+            group: None,
+            session: None,
+            terminal: None,
+            threads: None,
+            kernel_thread: false,
+            cgroup: None,
+            unit: None,
+            container: None,
+        }
+    }
+
     /// Its age at that moment; `None` where the start is unknown or later.
     pub fn age(&self, now: SystemTime) -> Option<Duration> {
         now.duration_since(self.started_at?).ok()

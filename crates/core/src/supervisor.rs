@@ -473,25 +473,15 @@ pub(crate) mod tests {
     /// A sleeping process without a terminal or a control group.
     pub(crate) fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
         Process {
-            id: ProcessId { pid, start: u64::from(pid) },
             ppid,
             name: file_name(exe).chars().take(15).collect(),
             exe: Some(exe.to_owned()),
-            exe_deleted: false,
             argv: words(argv),
-            cwd: None,
             uid: Some(1000),
             user: Some("me".to_owned()),
             state: ProcessState::Sleeping,
-            started_at: None,
-            group: None,
-            session: None,
-            terminal: None,
             threads: Some(1),
-            kernel_thread: false,
-            cgroup: None,
-            unit: None,
-            container: None,
+            ..Process::unread(ProcessId { pid, start: u64::from(pid) })
         }
     }
 

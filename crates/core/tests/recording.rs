@@ -20,25 +20,16 @@ use proptest::prelude::*;
 
 fn process(pid: u32, ppid: u32, argv: &[&str]) -> Process {
     Process {
-        id: ProcessId { pid, start: 7 },
         ppid,
         name: argv[0].to_owned(),
         exe: Some(format!("/usr/bin/{}", argv[0])),
-        exe_deleted: false,
         argv: argv.iter().map(ToString::to_string).collect(),
         cwd: Some("/srv".to_owned()),
         uid: Some(1000),
         user: Some("me".to_owned()),
         state: ProcessState::Sleeping,
         started_at: Some(SystemTime::UNIX_EPOCH),
-        group: None,
-        session: None,
-        terminal: None,
-        threads: None,
-        kernel_thread: false,
-        cgroup: None,
-        unit: None,
-        container: None,
+        ..Process::unread(ProcessId { pid, start: 7 })
     }
 }
 

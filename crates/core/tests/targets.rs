@@ -497,25 +497,12 @@ fn a_bare_number_may_be_a_port_too() {
 
 fn process(name: &str, exe: Option<&str>, argv: &[&str]) -> proc_core::process::Process {
     proc_core::process::Process {
-        id: proc_core::process::ProcessId { pid: 7, start: 1 },
         ppid: 1,
         name: name.into(),
         exe: exe.map(Into::into),
-        exe_deleted: false,
         argv: argv.iter().map(ToString::to_string).collect(),
-        cwd: None,
-        uid: None,
-        user: None,
         state: proc_core::process::ProcessState::Sleeping,
-        started_at: None,
-        group: None,
-        session: None,
-        terminal: None,
-        threads: None,
-        kernel_thread: false,
-        cgroup: None,
-        unit: None,
-        container: None,
+        ..proc_core::process::Process::unread(proc_core::process::ProcessId { pid: 7, start: 1 })
     }
 }
 

@@ -90,25 +90,15 @@ impl Host for Stuck {
 
 fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
     Process {
-        id: ProcessId { pid, start: 1 },
         ppid,
         name: exe.rsplit('/').next().unwrap_or(exe).to_owned(),
         exe: Some(exe.to_owned()),
-        exe_deleted: false,
         argv: argv.iter().map(|&word| word.to_owned()).collect(),
         cwd: Some("/srv/app".to_owned()),
         uid: Some(1000),
-        user: None,
         state: ProcessState::Sleeping,
-        started_at: None,
-        group: None,
-        session: None,
-        terminal: None,
         threads: Some(1),
-        kernel_thread: false,
-        cgroup: None,
-        unit: None,
-        container: None,
+        ..Process::unread(ProcessId { pid, start: 1 })
     }
 }
 

@@ -13,25 +13,15 @@ use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, Tcp
 /// A process of the asker's, with the kernel's name for its executable.
 fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
     Process {
-        id: ProcessId { pid, start: 1 },
         ppid,
         name: exe.rsplit('/').next().unwrap_or(exe).chars().take(15).collect(),
         exe: (!exe.is_empty()).then(|| exe.to_owned()),
-        exe_deleted: false,
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
-        cwd: None,
         uid: Some(1000),
         user: Some("me".to_owned()),
         state: ProcessState::Sleeping,
-        started_at: None,
-        group: None,
-        session: None,
-        terminal: None,
         threads: Some(1),
-        kernel_thread: false,
-        cgroup: None,
-        unit: None,
-        container: None,
+        ..Process::unread(ProcessId { pid, start: 1 })
     }
 }
 

@@ -39,25 +39,17 @@ impl Machine {
     fn add(&mut self, pid: u32, ppid: u32, exe: &str, cwd: Option<&str>) -> &mut Process {
         let file = exe.rsplit('/').next().unwrap();
         let process = Process {
-            id: ProcessId { pid, start: u64::from(pid) },
             ppid,
             name: file.to_owned(),
             exe: Some(exe.to_owned()),
-            exe_deleted: false,
             argv: vec![file.to_owned()],
             cwd: cwd.map(str::to_owned),
             uid: Some(1000),
             user: Some("me".to_owned()),
             state: ProcessState::Sleeping,
-            started_at: None,
-            group: None,
             session: Some(pid),
-            terminal: None,
             threads: Some(1),
-            kernel_thread: false,
-            cgroup: None,
-            unit: None,
-            container: None,
+            ..Process::unread(ProcessId { pid, start: u64::from(pid) })
         };
         self.0.processes.insert(pid, process);
         self.of(pid)

@@ -75,25 +75,12 @@ mod tests {
         let mut snapshot = Snapshot::empty(std::time::SystemTime::UNIX_EPOCH);
         for &(pid, ppid, exe) in parents {
             let process = Process {
-                id: ProcessId { pid, start: 1 },
                 ppid,
                 name: exe.to_owned(),
                 exe: Some(exe.to_owned()),
-                exe_deleted: false,
                 argv: vec![exe.to_owned()],
-                cwd: None,
-                uid: None,
-                user: None,
                 state: ProcessState::Sleeping,
-                started_at: None,
-                group: None,
-                session: None,
-                terminal: None,
-                threads: None,
-                kernel_thread: false,
-                cgroup: None,
-                unit: None,
-                container: None,
+                ..Process::unread(ProcessId { pid, start: 1 })
             };
             snapshot.processes.insert(pid, process);
         }

@@ -182,7 +182,8 @@ fn script<'a>(interpreter: &str, arguments: &'a [String]) -> Option<&'a str> {
         return None;
     }
     if shell {
-        return shell_script(arguments);
+        // Of `bash <(…)` it is /dev/fd/63: a number is nobody's name.
+        return shell_script(arguments).filter(|name| !name.bytes().all(|b| b.is_ascii_digit()));
     }
     let has_include_path = interpreter.starts_with("ruby") || interpreter.starts_with("perl");
     let mut arguments = arguments.iter();

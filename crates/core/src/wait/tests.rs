@@ -63,25 +63,12 @@ impl Script {
 
     fn with_process(mut self, pid: u32, start: u64, name: &str, from: u64, to: u64) -> Self {
         let process = Process {
-            id: ProcessId { pid, start },
             ppid: 1,
             name: name.to_owned(),
-            exe: None,
-            exe_deleted: false,
             argv: vec![name.to_owned()],
-            cwd: None,
             uid: Some(0),
-            user: None,
             state: ProcessState::Sleeping,
-            started_at: None,
-            group: None,
-            session: None,
-            terminal: None,
-            threads: None,
-            kernel_thread: false,
-            cgroup: None,
-            unit: None,
-            container: None,
+            ..Process::unread(ProcessId { pid, start })
         };
         self.processes.push(Spell { what: process, from: ms(from), to: ms(to) });
         self
