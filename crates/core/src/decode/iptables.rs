@@ -12,7 +12,7 @@ use crate::redirect::rules::{Element, Field, Hook, Outcome, Rule, Table, Test};
 /// Octets of the name that begins every question and answer (XT_TABLE_MAXNAMELEN).
 const NAME: usize = 32;
 
-/// The length of struct ipt_getinfo: name, valid_hooks, hook_entry[5], underflow[5], num_entries,
+/// The length of struct ipt_getinfo: name, valid_hooks, `hook_entry[5]`, `underflow[5]`, num_entries,
 /// size.
 pub const INFO_LENGTH: usize = NAME + 4 + 20 + 20 + 4 + 4;
 
