@@ -170,6 +170,26 @@ impl Ran {
     pub fn failed(message: String) -> Self {
         Self { message, ..Self::default() }
     }
+
+    /// Whether root would probably have been obeyed: by the error itself, or in the words of
+    /// systemd's polkit, of the container engines and of errno (strerror(3)).
+    pub fn lacks_permission(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "access denied",
+            "permission denied",
+            "permissionerror",
+            "operation not permitted",
+            "interactive authentication required",
+            "authentication is required",
+            "not authorized",
+            "must be root",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        match self.hindrance {
+            Some(hindrance) => hindrance == Hindrance::Denied,
+            None => WORDS.iter().any(|words| message.contains(words)),
+        }
+    }
 }
 
 /// Why a command or an engine could not even be asked.

@@ -10,7 +10,7 @@ use crate::addr::Endpoint;
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
-use crate::host::{ActError, Hindrance, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
 use crate::look::LookOptions;
 use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, called, signal_name};
 use crate::process::ProcessId;
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
         }
         let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
         let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
-        let (outcome, advice) = match !asks_as_root && lacks_permission(&ran) {
+        let (outcome, advice) = match !asks_as_root && ran.lacks_permission() {
             true => (Outcome::Denied, format!("; try: sudo {command}")),
             false => (Outcome::StillHeld, format!("; what failed: {command}")),
         };
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
         if super::is_interrupted(self.host) {
             return self.interrupted();
         }
-        let denied = lacks_permission(ran)
+        let denied = ran.lacks_permission()
             && self.host.snapshot(&Scope::default()).asker.uid != 0
             && lever.argv.first().is_none_or(|word| word != "sudo");
         let (outcome, advice) = match denied {
@@ -416,11 +416,11 @@ impl<'a> Run<'a> {
                 };
                 !any_left(&self.table(endpoint, states), &wanted)
             }
-            Goal::Unix { inodes, .. } => {
-                let names = SocketScope::HeldBy(
-                    self.plan.victims.iter().map(|victim| victim.id.pid).collect(),
-                );
-                let scope = Scope { sockets: names, ..Scope::default() };
+            // By the kernel's table, not by the descriptors: those of a process that is ending can
+            // no longer be read by its own user, and are still open.
+            Goal::Unix { name, inodes } => {
+                let scope =
+                    Scope { sockets: SocketScope::Unix(vec![name.clone()]), ..Scope::default() };
                 group.all_gone() || !any_left(&self.host.snapshot(&scope), inodes)
             }
         }
@@ -892,26 +892,6 @@ fn spared(outcome: Outcome, explain: String) -> End {
     let mut end = End::new(outcome, explain);
     end.notes.push("nobody was signalled; proc free --only-signal would do that".to_owned());
     end
-}
-
-/// Whether root would probably have been obeyed: by the error itself, or in the words of systemd's
-/// polkit, of the container engines and of errno (strerror(3)).
-fn lacks_permission(ran: &Ran) -> bool {
-    const WORDS: [&str; 8] = [
-        "access denied",
-        "permission denied",
-        "permissionerror",
-        "operation not permitted",
-        "interactive authentication required",
-        "authentication is required",
-        "not authorized",
-        "must be root",
-    ];
-    let message = ran.message.to_ascii_lowercase();
-    match ran.hindrance {
-        Some(hindrance) => hindrance == Hindrance::Denied,
-        None => WORDS.iter().any(|words| message.contains(words)),
-    }
 }
 
 /// Whether a socket is a connection, open or over, and no server's.

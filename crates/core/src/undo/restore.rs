@@ -395,7 +395,7 @@ fn begin(
                     fail(UndoOutcome::Started, format!("started {name} by: {command}"));
                     item.again = Some(again());
                 }
-                false if keep::user() != 0 => {
+                false if keep::user() != 0 && ran.lacks_permission() => {
                     fail(
                         UndoOutcome::Denied,
                         format!("{command}: {}; try: sudo {command}", ran.message),
