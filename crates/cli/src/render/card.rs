@@ -56,20 +56,23 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
     }
 }
 
-/// Whose it is: `in ~/shop (git), started by claude (pid 8800)`.
+/// Whose it is: `in ~/shop (git), started by claude (pid 8800)`. The directory that it runs in
+/// and its terminal are among the facts already.
 fn origin(process: &ProcessReport, view: &View) -> Option<String> {
-    let origin = process.origin.as_ref()?;
+    let origin = process.origin.as_ref();
     let project = origin
-        .project
-        .as_ref()
+        .and_then(|origin| origin.project.as_ref())
+        .filter(|project| process.cwd.as_ref() != Some(project))
         .map(|project| format!("in {} (git)", words::path(project, view.home.as_deref())));
-    let starter = match (&origin.agent, &origin.session) {
-        (Some(agent), _) => Some(format!("started by {}", agent.named())),
-        // The terminal's own name is among the facts already.
-        (None, Some(session)) if session.kind != SessionKind::Terminal => {
-            Some(format!("started from {session}"))
+    let agent = origin.and_then(|origin| origin.agent.as_ref());
+    let session = origin.and_then(|origin| origin.session.as_ref());
+    let starter = match (agent, &process.started_by, session) {
+        (Some(agent), ..) => Some(format!("started by {}", agent.named())),
+        (None, Some(by), _) => (by.kind != StarterKind::Terminal).then(|| explain::started_by(by)),
+        (None, None, Some(session)) => {
+            (session.kind != SessionKind::Terminal).then(|| format!("started from {session}"))
         }
-        (None, _) => None,
+        (None, None, None) => None,
     };
     let parts: Vec<String> = project.into_iter().chain(starter).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
@@ -96,31 +99,7 @@ fn notes(process: &ProcessReport) -> Vec<String> {
         }
         None => notes.extend(process.unit.as_ref().map(|unit| format!("unit {unit}"))),
     }
-    let by = process.started_by.as_ref().filter(|by| !is_said(by.kind, process));
-    notes.extend(by.map(explain::started_by));
     notes
-}
-
-/// Whether the card says that already: the terminal is among the facts, and the line of the origin
-/// names the agent, or else the session.
-fn is_said(kind: StarterKind, process: &ProcessReport) -> bool {
-    let origin = process.origin.as_ref();
-    let agent = origin.and_then(|origin| origin.agent.as_ref());
-    let session = origin.and_then(|origin| origin.session.as_ref()).filter(|_| agent.is_none());
-    let session = session.map(|session| session.kind);
-    match kind {
-        StarterKind::Terminal => true,
-        StarterKind::CodingAgent => agent.is_some(),
-        StarterKind::Tmux => session == Some(SessionKind::Tmux),
-        StarterKind::Screen => session == Some(SessionKind::Screen),
-        StarterKind::Zellij => session == Some(SessionKind::Zellij),
-        StarterKind::SshLogin => session == Some(SessionKind::Ssh),
-        StarterKind::Ci => session == Some(SessionKind::Ci),
-        StarterKind::Editor => {
-            matches!(session, Some(SessionKind::VsCode | SessionKind::Jetbrains))
-        }
-        StarterKind::Cron | StarterKind::Desktop | StarterKind::Orphan => false,
-    }
 }
 
 /// `PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced`.
