@@ -160,6 +160,7 @@ mod tests {
         };
         let web = ContainerFacts {
             engine: "docker".to_owned(),
+            command: vec!["docker".to_owned()],
             name: "web".to_owned(),
             state: Some(state.to_owned()),
             published: vec![published],

@@ -4,7 +4,7 @@
 use super::Limits;
 use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
-use crate::engine::ContainerFacts;
+use crate::engine::{ContainerFacts, facts_of};
 use crate::nature::{Nature, NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
@@ -166,16 +166,8 @@ impl Scene<'_> {
 
     /// The command, or the engine, of whoever manages this very process.
     fn managers_lever(&self, process: &Process, by: &Supervisor) -> Result<Option<Lever>, Refusal> {
-        let pulls = match by.kind {
-            SupervisorKind::Container => true,
-            SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit => {
-                self.is_the_unit(process, by)
-            }
-            SupervisorKind::ProcessManager => true,
-            SupervisorKind::Watcher | SupervisorKind::Master => true,
-            SupervisorKind::Parent => false,
-        };
-        if !pulls {
+        let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
+        if by.kind == SupervisorKind::Parent || (unit && !self.is_the_unit(process, by)) {
             return Ok(None);
         }
         if by.stop.is_none()
@@ -191,7 +183,6 @@ impl Scene<'_> {
         let Some(argv) = by.stop.clone() else { return Ok(None) };
         // A forwarding process of an engine is no victim: its container is stopped. Nor is a
         // manager that holds a socket for its application.
-        let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
         let forwards = (by.kind == SupervisorKind::Container && process.container.is_none())
             || (unit && container_proxy(process).is_some())
             || (by.kind == SupervisorKind::ProcessManager && by.pid == Some(process.id.pid));
@@ -202,24 +193,10 @@ impl Scene<'_> {
         }
         self.owner_permits(&named(process), Some(process), by, &argv)?;
         let mut lever = self.lever(process, by, argv, called(by));
-        lever.container = self.container(process, by);
+        let boxed = by.kind == SupervisorKind::Container;
+        lever.container = facts_of(process, self.snapshot).filter(|_| boxed).cloned();
         lever.note = restart_note(by, &lever.name);
         Ok(Some(lever))
-    }
-
-    /// The container that a supervisor stands for, where its engine told of it.
-    fn container(&self, process: &Process, by: &Supervisor) -> Option<ContainerFacts> {
-        if by.kind != SupervisorKind::Container {
-            return None;
-        }
-        let id = process.container.as_ref().map_or("", |container| container.id.as_str());
-        let is_it = |facts: &&ContainerFacts| {
-            let same_id = !id.is_empty() && (facts.id.starts_with(id) || id.starts_with(&facts.id));
-            let named =
-                facts.name == by.name || (!by.name.is_empty() && facts.id.starts_with(&by.name));
-            !facts.id.is_empty() && (same_id || (id.is_empty() && named))
-        };
-        self.snapshot.containers.iter().find(is_it).cloned()
     }
 
     /// The command that a tool's daemon has for itself. A database is asked by its own signal

@@ -24,10 +24,13 @@ pub(super) fn redirected(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Rem
         None => redirect::published(endpoint, snapshot).map(|(container, _)| container),
     };
     if let Some(container) = container {
-        let argv = vec![container.engine.as_str(), "stop", container.name.as_str()];
         let own = container.owner == Some(snapshot.asker.uid);
-        let explain = "stops the container, and its engine takes the rule away".to_owned();
-        return remedy(Action::StopContainer, Some(argv), root && !own, explain);
+        return Some(Remedy {
+            action: Action::StopContainer,
+            argv: container.stop(),
+            needs_root: root && !own,
+            explain: "stops the container, and its engine takes the rule away".to_owned(),
+        });
     }
     let rule = rule?;
     match rule.author() {

@@ -58,11 +58,7 @@ pub fn restore(
 ) -> Result<UndoAct, StoreError> {
     let act = store.read(number)?;
     let mut report = judged(host, &act, request);
-    if request.dry_run || !has_plan(&report) {
-        return Ok(report);
-    }
-    if let Consent::No(why) = consent(&report) {
-        decline(&mut report, &why);
+    if !is_agreed(&mut report, request, consent) {
         return Ok(report);
     }
     // What was true when the question was asked may not be any more.
@@ -126,11 +122,7 @@ pub fn restore_here(
         decline_as(&mut report, UndoOutcome::Refused, &why);
         return Ok(report);
     }
-    if request.dry_run || !has_plan(&report) {
-        return Ok(report);
-    }
-    if let Consent::No(why) = consent(&report) {
-        decline(&mut report, &why);
+    if !is_agreed(&mut report, request, consent) {
         return Ok(report);
     }
     let locked = store.lock()?;
@@ -174,6 +166,25 @@ fn not_here(report: &UndoAct) -> Option<String> {
         [one] => Some(format!("{} is started by a command and runs in no terminal", one.name)),
         several => {
             Some(format!("{} things would be started, and a terminal is for one", several.len()))
+        }
+    }
+}
+
+/// Whether there is something to start, for real, and the person says yes to it. What is declined
+/// is said in the report.
+fn is_agreed(
+    report: &mut UndoAct,
+    request: &RestoreRequest,
+    consent: &mut dyn FnMut(&UndoAct) -> Consent,
+) -> bool {
+    if request.dry_run || !has_plan(report) {
+        return false;
+    }
+    match consent(report) {
+        Consent::Yes => true,
+        Consent::No(why) => {
+            decline(report, &why);
+            false
         }
     }
 }
