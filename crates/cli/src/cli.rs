@@ -55,66 +55,68 @@ Examples:
 Exit codes: 0 yes, 1 no, 2 wrong command line, 3 not permitted, 4 refused or declined,
 5 not possible on this system.";
 
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Say what holds a port, or what a process holds
-    On(on::Args),
-    /// Say why a bind fails: every cause, its evidence and its remedies
-    Why(why::Args),
-    /// Say whether a server could bind a port, by the exit code
-    Check(check::Args),
-    /// List every port that is listened on, who holds it and who can reach it
-    Ports(ports::Args),
-    /// End what holds a port: ask, wait, force
-    Kill(kill::Args),
-    /// Ask what holds a port to end, and wait; never force
-    Stop(stop::Args),
-    /// Give a port back by the softest means that works
-    Free(free::Args),
-    /// Start again what kill, stop or free ended
-    Undo(undo::Args),
-    /// Wait until a port is free, or is served, or a process is gone
-    Wait(wait::Args),
-    /// Tell every change of ports as it happens
-    Watch(watch::Args),
-    /// Choose free ports, and hand them to a command without a gap
-    Pick(pick::Args),
-    /// Run a command, and deal with the port it cannot have
-    Run(run::Args),
-    /// Write what is seen to a file, for a bug report or for --replay
-    Record(record::Args),
-    /// Print the JSON Schema of every document that --json prints
-    Schema(schema::Args),
-}
-
-impl Command {
-    /// Its name, as typed and as in JSON.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::On(_) => "on",
-            Self::Why(_) => "why",
-            Self::Check(_) => "check",
-            Self::Ports(_) => "ports",
-            Self::Kill(_) => "kill",
-            Self::Stop(_) => "stop",
-            Self::Free(_) => "free",
-            Self::Undo(_) => "undo",
-            Self::Wait(_) => "wait",
-            Self::Watch(_) => "watch",
-            Self::Pick(_) => "pick",
-            Self::Run(_) => "run",
-            Self::Record(_) => "record",
-            Self::Schema(_) => "schema",
+/// Every command in one place: its variant, its word, the file of its arguments, and what `proc
+/// --help` says of it.
+macro_rules! commands {
+    ($($(#[doc = $about:literal])+ $variant:ident = $word:literal in $file:ident,)+) => {
+        /// The commands.
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $($(#[doc = $about])+ #[command(name = $word)] $variant($file::Args),)+
         }
-    }
+
+        impl Command {
+            /// Its name, as typed and as in JSON.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $word,)+
+                }
+            }
+        }
+
+        /// Every command's name.
+        pub const COMMANDS: &[&str] = &[$($word),+];
+
+        /// The arguments of the command of that name, and of no other.
+        fn grammar_of(name: &str, own: clap::Command) -> Option<clap::Command> {
+            match name {
+                $($word => Some($file::Args::augment_args(own)),)+
+                _ => None,
+            }
+        }
+    };
 }
 
-/// Every command's name.
-pub const COMMANDS: [&str; 14] = [
-    "on", "why", "check", "ports", "kill", "stop", "free", "undo", "wait", "watch", "pick", "run",
-    "record", "schema",
-];
+commands! {
+    /// Say what holds a port, or what a process holds
+    On = "on" in on,
+    /// Say why a bind fails: every cause, its evidence and its remedies
+    Why = "why" in why,
+    /// Say whether a server could bind a port, by the exit code
+    Check = "check" in check,
+    /// List every port that is listened on, who holds it and who can reach it
+    Ports = "ports" in ports,
+    /// End what holds a port: ask, wait, force
+    Kill = "kill" in kill,
+    /// Ask what holds a port to end, and wait; never force
+    Stop = "stop" in stop,
+    /// Give a port back by the softest means that works
+    Free = "free" in free,
+    /// Start again what kill, stop or free ended
+    Undo = "undo" in undo,
+    /// Wait until a port is free, or is served, or a process is gone
+    Wait = "wait" in wait,
+    /// Tell every change of ports as it happens
+    Watch = "watch" in watch,
+    /// Choose free ports, and hand them to a command without a gap
+    Pick = "pick" in pick,
+    /// Run a command, and deal with the port it cannot have
+    Run = "run" in run,
+    /// Write what is seen to a file, for a bug report or for --replay
+    Record = "record" in record,
+    /// Print the JSON Schema of every document that --json prints
+    Schema = "schema" in schema,
+}
 
 /// Why there is no command to run.
 #[derive(Debug)]
@@ -191,23 +193,8 @@ fn grammar(args: &[OsString]) -> clap::Command {
     let Some(name) = typed_command(args).filter(|_| !has_flag(args, &["--help", "-h"])) else {
         return Cli::command();
     };
-    let own = clap::Command::new(name.to_owned());
-    let own = match name {
-        "on" => on::Args::augment_args(own),
-        "why" => why::Args::augment_args(own),
-        "check" => check::Args::augment_args(own),
-        "ports" => ports::Args::augment_args(own),
-        "kill" => kill::Args::augment_args(own),
-        "stop" => stop::Args::augment_args(own),
-        "free" => free::Args::augment_args(own),
-        "undo" => undo::Args::augment_args(own),
-        "wait" => wait::Args::augment_args(own),
-        "watch" => watch::Args::augment_args(own),
-        "pick" => pick::Args::augment_args(own),
-        "run" => run::Args::augment_args(own),
-        "record" => record::Args::augment_args(own),
-        "schema" => schema::Args::augment_args(own),
-        _ => return Cli::command(),
+    let Some(own) = grammar_of(name, clap::Command::new(name.to_owned())) else {
+        return Cli::command();
     };
     let root = clap::Command::new("proc").version(env!("CARGO_PKG_VERSION"));
     Globals::augment_args(root).disable_help_subcommand(true).subcommand(own)
