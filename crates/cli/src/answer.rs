@@ -1,11 +1,15 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
+use proc_core::processes::ProcessesWish;
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
+    ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report, SCHEMA,
+    TargetReport, UndoReport,
 };
+use proc_core::snapshot::ProcessFacts;
 
 use crate::core_api::{Looked, Verb};
 use crate::exit::{self, Exit, Question};
+use crate::globals::Globals;
 
 /// What a command came to, for a renderer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,13 @@ pub enum Answer {
         report: PortsReport,
         /// Whether only PIDs are wanted.
         pids: bool,
+    },
+    /// A list of processes.
+    Processes {
+        /// The document.
+        report: ProcessesReport,
+        /// How it is to be shown.
+        showing: Showing,
     },
     /// Free ports.
     Picked(PickReport),
@@ -80,6 +91,26 @@ pub enum Telling {
     Pids,
 }
 
+/// How processes are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// A line each.
+    Table,
+    /// PIDs alone.
+    Pids,
+}
+
+impl Showing {
+    /// The wish, without what is not shown.
+    pub fn wish(self, wish: ProcessesWish, globals: &Globals) -> ProcessesWish {
+        let nothing = globals.quiet || (self == Self::Pids && !globals.json);
+        match nothing {
+            true => ProcessesWish { facts: ProcessFacts::BARE, ports: false, ..wish },
+            false => wish,
+        }
+    }
+}
+
 impl Telling {
     /// The question that it answers.
     pub const fn question(self) -> Question {
@@ -100,6 +131,7 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
+            Self::Processes { report, .. } => exit::of_processes(report),
             Self::Picked(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),

@@ -10,6 +10,7 @@ mod look;
 mod message;
 mod page;
 mod ports;
+mod processes;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
@@ -26,7 +27,7 @@ pub use watch::{event, left_out};
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
-use crate::answer::{Answer, Telling, failure};
+use crate::answer::{Answer, Showing, Telling, failure};
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -59,6 +60,12 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return pids(held.map(|holder| holder.pid));
         }
         Answer::Listed { report, pids: false } => ports::put(&mut page, report, view),
+        Answer::Processes { report, showing: Showing::Pids } => {
+            return report.processes.iter().map(|process| format!("{}\n", process.pid)).collect();
+        }
+        Answer::Processes { report, showing: Showing::Table } => {
+            processes::put(&mut page, report, view);
+        }
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
@@ -78,6 +85,7 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
+        Answer::Processes { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
         Answer::Undone { report, .. } => document(report),
