@@ -141,8 +141,8 @@ mod tests {
         assert_eq!(
             shown(&fixture::processes(), None),
             "\
-             PID   NAME    USER  STATE    PORTS                                  PARENT  DIRECTORY  AGE  COMMAND\n\
-             17    服务器  me             53/udp network                         1       ~/web      2 h  /opt/服务器\n\
+             PID   NAME    USER  STATE    PORTS                                    PARENT  DIRECTORY  AGE  COMMAND\n\
+             17    服务器  me             53/udp network                           1       ~/web      2 h  /opt/服务器\n\
              4242  node    me    stopped  3000, 3001 everybody, 9229 this machine  17      ~/web      2 h  node server.js\n"
         );
     }
