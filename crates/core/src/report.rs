@@ -732,6 +732,17 @@ pub struct PortsReport {
     pub error: Option<ErrorReport>,
 }
 
+/// A line of `proc ports --jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PortLine {
+    /// The socket.
+    pub socket: SocketReport,
+    /// Its holders.
+    pub processes: Vec<ProcessReport>,
+}
+
 /// The answer of `proc pick`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
