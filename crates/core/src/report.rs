@@ -702,6 +702,8 @@ pub enum RefusalReason {
     Door,
     /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
     Editor,
+    /// Its name is one of those that are never acted on (`--force`).
+    Protected,
     /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
     NeverForced,
     /// systemd holds the port for a socket unit that could not be named (`--force`).
