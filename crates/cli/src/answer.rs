@@ -1,15 +1,13 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
-use proc_core::processes::ProcessesWish;
 use proc_core::report::{
     ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report, SCHEMA,
     TargetReport, UndoReport,
 };
-use proc_core::snapshot::ProcessFacts;
 
+use crate::columns::Shape;
 use crate::core_api::{Looked, Verb};
 use crate::exit::{self, Exit, Question};
-use crate::globals::Globals;
 
 /// What a command came to, for a renderer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +39,15 @@ pub enum Answer {
     Listed {
         /// The document.
         report: PortsReport,
-        /// Whether only PIDs are wanted.
-        pids: bool,
+        /// How it is to be shown.
+        shape: Shape,
     },
     /// A list of processes.
     Processes {
         /// The document.
         report: ProcessesReport,
         /// How it is to be shown.
-        showing: Showing,
+        shape: Shape,
     },
     /// Free ports.
     Picked(PickReport),
@@ -89,26 +87,6 @@ pub enum Telling {
     },
     /// PIDs alone.
     Pids,
-}
-
-/// How processes are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Showing {
-    /// A line each.
-    Table,
-    /// PIDs alone.
-    Pids,
-}
-
-impl Showing {
-    /// The wish, without what is not shown.
-    pub fn wish(self, wish: ProcessesWish, globals: &Globals) -> ProcessesWish {
-        let nothing = globals.quiet || (self == Self::Pids && !globals.json);
-        match nothing {
-            true => ProcessesWish { facts: ProcessFacts::BARE, ports: false, ..wish },
-            false => wish,
-        }
-    }
 }
 
 impl Telling {

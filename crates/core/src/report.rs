@@ -702,6 +702,8 @@ pub enum RefusalReason {
     Door,
     /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
     Editor,
+    /// Its name is one of those that are never acted on (`--force`).
+    Protected,
     /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
     NeverForced,
     /// systemd holds the port for a socket unit that could not be named (`--force`).
@@ -795,6 +797,17 @@ pub struct PortsReport {
     pub gaps: Vec<GapReport>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
+}
+
+/// A line of `proc ports --jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PortLine {
+    /// The socket.
+    pub socket: SocketReport,
+    /// Its holders.
+    pub processes: Vec<ProcessReport>,
 }
 
 /// The answer of `proc list` and of every other command that shows processes.

@@ -7,12 +7,15 @@ use std::time::Duration;
 use proc_core::filter::{NameMatch, ProcessFilter, SortKey};
 use proc_core::process::{Percent, ProcessState};
 use proc_core::processes::{ProcessesWish, USUAL_WINDOW};
-use proc_core::report::ErrorReport;
+use proc_core::report::{ErrorReport, ProcessesReport};
 use proc_core::snapshot::ProcessFacts;
 
+use crate::answer::Answer;
+use crate::columns::{Shape, TableArgs, offer_text};
 use crate::duration;
 use crate::globals::Globals;
 use crate::output;
+use crate::render::process_columns;
 
 /// Which processes, in what order, and how many.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -65,6 +68,58 @@ pub struct FilterArgs {
     pub window: Option<Duration>,
 }
 
+/// Which processes, and how they are shown: what every command that lists them takes.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ListArgs {
+    #[command(flatten)]
+    pub filters: FilterArgs,
+    /// Print PIDs alone, one a line
+    #[arg(
+        long,
+        help_heading = "Output",
+        conflicts_with_all = ["json", "jsonl", "quiet", "columns", "csv"]
+    )]
+    pub pids: bool,
+    #[command(flatten)]
+    pub table: TableArgs,
+}
+
+impl ListArgs {
+    /// The list of that command: of the processes with one of those names, or of all. `ask` looks,
+    /// with a wish for no more than is shown.
+    ///
+    /// # Errors
+    /// As [`FilterArgs::wish`], a column that there is not, and what `ask` says.
+    pub fn answer(
+        &self,
+        command: &'static str,
+        names: &[String],
+        globals: &Globals,
+        ask: impl FnOnce(ProcessesWish) -> Result<ProcessesReport, ErrorReport>,
+    ) -> Result<Answer, ErrorReport> {
+        let offers = process_columns();
+        if self.table.wants_offer() {
+            return Ok(Answer::Text(offer_text(&offers)));
+        }
+        let shape = if self.pids { Shape::Pids } else { self.table.shape(command, &offers)? };
+        let mut wish = self.filters.wish(names, globals)?;
+        let chosen = |name: &str| {
+            let columns = self.table.columns.as_ref();
+            columns.is_some_and(|columns| columns.0.iter().any(|column| column == name))
+        };
+        wish.cpu |= chosen("cpu");
+        let whole = globals.for_programs() || self.table.columns.is_some() || self.table.csv;
+        (wish.facts, wish.ports) = match shape {
+            _ if globals.quiet => (ProcessFacts::BARE, false),
+            Shape::Pids => (ProcessFacts::BARE, false),
+            _ if whole => (ProcessFacts::ALL, self.table.columns.is_none() || chosen("ports")),
+            // What a row of the table shows.
+            _ => (ProcessFacts { program: false, group: false, ..ProcessFacts::ALL }, true),
+        };
+        Ok(Answer::Processes { report: ask(wish)?, shape })
+    }
+}
+
 impl FilterArgs {
     /// What is wished for of the processes with one of those names, or of all.
     ///
@@ -75,15 +130,10 @@ impl FilterArgs {
             filter: self.filter(names, globals)?,
             sort: self.sort.unwrap_or_default(),
             limit: self.limit,
-            facts: match globals.json {
-                true => ProcessFacts::ALL,
-                // What a row of the table shows.
-                false => ProcessFacts { program: false, group: false, ..ProcessFacts::ALL },
-            },
-            ports: true,
             cpu: self.cpu,
             window: self.window.unwrap_or(USUAL_WINDOW),
             show_secrets: globals.show_secrets,
+            ..ProcessesWish::default()
         };
         match self.window {
             Some(_) if !wish.measures() => Err(wrong(

@@ -2,8 +2,8 @@
 
 use proc_core::report::ErrorReport;
 
-use super::filters::FilterArgs;
-use crate::answer::{Answer, Showing};
+use super::filters::ListArgs;
+use crate::answer::Answer;
 use crate::core_api::Core;
 use crate::globals::Globals;
 
@@ -21,19 +21,13 @@ pub struct Args {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
-    filters: FilterArgs,
-    /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
-    pids: bool,
+    list: ListArgs,
 }
 
 /// Lists.
 ///
 /// # Errors
-/// As [`FilterArgs::wish`] and [`Core::processes`].
+/// As [`ListArgs::answer`] and [`Core::processes`].
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let wish = args.filters.wish(&args.names, globals)?;
-    let showing = if args.pids { Showing::Pids } else { Showing::Table };
-    let report = core.processes("list", &showing.wish(wish, globals));
-    Ok(Answer::Processes { report, showing })
+    args.list.answer("list", &args.names, globals, |wish| Ok(core.processes("list", &wish)))
 }

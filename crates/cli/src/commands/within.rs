@@ -2,8 +2,8 @@
 
 use proc_core::report::ErrorReport;
 
-use super::filters::{FilterArgs, directory};
-use crate::answer::{Answer, Showing};
+use super::filters::{ListArgs, directory};
+use crate::answer::Answer;
 use crate::core_api::Core;
 use crate::globals::Globals;
 
@@ -20,18 +20,15 @@ pub struct Args {
     #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
     directory: String,
     #[command(flatten)]
-    filters: FilterArgs,
-    /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
-    pids: bool,
+    list: ListArgs,
 }
 
 /// Lists.
 ///
 /// # Errors
-/// As [`FilterArgs::wish`] and [`Core::processes`], and a directory that is named twice.
+/// As [`ListArgs::answer`] and [`Core::processes`], and a directory that is named twice.
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    if let Some(other) = &args.filters.r#in {
+    if let Some(other) = &args.list.filters.r#in {
         return Err(ErrorReport {
             kind: "usage".to_owned(),
             explain: format!(
@@ -41,9 +38,9 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
             suggestion: None,
         });
     }
-    let mut wish = args.filters.wish(&[], globals)?;
-    wish.filter.directory = Some(directory(&args.directory, globals.replay.is_some())?);
-    let showing = if args.pids { Showing::Pids } else { Showing::Table };
-    let report = core.processes("in", &showing.wish(wish, globals));
-    Ok(Answer::Processes { report, showing })
+    let directory = directory(&args.directory, globals.replay.is_some())?;
+    args.list.answer("in", &[], globals, |mut wish| {
+        wish.filter.directory = Some(directory);
+        Ok(core.processes("in", &wish))
+    })
 }

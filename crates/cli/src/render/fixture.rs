@@ -5,9 +5,9 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
-    BindRow, CauseReport, GapReport, HolderReport, OtherPort, PortsReport, ProcessPort,
-    ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport, SupervisorReport,
-    TargetReport,
+    BindRow, CauseReport, ErrorReport, GapReport, HolderReport, OtherPort, PortsReport,
+    ProcessPort, ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport,
+    SupervisorReport, TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
 
@@ -281,5 +281,15 @@ pub fn processes() -> ProcessesReport {
         notes: Vec::new(),
         explain: None,
         error: None,
+    }
+}
+
+/// A failure with that sentence.
+pub fn error(explain: &str) -> ErrorReport {
+    ErrorReport {
+        kind: "failed".to_owned(),
+        explain: explain.to_owned(),
+        word: None,
+        suggestion: None,
     }
 }

@@ -6,18 +6,30 @@ use proc_core::process::ProcessState;
 use proc_core::report::{ProcessPort, ProcessReport, ProcessesReport};
 use proc_core::socket::Protocol;
 
+use super::columns::Field;
 use super::page::{Line, Page, Role};
-use super::table::{Cell, Column, Table};
-use super::{card, words};
+use super::table::{Cell, Column};
+use super::{card, columns, words};
+use crate::columns::Offer;
 use crate::terminal::View;
 
 /// Puts the list on a page.
-pub fn put(page: &mut Page, report: &ProcessesReport, view: &View) {
+pub fn put(page: &mut Page, report: &ProcessesReport, chosen: Option<&[usize]>, view: &View) {
     match &report.explain {
         Some(explain) => page.push(Line::new(0).text(explain.clone())),
-        None => table(report, view).put(page, view),
+        None => columns::put(page, &fields(), &report.processes, chosen, view),
     }
     after(page, report);
+}
+
+/// What `--columns` offers.
+pub fn offers() -> Vec<Offer> {
+    columns::offers(&fields())
+}
+
+/// The list as CSV.
+pub fn csv(report: &ProcessesReport, chosen: Option<&[usize]>) -> String {
+    columns::csv(&fields(), &report.processes, chosen)
 }
 
 /// What else is to be known, below the list.
@@ -32,50 +44,168 @@ pub fn after(page: &mut Page, report: &ProcessesReport) {
     card::gaps(page, &report.gaps);
 }
 
-fn table(report: &ProcessesReport, view: &View) -> Table<11> {
-    let column = |title, expendable, least| Column { title, expendable, least };
-    Table {
-        columns: [
-            column("PID", 0, None),
-            column("NAME", 0, Some(10)),
-            column("USER", 6, None),
-            column("CPU", 0, None),
-            column("MEMORY", 7, None),
-            column("STATE", 5, None),
-            column("PORTS", 1, Some(14)),
-            column("PARENT", 8, None),
-            column("DIRECTORY", 3, Some(14)),
-            column("AGE", 4, None),
-            column("COMMAND", 9, Some(24)),
-        ],
-        rows: report.processes.iter().map(|process| row(process, view)).collect(),
-        headings: true,
-        indent: 0,
-    }
+/// The columns, those that are usually shown first. New ones come last: CSV has them in this order.
+fn fields() -> Vec<Field<ProcessReport>> {
+    let usual = |name, about, title, expendable, least, shown, value| Field {
+        offer: Offer { name, about },
+        column: Column { title, expendable, least },
+        usual: true,
+        shown,
+        value,
+    };
+    let more = |name, about, title, shown, value| Field {
+        offer: Offer { name, about },
+        column: Column { title, expendable: 9, least: None },
+        usual: false,
+        shown,
+        value,
+    };
+    vec![
+        usual("pid", "its number", "PID", 0, None, |p, _| pid(p).into(), pid),
+        usual(
+            "name",
+            "its program",
+            "NAME",
+            0,
+            Some(10),
+            |p, _| Cell::new(Role::Strong, p.name.clone()),
+            |p| p.name.clone(),
+        ),
+        usual("user", "whose it is", "USER", 6, None, |p, _| user(p).into(), user),
+        usual(
+            "cpu",
+            "how much of one processor it used while that was measured, in percent",
+            "CPU",
+            0,
+            None,
+            |p, _| p.cpu_percent.map(|cpu| format!("{cpu} %")).into(),
+            |p| text(p.cpu_percent),
+        ),
+        usual(
+            "memory",
+            "its resident set; bytes in CSV",
+            "MEMORY",
+            7,
+            None,
+            |p, _| p.memory_bytes.filter(|&bytes| bytes > 0).map(explain::bytes).into(),
+            |p| text(p.memory_bytes),
+        ),
+        usual(
+            "state",
+            "what it is doing; in a table only what is out of the ordinary",
+            "STATE",
+            5,
+            None,
+            |p, _| Cell::new(Role::Lingering, state(p.state)),
+            |p| p.state.name().to_owned(),
+        ),
+        usual(
+            "ports",
+            "where it waits for others, and who can reach it there",
+            "PORTS",
+            1,
+            Some(14),
+            |p, _| ports(p.ports.as_deref().unwrap_or_default()),
+            port_list,
+        ),
+        usual("ppid", "its parent's number", "PARENT", 8, None, |p, _| ppid(p).into(), ppid),
+        usual(
+            "directory",
+            "where it works",
+            "DIRECTORY",
+            3,
+            Some(14),
+            |p, view| p.cwd.as_deref().map(|cwd| words::path(cwd, view.home.as_deref())).into(),
+            |p| p.cwd.clone().unwrap_or_default(),
+        ),
+        usual(
+            "age",
+            "how long it has run; milliseconds in CSV",
+            "AGE",
+            4,
+            None,
+            |p, _| p.age_ms.map(words::span).into(),
+            |p| text(p.age_ms),
+        ),
+        usual(
+            "command",
+            "what it was started as",
+            "COMMAND",
+            9,
+            Some(24),
+            |p, _| words::command(p).into(),
+            words::command,
+        ),
+        usual(
+            "because",
+            "why it is in the answer",
+            "BECAUSE",
+            2,
+            Some(20),
+            |p, _| p.because.join("; ").into(),
+            |p| p.because.join("; "),
+        ),
+        more("exe", "its executable", "EXECUTABLE", |p, _| exe(p).into(), exe),
+        more("started", "when it started", "STARTED", |p, _| started(p).into(), started),
+        more("uid", "the number of its user", "UID", |p, _| text(p.uid).into(), |p| text(p.uid)),
+        more(
+            "threads",
+            "how many threads it has",
+            "THREADS",
+            |p, _| text(p.threads).into(),
+            |p| text(p.threads),
+        ),
+        more(
+            "time",
+            "processor time since it started; milliseconds in CSV",
+            "TIME",
+            |p, _| p.cpu_ms.map(words::span).into(),
+            |p| text(p.cpu_ms),
+        ),
+        more("terminal", "its terminal", "TERMINAL", |p, _| terminal(p).into(), terminal),
+        more("container", "its container", "CONTAINER", |p, _| container(p).into(), container),
+        more("unit", "its unit", "UNIT", |p, _| unit(p).into(), unit),
+    ]
 }
 
-fn row(process: &ProcessReport, view: &View) -> [Cell; 11] {
-    let cpu = process.cpu_percent.map(|cpu| format!("{cpu} %"));
-    // A thread of the kernel has none, which needs no saying.
-    let memory = process.memory_bytes.filter(|&bytes| bytes > 0).map(explain::bytes);
-    [
-        process.pid.to_string().into(),
-        Cell::new(Role::Strong, process.name.clone()),
-        user(process).into(),
-        cpu.unwrap_or_default().into(),
-        memory.unwrap_or_default().into(),
-        Cell::new(Role::Lingering, state(process.state)),
-        ports(process.ports.as_deref().unwrap_or_default()),
-        process.ppid.to_string().into(),
-        process
-            .cwd
-            .as_deref()
-            .map(|cwd| words::path(cwd, view.home.as_deref()))
-            .unwrap_or_default()
-            .into(),
-        process.age_ms.map(words::span).unwrap_or_default().into(),
-        words::command(process).into(),
-    ]
+fn text(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn pid(process: &ProcessReport) -> String {
+    process.pid.to_string()
+}
+
+fn ppid(process: &ProcessReport) -> String {
+    process.ppid.to_string()
+}
+
+fn exe(process: &ProcessReport) -> String {
+    process.exe.clone().unwrap_or_default()
+}
+
+fn started(process: &ProcessReport) -> String {
+    process.started_at.clone().unwrap_or_default()
+}
+
+fn terminal(process: &ProcessReport) -> String {
+    process.terminal.clone().unwrap_or_default()
+}
+
+fn container(process: &ProcessReport) -> String {
+    process.container.as_ref().map(|container| container.id.clone()).unwrap_or_default()
+}
+
+fn unit(process: &ProcessReport) -> String {
+    process.unit.clone().unwrap_or_default()
+}
+
+/// `tcp:127.0.0.1:3000 udp:[::]:53`.
+fn port_list(process: &ProcessReport) -> String {
+    let ports = process.ports.iter().flatten();
+    let ports: Vec<String> =
+        ports.map(|port| format!("{}:{}", port.protocol.name(), port.local)).collect();
+    ports.join(" ")
 }
 
 /// The user, by name where it has one.
@@ -132,7 +262,7 @@ mod tests {
     fn shown(report: &ProcessesReport, width: Option<usize>) -> String {
         let view = View { width, home: Some("/home/me".to_owned()), ..View::plain() };
         let mut page = Page::default();
-        put(&mut page, report, &view);
+        put(&mut page, report, None, &view);
         page.render(&view)
     }
 
@@ -155,7 +285,7 @@ mod tests {
             assert!(page.contains("4242"), "{page}");
             if width >= 40 {
                 assert!(
-                    page.lines().all(|line| super::super::page::columns(line) <= width),
+                    page.lines().all(|line| super::super::width::columns(line) <= width),
                     "{page}"
                 );
             }
@@ -170,6 +300,16 @@ mod tests {
         report.processes[1].memory_bytes = Some(300 << 20);
         let page = shown(&report, None);
         assert!(page.contains("198.5 %  300 MB"), "{page}");
+    }
+
+    #[test]
+    fn csv_is_for_programs() {
+        let csv = csv(&fixture::processes(), Some(&[0, 5, 6, 9]));
+        assert_eq!(
+            csv,
+            "pid,state,ports,age\r\n17,sleeping,udp:192.168.1.5:53,7300000\r\n\
+             4242,stopped,tcp:127.0.0.1:3000 tcp:[::]:3000 tcp:[::]:3001 tcp:127.0.0.1:9229,7300000\r\n"
+        );
     }
 
     #[test]
