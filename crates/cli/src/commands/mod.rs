@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod check;
+pub mod config;
 pub mod free;
 pub mod kill;
 pub mod on;
