@@ -18,6 +18,7 @@ use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
 use proc_core::{act, look, ports, wait};
 
+use crate::config::Settings;
 use crate::signal::Signal;
 use crate::{interrupt, output};
 
@@ -176,11 +177,12 @@ pub trait Core {
 ///
 /// # Errors
 /// A recording that cannot be read, or a system that is not supported.
-pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
+pub fn connect(replay: Option<&Path>, settings: &Settings) -> Result<Box<dyn Core>, ErrorReport> {
+    let protected = settings.list("protect").to_vec();
     match replay {
-        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?), protected })),
         None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
-        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()), protected })),
     }
 }
 
@@ -230,6 +232,8 @@ const SIGTERM: i32 = 15;
 /// The library, asking one host.
 struct Library {
     host: Box<dyn Host>,
+    /// Names that are not acted on.
+    protected: Vec<String>,
 }
 
 impl Core for Library {
@@ -291,13 +295,14 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
+            protected: self.protected.clone(),
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,
             timeout: request.timeout,
         };
-        let keep_env = request.keep_env;
+        let (keep_env, verb) = (request.keep_env, request.verb);
         let request = act::ActRequest {
             limits,
             dry_run: request.dry_run,
@@ -320,7 +325,7 @@ impl Core for Library {
             answer
         };
         let mut reports = act::act(host, &targets, &request, &mut consent, progress);
-        witness.keep(host, &mut || Store::make(&state()?), limits.verb.name(), &mut reports);
+        witness.keep(host, &mut || Store::make(&state()?), verb.name(), &mut reports);
         Ok(reports)
     }
 

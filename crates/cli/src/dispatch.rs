@@ -27,7 +27,7 @@ fn carry_out(
     consent: &mut Ask<'_>,
     progress: &mut Tell<'_>,
 ) -> Result<Answer, ErrorReport> {
-    let core = || connect(globals.replay.as_deref());
+    let core = || connect(globals.replay.as_deref(), &globals.settings);
     match command {
         Command::On(args) => on::run(args, globals, &mut *core()?),
         Command::Why(args) => why::run(args, globals, &core),

@@ -65,6 +65,15 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         origin: None,
         started_by: None,
         ancestors: Vec::new(),
+        ports: None,
+        cpu_percent: None,
+        cpu_ms: None,
+        memory_bytes: None,
+        threads: None,
+        because: Vec::new(),
+        depth: None,
+        context: false,
+        details: None,
     }
 }
 

@@ -9,3 +9,4 @@ pub mod procfs;
 pub mod route;
 pub mod settings;
 pub mod sock_diag;
+pub mod windows;
