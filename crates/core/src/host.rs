@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
@@ -352,6 +353,13 @@ pub trait Host {
     /// directory that is gone counts as where it was (the kernel adds ` (deleted)`).
     fn work_trees(&self, _directories: &[String], _limit: Duration) -> WorkTrees {
         WorkTrees::default()
+    }
+
+    /// Who uses these files: runs them, works in them, has them mapped or open. A unix socket's file
+    /// has no users here, as its holders are found by the socket. `None` where this system cannot
+    /// tell.
+    fn file_uses(&self, _wish: &FileWish) -> Option<FilesSeen> {
+        None
     }
 
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,

@@ -8,6 +8,7 @@ pub mod decode;
 pub mod diagnosis;
 pub mod engine;
 pub mod explain;
+pub mod file_use;
 pub mod host;
 pub mod http;
 pub mod known;

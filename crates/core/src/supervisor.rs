@@ -28,7 +28,7 @@ pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 use family::Family;
-pub(crate) use program::{Program, file_name};
+pub(crate) use program::{Program, file_name, is_interpreter};
 use unit::unit_supervisor;
 
 use crate::engine::{self, Boxed, ContainerFacts};

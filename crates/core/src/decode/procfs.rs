@@ -319,6 +319,63 @@ pub fn fdinfo(bytes: &[u8]) -> FdInfo {
     info
 }
 
+/// What `/proc/PID/fdinfo/FD` tells of every descriptor (proc_pid_fdinfo(5)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Descriptor {
+    /// The flags it was opened with (open(2)).
+    pub flags: Option<u32>,
+    /// The mount its file was opened through, as in `/proc/PID/mountinfo`.
+    pub mount: Option<u64>,
+    /// Its file's inode (Linux 5.14).
+    pub inode: Option<u64>,
+    /// Whether a lock was taken through it (flock(2), fcntl(2)).
+    pub locked: bool,
+}
+
+/// `/proc/PID/fdinfo/FD` (`seq_show` in fs/proc/fd.c).
+pub fn descriptor(bytes: &[u8]) -> Descriptor {
+    let mut info = Descriptor::default();
+    for line in lines(bytes) {
+        let Some((name, value)) = split_once(line, b':') else { continue };
+        let mut values = words(value);
+        match name {
+            b"flags" => {
+                let octal = values.next().and_then(|word| radix(word, 8));
+                info.flags = octal.and_then(|flags| u32::try_from(flags).ok());
+            }
+            b"mnt_id" => info.mount = values.next().and_then(number),
+            b"ino" => info.inode = values.next().and_then(number),
+            // A request that waits for the lock is a line with an arrow (`lock_get_status`).
+            b"lock" => info.locked |= !values.any(|word| word == b"->"),
+            _ => {}
+        }
+    }
+    info
+}
+
+/// A line of `/proc/PID/maps` (proc_pid_maps(5)) with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappedFile<'a> {
+    /// The device of its file system: major and minor.
+    pub device: (u32, u32),
+    /// Its inode.
+    pub inode: u64,
+    /// Its path. A newline in it stands there as `\012`.
+    pub path: &'a [u8],
+}
+
+/// The files of `/proc/PID/maps`, one for each mapping.
+pub fn mapped_files(bytes: &[u8]) -> impl Iterator<Item = MappedFile<'_>> {
+    lines(bytes).filter_map(|line| {
+        // The path is the rest, blanks of its own included.
+        let mut fields = line.splitn(6, |&byte| byte == b' ');
+        let (major, minor) = split_once(fields.nth(3)?, b':')?;
+        let inode = number(fields.next()?).filter(|&inode| inode != 0)?;
+        let path = fields.next()?.trim_ascii_start();
+        Some(MappedFile { device: (hex(major)?, hex(minor)?), inode, path })
+    })
+}
+
 /// The inodes of the sockets that `/proc/PID/maps` (proc_pid_maps(5)) shows as mapped. A file
 /// of such a name has a `/` before it and does not count.
 pub fn mapped_sockets(bytes: &[u8]) -> Vec<u64> {

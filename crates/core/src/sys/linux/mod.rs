@@ -6,6 +6,7 @@ mod at_once;
 mod cgroup;
 mod children;
 mod engine;
+mod file_use;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
@@ -166,6 +168,10 @@ impl Host for LiveHost {
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
         redirects::answer(ports)
+    }
+
+    fn file_uses(&self, wish: &FileWish) -> Option<FilesSeen> {
+        Some(file_use::see(wish))
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
