@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::process::Process;
+use crate::report::ReasonKind;
 use crate::snapshot::Gap;
 use crate::supervisor::{Program, file_name, is_interpreter};
 
@@ -17,9 +18,7 @@ pub struct FileWish {
 }
 
 /// What a path leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// A regular file.
     File,
@@ -75,9 +74,7 @@ pub enum Access {
 }
 
 /// A way to use a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case", tag = "how")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Usage {
     /// It is the program that the process runs.
     Executable,
@@ -94,10 +91,8 @@ pub enum Usage {
         /// The descriptor.
         fd: i32,
         /// For what; absent where that may not be read.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         access: Option<Access>,
         /// Whether a lock was taken through it (flock(2), fcntl(2)).
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         locked: bool,
     },
     /// It is the file of a unix socket that this descriptor is.
@@ -111,6 +106,19 @@ impl Usage {
     /// Whether the process runs the file, as program or as script.
     pub const fn is_running(self) -> bool {
         matches!(self, Self::Executable | Self::Script)
+    }
+
+    /// What it is called as a reason.
+    pub const fn reason(self) -> ReasonKind {
+        match self {
+            Self::Executable => ReasonKind::Executable,
+            Self::Script => ReasonKind::Script,
+            Self::WorkingDirectory => ReasonKind::WorkingDirectory,
+            Self::RootDirectory => ReasonKind::RootDirectory,
+            Self::Mapped => ReasonKind::Mapped,
+            Self::Descriptor { .. } => ReasonKind::Descriptor,
+            Self::Socket { .. } => ReasonKind::Socket,
+        }
     }
 }
 
@@ -175,6 +183,8 @@ pub struct FilesSeen {
     pub files: Vec<FileSeen>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
+    /// Whether only paths were compared, as in a recording: what is open or mapped is not known.
+    pub by_path_only: bool,
 }
 
 /// What the first line of a script names as its interpreter (execve(2)): the program and its

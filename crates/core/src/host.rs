@@ -13,6 +13,7 @@ use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Protocol, Socket, TcpState};
+use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::sys;
 use crate::unit::{UnitAnswer, UnitWish};
 
@@ -360,6 +361,26 @@ pub trait Host {
     /// tell.
     fn file_uses(&self, _wish: &FileWish) -> Option<FilesSeen> {
         None
+    }
+
+    /// Those threads as they are at this moment. `None` where this system cannot tell.
+    fn pulses(&self, _of: &PulseScope) -> Option<Vec<Pulse>> {
+        None
+    }
+
+    /// Where in the kernel a thread waits; `None` where it is gone.
+    fn waiting_place(&self, _pid: u32, _tid: u32) -> Option<WaitingPlace> {
+        None
+    }
+
+    /// What a process has as its input, its output and its errors, as the system names them.
+    fn streams(&self, _pid: u32) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Those of these control groups that are frozen.
+    fn frozen(&self, _groups: &[String]) -> Vec<String> {
+        Vec::new()
     }
 
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,

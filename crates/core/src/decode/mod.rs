@@ -10,4 +10,5 @@ pub mod procfs;
 pub mod route;
 pub mod settings;
 pub mod sock_diag;
+pub mod syscalls;
 pub mod windows;

@@ -40,6 +40,10 @@ pub struct Stat {
     pub start: u64,
     /// Processor time of all its threads, user's and kernel's, in ticks.
     pub cpu_ticks: u64,
+    /// The kernel's part of that, in ticks.
+    pub kernel_ticks: u64,
+    /// Pages that it wanted and that were not mapped, from memory and from disks.
+    pub faults: u64,
     /// The pages of it that are in memory; `None` where the line ends before.
     pub resident_pages: Option<u64>,
 }
@@ -74,7 +78,9 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
     let session = signed(fields.next()?)?;
     let tty = signed(fields.next()?)?;
     let flags: u32 = number(fields.nth(1)?)?;
-    let user: u64 = number(fields.nth(4)?)?;
+    let minor_faults: u64 = number(fields.next()?)?;
+    let major_faults: u64 = number(fields.nth(1)?)?;
+    let user: u64 = number(fields.nth(1)?)?;
     let kernel: u64 = number(fields.next()?)?;
     let threads = number(fields.nth(4)?)?;
     let start = number(fields.nth(1)?)?;
@@ -91,6 +97,8 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
         threads,
         start,
         cpu_ticks: user.saturating_add(kernel),
+        kernel_ticks: kernel,
+        faults: minor_faults.saturating_add(major_faults),
         resident_pages,
     })
 }
@@ -115,6 +123,10 @@ pub struct Status {
     pub ignored: Option<u64>,
     /// The signals it handles, bit 0 for signal 1.
     pub caught: Option<u64>,
+    /// The process that traces it (ptrace(2)).
+    pub tracer: Option<u32>,
+    /// How often it waited for something.
+    pub waits: Option<u64>,
 }
 
 /// `/proc/PID/status` (`fs/proc/array.c`). The name is escaped there, so lines are lines.
@@ -132,6 +144,8 @@ pub fn status(bytes: &[u8]) -> Status {
             b"NSpid" => status.namespace_pids = values.map_while(number).collect(),
             b"SigIgn" => status.ignored = values.next().and_then(hex),
             b"SigCgt" => status.caught = values.next().and_then(hex),
+            b"TracerPid" => status.tracer = values.next().and_then(number).filter(|&pid| pid != 0),
+            b"voluntary_ctxt_switches" => status.waits = values.next().and_then(number),
             _ => {}
         }
     }
@@ -360,6 +374,24 @@ pub fn descriptor(bytes: &[u8]) -> Descriptor {
         }
     }
     info
+}
+
+/// The system call a thread is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemCall {
+    /// Its number, which depends on the processor.
+    pub number: u64,
+    /// The first argument.
+    pub first_argument: u64,
+}
+
+/// `/proc/PID/syscall` (proc_pid_syscall(5)): `running`, `-1` outside of any, or the number and the
+/// arguments.
+pub fn system_call(bytes: &[u8]) -> Option<SystemCall> {
+    let mut fields = words(bytes);
+    let number = number(fields.next()?)?;
+    let first_argument = hex(fields.next()?.strip_prefix(b"0x")?)?;
+    Some(SystemCall { number, first_argument })
 }
 
 /// A line of `/proc/PID/maps` (proc_pid_maps(5)) with a file.
