@@ -2,9 +2,12 @@
 //! here prints; acting hands on a question and progress through two callbacks.
 
 pub mod act;
+pub mod by;
 pub mod check;
+pub mod filters;
 pub mod free;
 pub mod kill;
+pub mod list;
 pub mod on;
 pub mod pick;
 pub mod ports;
@@ -16,6 +19,7 @@ pub mod undo;
 pub mod wait;
 pub mod watch;
 pub mod why;
+pub mod within;
 
 use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;
