@@ -17,16 +17,16 @@ use crate::unit::{UnitAnswer, UnitWish};
 
 pub use crate::sys::LiveHost;
 
-/// A process that cannot be mistaken for another: on Linux a pidfd, opened before its identity
-/// was checked.
+/// A process that cannot be mistaken for another: on Linux a pidfd, on macOS a kqueue that hears
+/// of its end, opened before its identity was checked.
 #[derive(Debug)]
 pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
     #[cfg_attr(
-        not(target_os = "linux"),
-        allow(dead_code, reason = "no system but Linux has one yet")
+        not(any(target_os = "linux", target_os = "macos")),
+        allow(dead_code, reason = "no other system has one yet")
     )]
     pub(crate) handle: Option<sys::Handle>,
 }

@@ -9,7 +9,6 @@ mod engine;
 mod glance;
 mod holders;
 pub(crate) mod keep;
-pub(crate) mod ledger;
 mod namespaces;
 mod options;
 mod probe;
