@@ -605,6 +605,8 @@ mod tests {
                 threads: 3,
                 start: 134_430,
                 cpu_ticks: 0,
+                kernel_ticks: 0,
+                faults: 98,
                 resident_pages: Some(360),
             }
         );
@@ -687,6 +689,8 @@ mod tests {
                 namespace_pids: vec![18904, 7],
                 ignored: Some(0x1001),
                 caught: Some(0x4002),
+                tracer: None,
+                waits: None,
             }
         );
         assert_eq!(status(b""), Status::default());
