@@ -8,8 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    by, check, free, kill, list, on, pick, ports, record, run, schema, stop, undo, wait, watch,
-    why, within,
+    by, check, free, kill, list, on, orphans, pick, ports, record, run, schema, stop, stuck, undo,
+    using, wait, watch, why, within,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -103,6 +103,12 @@ commands! {
     By = "by" in by,
     /// List the processes that run in a directory
     In = "in" in within,
+    /// List the processes that run a file, work in it or have it open
+    For = "for" in using,
+    /// List the processes that outlived whoever started them
+    Orphans = "orphans" in orphans,
+    /// List the processes that get nowhere, and by what evidence
+    Stuck = "stuck" in stuck,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -310,7 +316,7 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 11] = [
+const OTHER_WORDS: [(&str, &str); 16] = [
     ("ls", "list"),
     ("ps", "list"),
     ("show", "on"),
@@ -322,6 +328,11 @@ const OTHER_WORDS: [(&str, &str); 11] = [
     ("restore", "undo"),
     ("revert", "undo"),
     ("release", "free"),
+    ("lsof", "for"),
+    ("fuser", "for"),
+    ("orphan", "orphans"),
+    ("hung", "stuck"),
+    ("hanging", "stuck"),
 ];
 
 fn nearest_command(word: &str) -> Option<&'static str> {
@@ -395,6 +406,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("by") => {
             format!("`{of}` needs a name; for example `{of} node`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("for") => {
+            format!("`{of}` needs a file; for example `{of} ./server`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
