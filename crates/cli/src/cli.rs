@@ -5,10 +5,12 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use proc_core::names::distance;
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    check, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
+    check, free, freeze, kill, on, pick, ports, record, reload, run, schema, stop, thaw, undo,
+    unstick, wait, watch, why,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -102,6 +104,14 @@ commands! {
     Stop = "stop" in stop,
     /// Give a port back by the softest means that works
     Free = "free" in free,
+    /// Hold processes still, ports and all, until thaw
+    Freeze = "freeze" in freeze,
+    /// Let frozen or stopped processes go on
+    Thaw = "thaw" in thaw,
+    /// Get a stuck process to move without ending it, or say what holds it
+    Unstick = "unstick" in unstick,
+    /// Have a server read its configuration anew
+    Reload = "reload" in reload,
     /// Start again what kill, stop or free ended
     Undo = "undo" in undo,
     /// Wait until a port is free, or is served, or a process is gone
@@ -330,31 +340,6 @@ fn nearest_command(word: &str) -> Option<&'static str> {
         .filter(|(distance, name)| *distance < name.len().min(lower.chars().count()))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
-}
-
-/// How many letters to insert, delete, replace or swap with their neighbour to get from one word
-/// to the other (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best =
-                (rows[i - 1][j - 1] + change).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
 }
 
 /// What clap found wrong, as one sentence.

@@ -59,6 +59,8 @@ pub struct ActRequest {
     pub force: bool,
     /// Refuse what is not the asker's own.
     pub mine: bool,
+    /// Act on everything that the targets started as well.
+    pub tree: bool,
     /// Signal the holders, and use no other lever.
     pub only_signal: bool,
     /// Force at once.
@@ -292,6 +294,7 @@ impl Core for Library {
             force: request.force,
             mine: request.mine,
             protected: Vec::new(),
+            tree: request.tree,
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),

@@ -34,6 +34,16 @@ fn carry_out(
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Freeze(args) => {
+            act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Thaw(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
+        Command::Unstick(args) => {
+            act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Reload(args) => {
+            act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
         Command::Undo(args) => undo::run(args, globals),
         Command::Wait(args) => wait::run(args, globals, core, progress),
         Command::Watch(args) => watch::run(args, globals),
