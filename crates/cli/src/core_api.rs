@@ -251,10 +251,8 @@ impl Core for Library {
         for target in parse(targets)? {
             let endpoints = target.endpoints();
             if endpoints.is_empty() {
-                return Err(ErrorReport {
-                    word: Some(target.to_string()),
-                    ..failed("usage", format!("check takes ports, and `{target}` is none"))
-                });
+                let sentence = format!("check takes ports, and `{target}` is none");
+                return Err(not_a_port(&target, sentence));
             }
             for endpoint in endpoints {
                 asked.push(Endpoint {
@@ -379,15 +377,10 @@ impl Core for Library {
                 Target::Unix(name) => unix.push(name.to_string()),
                 Target::Path(path) => unix.push(path),
                 other => {
-                    return Err(ErrorReport {
-                        word: Some(other.to_string()),
-                        ..failed(
-                            "usage",
-                            format!(
-                                "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
-                            ),
-                        )
-                    });
+                    let sentence = format!(
+                        "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
+                    );
+                    return Err(not_a_port(&other, sentence));
                 }
             }
         }
@@ -396,6 +389,17 @@ impl Core for Library {
             recording = recording.with_unix(&*self.host, &unix);
         }
         recording.to_json().map_err(|error| failed("failed", error.to_string()))
+    }
+}
+
+/// The error of a command that takes ports; a bare number was probably meant as one.
+fn not_a_port(target: &Target, sentence: String) -> ErrorReport {
+    let meant = target.also_port().map(|port| format!(":{port}"));
+    let hint = meant.as_ref().map_or(String::new(), |meant| format!("; for the port say {meant}"));
+    ErrorReport {
+        word: Some(target.to_string()),
+        suggestion: meant,
+        ..failed("usage", format!("{sentence}{hint}"))
     }
 }
 

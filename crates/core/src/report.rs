@@ -723,7 +723,8 @@ pub struct EventReport {
     /// Milliseconds since the action began.
     pub at_ms: u64,
     /// `asked`, `continued`, `forced`, `exited`, `released`, `destroyed`, `reset`, `ran`, `freed`,
-    /// `respawned`, `interrupted`, `failed`, `sent`, `froze`, `reminded`, `left`. Progress alone also tells `waiting`, again and again.
+    /// `respawned`, `interrupted`, `failed`, `sent`, `froze`, `reminded`, `joined`, `left`. Progress
+    /// alone also tells `waiting`, again and again.
     pub event: String,
     /// Which process.
     #[serde(default, skip_serializing_if = "Option::is_none")]

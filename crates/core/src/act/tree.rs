@@ -143,14 +143,22 @@ impl Run<'_> {
             }
             check(process, &snapshot, self.limits).map_err(Obstacle::Refused)?;
             match self.host.pin(process.id) {
-                Ok(pin) => members.push(Member {
-                    pin,
-                    name: process.program().to_owned(),
-                    ask: self.asks(process.id),
-                    never_forced: self.spares(process.id),
-                    root: false,
-                    ended: false,
-                }),
+                Ok(pin) => {
+                    let member = Member {
+                        pin,
+                        name: process.program().to_owned(),
+                        ask: self.asks(process.id),
+                        never_forced: self.spares(process.id),
+                        root: false,
+                        ended: false,
+                    };
+                    if self.planned(process.id).is_none() {
+                        let text =
+                            format!("{} was born meanwhile and belongs to it", member.called());
+                        self.note("joined", Some(process.id.pid), text);
+                    }
+                    members.push(member);
+                }
                 Err(ActError::Gone) => {}
                 Err(error) => {
                     let who = format!("{} (pid {})", process.program(), process.id.pid);
@@ -220,7 +228,7 @@ impl Run<'_> {
         if let Err(obstacle) = self.hold_still(&mut tree) {
             return self.given_up(obstacle);
         }
-        self.tell_differences(&tree);
+        self.tell_leavers(&tree);
         let deadline = self.started + self.limits.timeout;
         if self.limits.now {
             self.force_tree(&mut tree);
@@ -267,15 +275,9 @@ impl Run<'_> {
         }
     }
 
-    /// Who is of the tree now and was not when it was asked about, and the other way round.
-    fn tell_differences(&mut self, tree: &[Member]) {
-        let planned: HashSet<ProcessId> =
-            self.plan.victims.iter().map(|victim| victim.id).collect();
+    /// Who was of the tree when it was asked about, and is not any more.
+    fn tell_leavers(&mut self, tree: &[Member]) {
         let found: HashSet<ProcessId> = tree.iter().map(Member::id).collect();
-        for member in tree.iter().filter(|member| !planned.contains(&member.id())) {
-            let text = format!("{} was born meanwhile and belongs to the tree", member.called());
-            self.note("joined", Some(member.id().pid), text);
-        }
         let left: Vec<(u32, String)> = self
             .plan
             .victims

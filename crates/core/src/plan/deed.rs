@@ -510,3 +510,138 @@ impl Deed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::snapshot::Asker;
+    use crate::supervisor::tests::process;
+
+    fn limits(verb: Verb) -> Limits {
+        Limits {
+            verb,
+            force: false,
+            mine: false,
+            protected: Vec::new(),
+            tree: false,
+            only_signal: false,
+            now: false,
+            signal: 15,
+            grace: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn condition(pid: u32, state: ProcessState) -> Condition {
+        Condition {
+            leader: pid,
+            state,
+            tracer: None,
+            caught: 0,
+            ignored: 0,
+            in_background: false,
+            ticks: 0,
+            waits_in: None,
+            frozen_group: None,
+            load: None,
+        }
+    }
+
+    /// A node of pid 40 under a gdb of pid 30, for root.
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.asker = Asker { uid: 0, pid: 9000, ..snapshot.asker };
+        for process in [
+            process(30, 1, "/usr/bin/gdb", &["gdb"]),
+            process(40, 30, "/usr/bin/node", &["node", "server.js"]),
+        ] {
+            snapshot.processes.insert(process.id.pid, process);
+        }
+        snapshot
+    }
+
+    fn planned(verb: Verb, own: Condition, force: bool) -> Result<Plan, Refusal> {
+        let limits = Limits { force, ..limits(verb) };
+        let conditions = Conditions::from([(40, own)]);
+        plan_deed(limits.deed().unwrap(), &[40], &snapshot(), &conditions, &limits)
+    }
+
+    #[track_caller]
+    fn found(verb: Verb, own: Condition, outcome: Outcome, words: &str) {
+        match planned(verb, own, true) {
+            Err(Refusal::Found(got, told)) if got == outcome && told.contains(words) => {}
+            other => panic!("{words}: {other:#?}"),
+        }
+    }
+
+    #[test]
+    fn what_holds_a_process_still_is_told_and_not_signalled() {
+        let frozen_group = Some("/shop.slice".to_owned());
+        let sleeping = condition(40, ProcessState::Sleeping);
+        let boxed = Condition { frozen_group, ..sleeping.clone() };
+        let held = Condition { tracer: Some(30), ..condition(40, ProcessState::Traced) };
+        let place = Some("nfs_wait_bit_killable".to_owned());
+        let deaf = Condition { waits_in: place, ..condition(40, ProcessState::Uninterruptible) };
+        for verb in [Verb::Unstick, Verb::Thaw] {
+            let freezer = "echo 0 > /sys/fs/cgroup/shop.slice/cgroup.freeze";
+            found(verb, boxed.clone(), Outcome::Unchanged, freezer);
+            found(verb, held.clone(), Outcome::Unchanged, "its debugger, gdb (pid 30)");
+            found(verb, deaf.clone(), Outcome::Unchanged, "state D, in nfs_wait_bit_killable");
+        }
+        let busy = Condition { load: Some(97), ..condition(40, ProcessState::Running) };
+        found(Verb::Unstick, busy, Outcome::Unchanged, "97 % of a processor");
+        found(Verb::Unstick, sleeping.clone(), Outcome::NotStuck, "no sign");
+        found(Verb::Thaw, sleeping, Outcome::Thawed, "is not frozen");
+        found(Verb::Freeze, condition(40, ProcessState::Stopped), Outcome::Frozen, "already");
+    }
+
+    #[test]
+    fn a_job_in_the_background_is_said_to_stop_again() {
+        let stopped = Condition { in_background: true, ..condition(40, ProcessState::Stopped) };
+        let mut snapshot = snapshot();
+        snapshot.processes.get_mut(&40).unwrap().terminal = Some("pts/3".to_owned());
+        let limits = limits(Verb::Thaw);
+        let conditions = Conditions::from([(40, stopped)]);
+        let plan = plan_deed(Deed::Thaw, &[40], &snapshot, &conditions, &limits).unwrap();
+        assert_eq!(plan.victims[0].ask, Some(SIGCONT));
+        assert!(plan.notes[0].contains("background of pts/3"), "{:?}", plan.notes);
+    }
+
+    #[test]
+    fn reload_goes_by_what_the_kernel_says_of_the_signal() {
+        let with = |caught, ignored| Condition {
+            caught,
+            ignored,
+            ..condition(40, ProcessState::Sleeping)
+        };
+        let handled = planned(Verb::Reload, with(1, 0), false).unwrap();
+        assert_eq!(handled.victims[0].ask, Some(USUAL));
+        for (own, force, reason) in [
+            (with(0, 0), false, RefusalReason::WouldEnd),
+            (with(1 << 1, 0), false, RefusalReason::WouldEnd),
+            (with(0, 1), false, RefusalReason::NoReload),
+            (with(0, 1), true, RefusalReason::NoReload),
+        ] {
+            match planned(Verb::Reload, own, force) {
+                Err(Refusal::Guarded(why)) => assert_eq!(why.reason, reason),
+                other => panic!("{other:#?}"),
+            }
+        }
+        assert!(planned(Verb::Reload, with(0, 0), true).is_ok());
+    }
+
+    #[test]
+    fn only_some_signals_ask_for_an_end() {
+        let deed = |signal| Limits { signal, ..limits(Verb::Kill) }.deed();
+        for signal in [2, 3, 6, 9, 15] {
+            assert_eq!(deed(signal), None, "{signal}");
+        }
+        for signal in [1, 10, 12, 18, 19, 28, 34, 64] {
+            assert_eq!(deed(signal), Some(Deed::Send(signal)));
+        }
+        let free = Limits { signal: 1, ..limits(Verb::Free) };
+        assert_eq!(free.deed(), None);
+    }
+}

@@ -80,11 +80,15 @@ fn at_once_nobody_is_asked() {
 #[test]
 fn who_was_given_to_another_parent_is_left_alone_and_said() {
     let family = Family::of_script("sh -c 'sleep 127 &'; sleep 128 & wait", 3);
+    let runs = |pid: u32, words: &str| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|own| own == words)
+    };
+    let given = |pid: u32| procfs::children(family.pid()).iter().all(|&child| child != pid);
     let stray = || {
-        family.members().into_iter().find(|&pid| {
-            std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|words| words.contains("127"))
-        })
+        let mut members = family.members().into_iter();
+        // Its first parent has ended, and the other child is there.
+        let (found, all) = (members.find(|&pid| runs(pid, "sleep\x00127\x00")), family.members());
+        found.filter(|&pid| all.len() == 3 && given(pid))
     };
     assert!(wait_until(SOON, || stray().is_some()));
     let stray = stray().unwrap();
