@@ -1,7 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
+    DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport,
+    UndoReport,
 };
 
 use crate::core_api::{Looked, Verb};
@@ -44,6 +45,13 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// Whether this program works here.
+    Examined {
+        /// The document.
+        report: DoctorReport,
+        /// Whether single checks were asked for.
+        named: bool,
+    },
     /// What was started again, or can be.
     Undone {
         /// The document.
@@ -102,6 +110,7 @@ impl Answer {
             Self::Listed { report, .. } => exit::of_ports(report),
             Self::Picked(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,

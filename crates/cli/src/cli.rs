@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    check, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
+    check, doctor, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -114,6 +114,8 @@ commands! {
     Run = "run" in run,
     /// Write what is seen to a file, for a bug report or for --replay
     Record = "record" in record,
+    /// Say whether proc tells the truth on this machine, and what you cannot see
+    Doctor = "doctor" in doctor,
     /// Print the JSON Schema of every document that --json prints
     Schema = "schema" in schema,
 }

@@ -4,7 +4,9 @@ use proc_core::report::ErrorReport;
 
 use crate::answer::Answer;
 use crate::cli::Command;
-use crate::commands::{act, check, on, pick, ports, record, run, schema, undo, wait, watch, why};
+use crate::commands::{
+    act, check, doctor, on, pick, ports, record, run, schema, undo, wait, watch, why,
+};
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
 
@@ -40,6 +42,7 @@ fn carry_out(
         Command::Pick(args) => pick::run(args, globals),
         Command::Run(args) => run::run(args, globals),
         Command::Record(args) => record::run(args, &mut *core()?),
+        Command::Doctor(args) => doctor::run(args, globals),
         Command::Schema(args) => Ok(schema::run(args)),
     }
 }

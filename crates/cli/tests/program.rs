@@ -24,9 +24,9 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
-    "record", "schema",
+    "record", "doctor", "schema",
 ];
 
 #[test]

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use proc_core::report::{LeasesReport, PickReport, PortsReport, Report, UndoReport, WatchEvent};
+use proc_core::report::{
+    DoctorReport, LeasesReport, PickReport, PortsReport, Report, UndoReport, WatchEvent,
+};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -17,12 +19,13 @@ fn generate() -> String {
         generator.subschema_for::<PickReport>(),
         generator.subschema_for::<LeasesReport>(),
         generator.subschema_for::<UndoReport>(),
+        generator.subschema_for::<DoctorReport>(),
         generator.subschema_for::<WatchEvent>(),
     ];
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc watch` a WatchEvent on each line.",
+        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc doctor` a DoctorReport; for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
@@ -352,6 +353,11 @@ pub trait Host {
     /// directory that is gone counts as where it was (the kernel adds ` (deleted)`).
     fn work_trees(&self, _directories: &[String], _limit: Duration) -> WorkTrees {
         WorkTrees::default()
+    }
+
+    /// What the system says of itself and of this program, for `proc doctor`.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances::default()
     }
 
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod check;
+pub mod doctor;
 pub mod free;
 pub mod kill;
 pub mod on;

@@ -3,6 +3,7 @@
 mod act;
 mod card;
 mod check;
+mod doctor;
 #[cfg(test)]
 pub mod fixture;
 mod leases;
@@ -63,6 +64,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
@@ -80,6 +82,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Listed { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),

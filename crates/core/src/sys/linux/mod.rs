@@ -5,6 +5,7 @@ mod addresses;
 mod at_once;
 mod cgroup;
 mod children;
+mod circumstances;
 mod engine;
 mod glance;
 mod holders;
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
@@ -166,6 +168,10 @@ impl Host for LiveHost {
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
         redirects::answer(ports)
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        circumstances::circumstances()
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
