@@ -8,7 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    check, doctor, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
+    by, check, doctor, free, kill, list, on, pick, ports, record, run, schema, stop, undo, wait,
+    watch, why, within,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -96,6 +97,12 @@ commands! {
     Check = "check" in check,
     /// List every port that is listened on, who holds it and who can reach it
     Ports = "ports" in ports,
+    /// List processes: who they are, where they run, which ports they have
+    List = "list" in list,
+    /// List the processes of a name
+    By = "by" in by,
+    /// List the processes that run in a directory
+    In = "in" in within,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -151,7 +158,7 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
     let wrong = |error: ErrorReport, args: &[OsString]| Stop::Wrong {
         error: Box::new(error),
         command: typed_command(args).unwrap_or_default().to_owned(),
-        json: has_flag(args, &["--json"]),
+        json: has_flag(args, &["--json", "--jsonl"]),
         quiet: has_flag(args, &["--quiet", "-q"]),
     };
     check_utf8(&args).map_err(|error| wrong(error, &args))?;
@@ -305,10 +312,9 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 12] = [
-    ("list", "ports"),
-    ("ls", "ports"),
-    ("ps", "ports"),
+const OTHER_WORDS: [(&str, &str); 11] = [
+    ("ls", "list"),
+    ("ps", "list"),
     ("show", "on"),
     ("who", "on"),
     ("what", "on"),
@@ -388,6 +394,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("run") => {
             format!("`{of}` needs a command; for example `{of} -- npm start`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("by") => {
+            format!("`{of}` needs a name; for example `{of} node`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
@@ -497,7 +506,9 @@ mod tests {
             ("port", "ports"),
             ("hwy", "why"),
             ("cehck", "check"),
-            ("ls", "ports"),
+            ("ls", "list"),
+            ("ps", "list"),
+            ("lsit", "list"),
             ("Free", "free"),
             ("explain", "why"),
             ("no", "on"),
@@ -534,6 +545,10 @@ mod tests {
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
             ("wait :1 --status 200", "`proc wait` needs `--http` for that"),
+            ("by", "`proc by` needs a name; for example `proc by node`"),
+            ("list --limit 0", "--limit: `0` would show nothing; only the exit code: `--quiet`"),
+            ("list --parent -1", "--parent: `-1` is not a process; write its PID, like `1234`"),
+            ("in . --min-uptime 5", "--min-uptime: `5` has no unit; write `5s` for seconds"),
             ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
             ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
             ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),

@@ -10,8 +10,9 @@ use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
+use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
-use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
@@ -142,6 +143,9 @@ pub trait Core {
         targets: &[String],
         options: PortsOptions,
     ) -> Result<PortsReport, ErrorReport>;
+
+    /// Lists processes, in the name of that command.
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
 
     /// Acts, after consent.
     ///
@@ -280,6 +284,10 @@ impl Core for Library {
         Ok(ports::ports(&*self.host, &filter, &options.look))
     }
 
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
+        processes::processes(&*self.host, command, wish)
+    }
+
     fn act(
         &mut self,
         request: &ActRequest,
@@ -291,13 +299,14 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
+            protected: Vec::new(),
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,
             timeout: request.timeout,
         };
-        let keep_env = request.keep_env;
+        let (keep_env, verb) = (request.keep_env, request.verb);
         let request = act::ActRequest {
             limits,
             dry_run: request.dry_run,
@@ -320,7 +329,7 @@ impl Core for Library {
             answer
         };
         let mut reports = act::act(host, &targets, &request, &mut consent, progress);
-        witness.keep(host, &mut || Store::make(&state()?), limits.verb.name(), &mut reports);
+        witness.keep(host, &mut || Store::make(&state()?), verb.name(), &mut reports);
         Ok(reports)
     }
 

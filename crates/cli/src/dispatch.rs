@@ -5,7 +5,8 @@ use proc_core::report::ErrorReport;
 use crate::answer::Answer;
 use crate::cli::Command;
 use crate::commands::{
-    act, check, doctor, on, pick, ports, record, run, schema, undo, wait, watch, why,
+    act, by, check, doctor, list, on, pick, ports, record, run, schema, undo, wait, watch, why,
+    within,
 };
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
@@ -33,6 +34,9 @@ fn carry_out(
         Command::Why(args) => why::run(args, globals, &core),
         Command::Check(args) => check::run(args, &mut *core()?),
         Command::Ports(args) => ports::run(args, globals, &mut *core()?),
+        Command::List(args) => list::run(args, globals, &mut *core()?),
+        Command::By(args) => by::run(args, globals, &mut *core()?),
+        Command::In(args) => within::run(args, globals, &mut *core()?),
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),

@@ -24,9 +24,9 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 14] = [
-    "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
-    "record", "doctor", "schema",
+const COMMANDS: [&str; 17] = [
+    "on", "why", "check", "ports", "list", "by", "in", "kill", "stop", "free", "wait", "watch",
+    "pick", "run", "record", "doctor", "schema",
 ];
 
 #[test]

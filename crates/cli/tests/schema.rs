@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use proc_core::report::{
-    DoctorReport, LeasesReport, PickReport, PortsReport, Report, UndoReport, WatchEvent,
+    DoctorReport, LeasesReport, PickReport, PortLine, PortsReport, ProcessesReport, Report,
+    UndoReport, WatchEvent,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -16,6 +17,8 @@ fn generate() -> String {
     let documents = [
         generator.subschema_for::<Report>(),
         generator.subschema_for::<PortsReport>(),
+        generator.subschema_for::<PortLine>(),
+        generator.subschema_for::<ProcessesReport>(),
         generator.subschema_for::<PickReport>(),
         generator.subschema_for::<LeasesReport>(),
         generator.subschema_for::<UndoReport>(),
@@ -25,7 +28,7 @@ fn generate() -> String {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc doctor` a DoctorReport; for `proc watch` a WatchEvent on each line.",
+        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); for `proc list` and its kin a ProcessesReport (and with --jsonl a process on each line); for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc doctor` a DoctorReport; for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -1,6 +1,7 @@
 //! Every sentence about a port, beside nothing else, so that tone and terms stay one. Names and
 //! paths of other processes go into them as they are: who prints them escapes them.
 
+mod processes;
 mod redirected;
 
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
+pub use processes::{bytes, left_out, more_processes, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would

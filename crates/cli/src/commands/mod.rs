@@ -2,10 +2,13 @@
 //! here prints; acting hands on a question and progress through two callbacks.
 
 pub mod act;
+pub mod by;
 pub mod check;
 pub mod doctor;
+pub mod filters;
 pub mod free;
 pub mod kill;
+pub mod list;
 pub mod on;
 pub mod pick;
 pub mod ports;
@@ -17,6 +20,7 @@ pub mod undo;
 pub mod wait;
 pub mod watch;
 pub mod why;
+pub mod within;
 
 use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;
@@ -54,7 +58,7 @@ pub struct LookArgs {
     #[arg(long, short)]
     pub all_states: bool,
     /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "quiet"])]
     pub pids: bool,
 }
 

@@ -10,3 +10,4 @@ pub mod procfs;
 pub mod route;
 pub mod settings;
 pub mod sock_diag;
+pub mod windows;
