@@ -66,5 +66,6 @@ fn carry_out(
         Command::Reload(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }
+        Command::Doctor(args) => commands::doctor::run(args, globals),
     }
 }
