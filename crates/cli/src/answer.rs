@@ -1,9 +1,11 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
+    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
+    SCHEMA, TargetReport, UndoReport,
 };
 
+use crate::columns::Shape;
 use crate::core_api::{Looked, Verb};
 use crate::exit::{self, Exit, Question};
 
@@ -37,8 +39,15 @@ pub enum Answer {
     Listed {
         /// The document.
         report: PortsReport,
-        /// Whether only PIDs are wanted.
-        pids: bool,
+        /// How it is to be shown.
+        shape: Shape,
+    },
+    /// A list of processes.
+    Processes {
+        /// The document.
+        report: ProcessesReport,
+        /// How it is to be shown.
+        shape: Shape,
     },
     /// Free ports.
     Picked(PickReport),
@@ -51,6 +60,8 @@ pub enum Answer {
         /// Whether it is the list.
         list: bool,
     },
+    /// What is set.
+    Configured(ConfigReport),
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -100,7 +111,8 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
-            Self::Picked(_) => Exit::Yes,
+            Self::Processes { report, .. } => exit::of_processes(report),
+            Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,

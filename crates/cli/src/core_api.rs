@@ -10,14 +10,16 @@ use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
+use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
-use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
 use proc_core::{act, look, ports, wait};
 
+use crate::config::Settings;
 use crate::signal::Signal;
 use crate::{interrupt, output};
 
@@ -145,6 +147,9 @@ pub trait Core {
         options: PortsOptions,
     ) -> Result<PortsReport, ErrorReport>;
 
+    /// Lists processes, in the name of that command.
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
+
     /// Acts, after consent.
     ///
     /// # Errors
@@ -178,11 +183,12 @@ pub trait Core {
 ///
 /// # Errors
 /// A recording that cannot be read, or a system that is not supported.
-pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
+pub fn connect(replay: Option<&Path>, settings: &Settings) -> Result<Box<dyn Core>, ErrorReport> {
+    let protected = settings.list("protect").to_vec();
     match replay {
-        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?), protected })),
         None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
-        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()), protected })),
     }
 }
 
@@ -232,6 +238,8 @@ const SIGTERM: i32 = 15;
 /// The library, asking one host.
 struct Library {
     host: Box<dyn Host>,
+    /// Names that are not acted on.
+    protected: Vec<String>,
 }
 
 impl Core for Library {
@@ -280,6 +288,10 @@ impl Core for Library {
         Ok(ports::ports(&*self.host, &filter, &options.look))
     }
 
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
+        processes::processes(&*self.host, command, wish)
+    }
+
     fn act(
         &mut self,
         request: &ActRequest,
@@ -291,7 +303,7 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
-            protected: Vec::new(),
+            protected: self.protected.clone(),
             tree: request.tree,
             only_signal: request.only_signal,
             now: request.now,

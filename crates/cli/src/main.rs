@@ -4,7 +4,9 @@
 
 mod answer;
 mod cli;
+mod columns;
 mod commands;
+mod config;
 mod core_api;
 mod dispatch;
 mod duration;
@@ -13,6 +15,7 @@ mod globals;
 mod intake;
 mod interrupt;
 mod local_time;
+mod nearest;
 mod output;
 mod progress;
 mod prompt;
@@ -21,6 +24,7 @@ mod relay;
 mod render;
 mod sanitize;
 mod signal;
+mod split;
 mod terminal;
 
 use std::io::IsTerminal;
@@ -29,6 +33,7 @@ use std::process::ExitCode;
 use answer::Answer;
 use cli::{Cli, Command, Stop};
 use commands::act::Manner;
+use config::Settings;
 use exit::Exit;
 use globals::Globals;
 use output::Output;
@@ -38,8 +43,12 @@ use terminal::{Stream, view};
 
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let exit = match cli::parse(std::env::args_os().collect()) {
-        Ok(cli) => run(&cli, &mut output),
+    let settings = Settings::load(&|name| std::env::var_os(name));
+    let exit = match cli::parse(std::env::args_os().collect(), &settings) {
+        Ok(mut cli) => {
+            cli.globals.settings = settings;
+            run(&cli, &mut output)
+        }
         Err(stop) => explain(stop, &mut output),
     };
     ExitCode::from(output.finish(exit).code())
@@ -47,11 +56,23 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, output: &mut Output) -> Exit {
     let globals = &cli.globals;
+    if let Some(problem) = globals.settings.problem.as_ref().filter(|_| !globals.quiet)
+        && !matches!(cli.command, Command::Config(_))
+    {
+        let sentence = format!("{}; going on without it", problem.explain);
+        Output::note(&render::note(&sentence, &view(globals, Stream::Stderr)));
+    }
     let answer = carry_out(cli);
     let exit = answer.exit();
+    if !globals.quiet {
+        Output::note(&render::gaps_beside(&answer, globals.jsonl, || {
+            view(globals, Stream::Stderr)
+        }));
+    }
     match &answer {
         _ if globals.quiet => {}
         _ if globals.json => output.answer(&render::json(&answer)),
+        _ if globals.jsonl => output.answer(&render::jsonl(&answer)),
         Answer::Failed { error, .. } => {
             Output::note(&render::error(error, &view(globals, Stream::Stderr)));
         }
@@ -64,7 +85,7 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
 fn carry_out(cli: &Cli) -> Answer {
     let globals = &cli.globals;
     let manner = manner(&cli.command);
-    let silent = globals.quiet || globals.json;
+    let silent = globals.quiet || globals.for_programs();
     let prompt = Prompt {
         yes: manner.yes,
         quiet: globals.quiet,

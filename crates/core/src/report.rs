@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
+use crate::file_use::Access;
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
-use crate::process::{ProcessState, SupervisorKind};
+use crate::process::{Percent, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
 use crate::supervisor::StartedBy;
@@ -470,8 +471,73 @@ pub struct ProcessReport {
     /// Who had it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_by: Option<StartedBy>,
-    /// Its ancestors, nearest first.
+    /// Its ancestors, nearest first; in lists of processes left out.
     pub ancestors: Vec<u32>,
+    /// Where it can be reached, where that was looked for: the sockets that it waits at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<ProcessPort>>,
+    /// How much of one processor it used while that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<Percent>,
+    /// Processor time since it started, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// Its memory in the machine's, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// How many threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Why it is in the answer, where that is not what was asked for by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<Reason>,
+    /// How deep it stands in a tree; 0 for its root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
+    /// Whether it is in a tree only for what is above or below it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub context: bool,
+    /// Everything else (`info`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<DetailReport>>,
+}
+
+/// A socket at which a process waits for others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProcessPort {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its port.
+    pub port: u16,
+    /// `address:port`.
+    pub local: String,
+    /// Who can reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<crate::addr::Exposure>,
+}
+
+/// What only a look at one process tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DetailReport {
+    /// Its parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<NamedReport>,
+    /// Its children.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<NamedReport>,
+    /// How many connections it has open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
+    /// How many descriptors it has open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<usize>,
+    /// The marks of managers, terminals and agents in its environment, secrets masked.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub marks: std::collections::BTreeMap<String, String>,
 }
 
 impl ProcessReport {
@@ -479,6 +545,104 @@ impl ProcessReport {
     pub fn named(&self) -> String {
         format!("{} (pid {})", self.name, self.pid)
     }
+}
+
+/// A reason why a process is in an answer: how it uses a file (`for`), what shows that it was left
+/// behind (`orphans`) or gets nowhere (`stuck`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Which.
+    pub kind: ReasonKind,
+    /// Whether it is known; otherwise it is likely.
+    pub certain: bool,
+    /// One sentence about the process.
+    pub explain: String,
+    /// The file, where it is another path than was asked for; the terminal; the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// For what it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+    /// Whether a lock was taken through it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// Whether the file was removed, or replaced by another of that path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Another process: who inherited it, who should collect it, its debugger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The thread, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
+}
+
+impl Reason {
+    /// One that is certain and has nothing but its sentence.
+    pub const fn new(kind: ReasonKind, explain: String) -> Self {
+        Self {
+            kind,
+            certain: true,
+            explain,
+            path: None,
+            fd: None,
+            access: None,
+            locked: false,
+            deleted: false,
+            pid: None,
+            thread: None,
+        }
+    }
+}
+
+/// The kinds of [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonKind {
+    /// It runs the file as its program.
+    Executable,
+    /// It runs the file as a script.
+    Script,
+    /// It works in the directory.
+    WorkingDirectory,
+    /// It has the directory as its root directory.
+    RootDirectory,
+    /// It has the file mapped.
+    Mapped,
+    /// It has the file open.
+    Descriptor,
+    /// It has the unix socket of that file.
+    Socket,
+    /// Its parent ended and another process inherited it.
+    ParentEnded,
+    /// The first process of its session ended.
+    SessionEnded,
+    /// Its terminal is gone.
+    TerminalGone,
+    /// Its working directory was removed.
+    DirectoryGone,
+    /// Its executable was removed or replaced.
+    ExecutableGone,
+    /// It waits and is deaf to signals (state D).
+    Uninterruptible,
+    /// It is stopped.
+    Stopped,
+    /// Its debugger has stopped it.
+    Traced,
+    /// Its control group is frozen.
+    Frozen,
+    /// It ended and is not collected.
+    Uncollected,
+    /// It computes without end.
+    Spinning,
+    /// It does not accept connections that wait.
+    NotAccepting,
 }
 
 /// What sort of program a process is, and how it wants to be ended.
@@ -752,6 +916,109 @@ pub struct PortsReport {
     pub gaps: Vec<GapReport>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
+}
+
+/// A line of `proc ports --jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PortLine {
+    /// The socket.
+    pub socket: SocketReport,
+    /// Its holders.
+    pub processes: Vec<ProcessReport>,
+}
+
+/// The answer of `proc list` and of every other command that shows processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProcessesReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `list`, `by`, `in`, `info`, `tree`, …
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The processes, in the order asked for; of a tree, each below its parent.
+    pub processes: Vec<ProcessReport>,
+    /// How many there are without `--limit`.
+    pub matched: usize,
+    /// For how long processor use was measured, in milliseconds, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_ms: Option<u64>,
+    /// What could not be seen.
+    pub gaps: Vec<GapReport>,
+    /// What else a person should know: what was left out and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Where there is none, why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// The answer of `proc config`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfigReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `config`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The file, whether it is there or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Every setting.
+    pub settings: Vec<SettingReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettingReport {
+    /// Its name; of a table, `columns.ports`.
+    pub key: String,
+    /// Its value; null where every command has its own.
+    pub value: Option<SettingValue>,
+    /// Who set it.
+    pub origin: SettingOrigin,
+    /// The line of the file, or the variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A text.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+/// Who set a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SettingOrigin {
+    /// Nobody.
+    Default,
+    /// The file.
+    File,
+    /// A variable of the environment.
+    Environment,
 }
 
 /// The answer of `proc pick`.

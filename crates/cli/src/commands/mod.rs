@@ -2,10 +2,14 @@
 //! here prints; acting hands on a question and progress through two callbacks.
 
 pub mod act;
+pub mod by;
 pub mod check;
+pub mod config;
+pub mod filters;
 pub mod free;
 pub mod freeze;
 pub mod kill;
+pub mod list;
 pub mod on;
 pub mod pick;
 pub mod ports;
@@ -20,6 +24,7 @@ pub mod unstick;
 pub mod wait;
 pub mod watch;
 pub mod why;
+pub mod within;
 
 use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;
@@ -57,7 +62,7 @@ pub struct LookArgs {
     #[arg(long, short)]
     pub all_states: bool,
     /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "quiet"])]
     pub pids: bool,
 }
 
