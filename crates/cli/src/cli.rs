@@ -101,6 +101,12 @@ commands! {
     By = "by" in by,
     /// List the processes that run in a directory
     In = "in" in within,
+    /// List the processes that run a file, work in it or have it open
+    For = "for" in using,
+    /// List the processes that outlived whoever started them
+    Orphans = "orphans" in orphans,
+    /// List the processes that get nowhere, and by what evidence
+    Stuck = "stuck" in stuck,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -391,7 +397,7 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 11] = [
+const OTHER_WORDS: [(&str, &str); 16] = [
     ("ls", "list"),
     ("ps", "list"),
     ("show", "on"),
@@ -403,6 +409,11 @@ const OTHER_WORDS: [(&str, &str); 11] = [
     ("restore", "undo"),
     ("revert", "undo"),
     ("release", "free"),
+    ("lsof", "for"),
+    ("fuser", "for"),
+    ("orphan", "orphans"),
+    ("hung", "stuck"),
+    ("hanging", "stuck"),
 ];
 
 fn nearest_command(word: &str) -> Option<&'static str> {
@@ -445,6 +456,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("by") => {
             format!("`{of}` needs a name; for example `{of} node`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("for") => {
+            format!("`{of}` needs a file; for example `{of} ./server`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proc_core::addr::{AddressScope, Endpoint, Transport};
+use proc_core::file_use::FileWish;
 use proc_core::host::{Host, LiveHost};
 use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
@@ -17,7 +18,7 @@ use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
-use proc_core::{act, look, ports, wait};
+use proc_core::{act, explain, files, look, orphans, ports, stuck, wait};
 
 use crate::config::Settings;
 use crate::signal::Signal;
@@ -149,6 +150,25 @@ pub trait Core {
 
     /// Lists processes, in the name of that command.
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
+
+    /// Lists the processes that use one of these files.
+    ///
+    /// # Errors
+    /// A path that cannot be looked up, and a system that cannot tell.
+    fn users_of(
+        &mut self,
+        files: &FileWish,
+        wish: &ProcessesWish,
+    ) -> Result<ProcessesReport, ErrorReport>;
+
+    /// Lists the processes that outlived who started them; with `all` daemons too.
+    fn orphans(&mut self, wish: &ProcessesWish, all: bool) -> ProcessesReport;
+
+    /// Lists the processes that get nowhere.
+    ///
+    /// # Errors
+    /// A recording, and a system that cannot tell.
+    fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport>;
 
     /// Acts, after consent.
     ///
@@ -290,6 +310,23 @@ impl Core for Library {
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
         processes::processes(&*self.host, command, wish)
+    }
+
+    fn users_of(
+        &mut self,
+        files: &FileWish,
+        wish: &ProcessesWish,
+    ) -> Result<ProcessesReport, ErrorReport> {
+        files::users(&*self.host, files, wish)
+    }
+
+    fn orphans(&mut self, wish: &ProcessesWish, all: bool) -> ProcessesReport {
+        orphans::orphans(&*self.host, wish, all)
+    }
+
+    fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport> {
+        stuck::stuck(&*self.host, wish)
+            .ok_or_else(|| failed("unsupported", explain::no_pulses().to_owned()))
     }
 
     fn act(

@@ -63,5 +63,8 @@ fn carry_out(
         Command::Record(args) => commands::record::run(args, &mut *core()?),
         Command::Config(args) => commands::config::run(args, &globals.settings),
         Command::Schema(args) => Ok(commands::schema::run(args)),
+        Command::For(args) => commands::using::run(args, globals, &mut *core()?),
+        Command::Orphans(args) => commands::orphans::run(args, globals, &mut *core()?),
+        Command::Stuck(args) => commands::stuck::run(args, globals, &mut *core()?),
     }
 }
