@@ -8,8 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    by, check, free, kill, list, on, pick, ports, record, run, schema, stop, undo, wait, watch,
-    why, within,
+    by, check, free, info, kill, list, on, pick, ports, record, run, schema, stop, tree, undo,
+    wait, watch, why, within,
 };
 use crate::globals::Globals;
 use crate::sanitize;
@@ -103,6 +103,10 @@ commands! {
     By = "by" in by,
     /// List the processes that run in a directory
     In = "in" in within,
+    /// Tell everything about a process
+    Info = "info" in info,
+    /// Show processes below their parents
+    Tree = "tree" in tree,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -310,9 +314,10 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 11] = [
+const OTHER_WORDS: [(&str, &str); 12] = [
     ("ls", "list"),
     ("ps", "list"),
+    ("pstree", "tree"),
     ("show", "on"),
     ("who", "on"),
     ("what", "on"),

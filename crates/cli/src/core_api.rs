@@ -14,10 +14,11 @@ use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
+use proc_core::tree::{self, TreeWish};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
-use proc_core::{act, look, ports, wait};
+use proc_core::{act, details, look, ports, wait};
 
 use crate::signal::Signal;
 use crate::{interrupt, output};
@@ -146,6 +147,24 @@ pub trait Core {
 
     /// Lists processes, in the name of that command.
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
+
+    /// Shows processes below their parents: below the targets or, with `ancestors`, above them.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn tree(
+        &mut self,
+        targets: &[String],
+        wish: ProcessesWish,
+        ancestors: bool,
+        depth: Option<u32>,
+    ) -> Result<ProcessesReport, ErrorReport>;
+
+    /// Answers `info`.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn info(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport>;
 
     /// Acts, after consent.
     ///
@@ -286,6 +305,26 @@ impl Core for Library {
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
         processes::processes(&*self.host, command, wish)
+    }
+
+    fn tree(
+        &mut self,
+        targets: &[String],
+        processes: ProcessesWish,
+        ancestors: bool,
+        depth: Option<u32>,
+    ) -> Result<ProcessesReport, ErrorReport> {
+        let targets = match targets.is_empty() {
+            true => Vec::new(),
+            false => parse(targets)?,
+        };
+        Ok(tree::tree(&*self.host, &TreeWish { processes, targets, ancestors, depth }))
+    }
+
+    fn info(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport> {
+        let targets = parse(targets)?;
+        let reports = details::info(&*self.host, &targets, &options);
+        Ok(Looked { targets: reports, counts: Vec::new() })
     }
 
     fn act(

@@ -5,7 +5,8 @@ use proc_core::report::ErrorReport;
 use crate::answer::Answer;
 use crate::cli::Command;
 use crate::commands::{
-    act, by, check, list, on, pick, ports, record, run, schema, undo, wait, watch, why, within,
+    act, by, check, info, list, on, pick, ports, record, run, schema, tree, undo, wait, watch, why,
+    within,
 };
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
@@ -36,6 +37,8 @@ fn carry_out(
         Command::List(args) => list::run(args, globals, &mut *core()?),
         Command::By(args) => by::run(args, globals, &mut *core()?),
         Command::In(args) => within::run(args, globals, &mut *core()?),
+        Command::Info(args) => info::run(args, globals, &mut *core()?),
+        Command::Tree(args) => tree::run(args, globals, &mut *core()?),
         Command::Kill(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Stop(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),
         Command::Free(args) => act::run(args.request(), globals, &mut *core()?, consent, progress),

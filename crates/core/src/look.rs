@@ -14,6 +14,7 @@ use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::nature::{Nature, is_login, nature_of};
+use crate::nearness::nearest;
 use crate::origin::origin_of;
 use crate::plan::signal_name;
 use crate::process::Process;
@@ -317,6 +318,10 @@ fn number_report(
     let held = sight.filter(|sight| !sight.diagnosis.causes.is_empty());
     let alive = census.alive(number);
     if alive.is_empty() {
+        let thread = explain::thread(number, census.snapshot()).filter(|_| held.is_none());
+        if let Some(thread) = thread {
+            return nothing(&target, thread);
+        }
         return nothing(
             &target,
             match held {
@@ -394,9 +399,22 @@ fn process_report(
 }
 
 fn missing(target: &Target, census: &Census) -> String {
+    let thread = match target {
+        Target::Pid(number) | Target::Number(number) => explain::thread(*number, census.snapshot()),
+        _ => None,
+    };
+    if let Some(thread) = thread {
+        return thread;
+    }
     match target {
         Target::Pid(pid) => format!("there is no process {pid}"),
-        Target::Name(name) => format!("no process is called {name}"),
+        Target::Name(name) => {
+            let programs = census.snapshot().processes.values().map(Process::program);
+            match nearest(name, programs) {
+                Some(meant) => format!("no process is called {name}; did you mean {meant}?"),
+                None => format!("no process is called {name}"),
+            }
+        }
         Target::Path(path) => format!("no socket or running process has the path {path}"),
         Target::Container(name) => match census.containers_called(name).next() {
             Some(facts) => format!(

@@ -272,7 +272,7 @@ fn use_of_processor(
 
 /// The sockets at which each process waits for others: listeners, and UDP that is connected to
 /// nobody. One that several descriptors or threads have counts once.
-fn ports_of(seen: &Snapshot) -> BTreeMap<u32, Vec<ProcessPort>> {
+pub(crate) fn ports_of(seen: &Snapshot) -> BTreeMap<u32, Vec<ProcessPort>> {
     let mut found: BTreeMap<u32, Vec<ProcessPort>> = BTreeMap::new();
     let servers = seen.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none());
     for (socket, port) in servers.filter_map(|socket| Some((socket, port_of(socket)?))) {

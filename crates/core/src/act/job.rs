@@ -230,7 +230,11 @@ impl Job {
             (true, _) => Self::settled(
                 report,
                 Outcome::NotFound,
-                format!("there is no process {number}; for the port of that number say :{number}"),
+                explain::thread(number, census.snapshot()).unwrap_or_else(|| {
+                    format!(
+                        "there is no process {number}; for the port of that number say :{number}"
+                    )
+                }),
             ),
         }
     }

@@ -60,6 +60,13 @@ fn are_called(filter: &ProcessFilter, names: &[&str], number: usize) -> String {
     }
 }
 
+/// That a number is a thread's, and of whom.
+pub fn thread(number: u32, snapshot: &Snapshot) -> Option<String> {
+    let pid = snapshot.threads.get(&number)?;
+    let name = snapshot.processes.get(pid).map(Process::program).unwrap_or_default();
+    Some(format!("{number} is a thread of {name} (pid {pid}) and no process: say pid:{pid}"))
+}
+
 /// What a filter asks for, as what follows "no process".
 fn wishes(filter: &ProcessFilter) -> String {
     let mut wishes = Vec::new();
@@ -130,6 +137,11 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// How many stand deeper in a tree than is shown.
+pub fn deeper_processes(number: usize) -> String {
+    format!("{} deeper than that", count(number, "more process stands", "more processes stand"))
 }
 
 /// How many more there are than were shown.
