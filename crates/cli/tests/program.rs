@@ -24,9 +24,9 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 16] = [
-    "on", "why", "check", "ports", "list", "by", "in", "kill", "stop", "free", "wait", "watch",
-    "pick", "run", "record", "schema",
+const COMMANDS: [&str; 18] = [
+    "on", "why", "check", "ports", "list", "by", "in", "info", "tree", "kill", "stop", "free",
+    "wait", "watch", "pick", "run", "record", "schema",
 ];
 
 #[test]

@@ -49,16 +49,19 @@ pub struct Shape {
 
 /// Shows the tree.
 pub fn tree(host: &dyn Host, wish: &TreeWish) -> ProcessesReport {
-    let mut survey = Survey::take(host, &wish.processes);
+    let mut processes = wish.processes.clone();
+    // Whoever is named is meant, also where it is a thread of the kernel.
+    processes.filter.kernel_threads |= !wish.targets.is_empty();
+    let mut survey = Survey::take(host, &processes);
     let (meant, missing) = meant_by(host, &wish.targets);
     let mut shape = Shape { depth: wish.depth, ..Shape::default() };
     let choice = match wish.ancestors {
-        true => survey.choose(host, &wish.processes, |process| meant.contains(&process.id.pid)),
+        true => survey.choose(host, &processes, |process| meant.contains(&process.id.pid)),
         false => {
             shape.roots.clone_from(&meant);
             let below = below(&survey.snapshot.processes, &meant);
             let whole = wish.targets.is_empty();
-            survey.choose(host, &wish.processes, |process| whole || below.contains(&process.id.pid))
+            survey.choose(host, &processes, |process| whole || below.contains(&process.id.pid))
         }
     };
     shape.kept = choice.pids.iter().copied().collect();
@@ -67,21 +70,16 @@ pub fn tree(host: &dyn Host, wish: &TreeWish) -> ProcessesReport {
         false => (Vec::new(), 0),
     };
     let pids = branches.iter().map(|branch| branch.pid).collect();
-    let mut report =
-        survey.report("tree", &Choice { pids, matched: choice.matched }, &wish.processes);
+    let mut report = survey.report("tree", &Choice { pids, ..choice }, &processes);
     for (row, branch) in report.processes.iter_mut().zip(&branches) {
         (row.depth, row.context) = (Some(branch.depth), branch.context);
     }
-    // The report counts rows; what was cut by --limit are those that are meant.
-    let cut = choice.matched.saturating_sub(choice.pids.len());
-    report.notes.retain(|note| !note.ends_with("not shown"));
-    report.notes.extend((cut > 0).then(|| explain::more_processes(cut)));
     report.notes.extend((deeper > 0).then(|| explain::deeper_processes(deeper)));
     let some = !report.processes.is_empty();
     report.notes.extend(missing.iter().filter(|_| some).cloned());
     if !some {
         report.explain = Some(match missing.is_empty() {
-            true => explain::no_process(&wish.processes.filter, &survey.snapshot),
+            true => explain::no_process(&processes.filter, &survey.snapshot),
             false => missing.join("; "),
         });
     }

@@ -127,7 +127,11 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
         .processes
         .values()
         .filter(|process| {
-            filter.directory.is_some() && process.cwd.is_none() && !process.kernel_thread
+            // A zombie runs nowhere.
+            process.state != ProcessState::Zombie
+                && filter.directory.is_some()
+                && process.cwd.is_none()
+                && !process.kernel_thread
         })
         .count();
     if undecided > 0 {
