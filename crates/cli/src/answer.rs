@@ -1,8 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report, SCHEMA,
-    TargetReport, UndoReport,
+    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
+    SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -60,6 +60,8 @@ pub enum Answer {
         /// Whether it is the list.
         list: bool,
     },
+    /// What is set.
+    Configured(ConfigReport),
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -110,7 +112,7 @@ impl Answer {
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
             Self::Processes { report, .. } => exit::of_processes(report),
-            Self::Picked(_) => Exit::Yes,
+            Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,

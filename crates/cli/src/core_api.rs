@@ -20,6 +20,7 @@ use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
 use proc_core::{act, explain, files, look, orphans, ports, stuck, wait};
 
+use crate::config::Settings;
 use crate::signal::Signal;
 use crate::{interrupt, output};
 
@@ -200,11 +201,12 @@ pub trait Core {
 ///
 /// # Errors
 /// A recording that cannot be read, or a system that is not supported.
-pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
+pub fn connect(replay: Option<&Path>, settings: &Settings) -> Result<Box<dyn Core>, ErrorReport> {
+    let protected = settings.list("protect").to_vec();
     match replay {
-        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?), protected })),
         None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
-        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()), protected })),
     }
 }
 
@@ -254,6 +256,8 @@ const SIGTERM: i32 = 15;
 /// The library, asking one host.
 struct Library {
     host: Box<dyn Host>,
+    /// Names that are not acted on.
+    protected: Vec<String>,
 }
 
 impl Core for Library {
@@ -336,7 +340,7 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
-            protected: Vec::new(),
+            protected: self.protected.clone(),
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),

@@ -1,19 +1,26 @@
 //! Which processes a name, a number, a file, a container or a unit means, from one reading of
 //! `/proc`.
 
+use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::SystemTime;
 
 use crate::engine::{self, ContainerFacts, EngineWish};
+use crate::file_use::{
+    FileKind, FileSeen, FileUse, FileWish, Standing, Usage, interpreters, script_words,
+};
+use crate::files;
 use crate::host::Host;
 use crate::learn::learn_containers;
 use crate::process::{Process, ProcessState};
+use crate::report::Reason;
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
 use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
 #[derive(Debug)]
-pub(crate) struct Census(Snapshot);
+pub(crate) struct Census(Snapshot, BTreeMap<String, FileSeen>);
 
 impl Census {
     /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
@@ -28,11 +35,35 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        let mut census = Self(match scope == Scope::default() {
+        let seen = match scope == Scope::default() {
             true => Snapshot::empty(SystemTime::UNIX_EPOCH),
             false => host.snapshot(&scope),
-        });
+        };
+        let mut census = Self(seen, BTreeMap::new());
         census.learn_names(host, targets);
+        census
+    }
+
+    /// As [`Census::take`], and finds out who has the files open that targets name: a walk over all
+    /// descriptors, for an answer given once.
+    pub(crate) fn take_with_files(host: &dyn Host, targets: &[Target]) -> Self {
+        let mut census = Self::take(host, targets);
+        let paths: Vec<String> = targets
+            .iter()
+            .filter_map(|target| match target {
+                Target::Path(path) => Some(path.clone()),
+                _ => None,
+            })
+            .collect();
+        if paths.is_empty() {
+            return census;
+        }
+        let seen = host.file_uses(&FileWish { paths: paths.clone(), below: false });
+        // A recording has no descriptors; what runs a file shows as ever.
+        if let Some(seen) = seen.filter(|seen| !seen.by_path_only) {
+            census.1 = paths.into_iter().zip(seen.files).collect();
+            seen.gaps.into_iter().for_each(|gap| census.0.note(gap));
+        }
         census
     }
 
@@ -92,7 +123,7 @@ impl Census {
         match target {
             Target::Pid(pid) | Target::Number(pid) => self.alive(*pid),
             Target::Name(name) => self.called(name),
-            Target::Path(path) => self.running(path),
+            Target::Path(path) => self.using(path),
             Target::Container(name) => self.in_container(name),
             Target::Unit(name) => self.in_unit(name),
             Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
@@ -133,16 +164,35 @@ impl Census {
         })
     }
 
+    /// Processes that run that file or have it open, where that was looked for; else those that run
+    /// it.
+    fn using(&self, path: &str) -> Vec<u32> {
+        let Some(seen) = self.1.get(path) else { return self.running(path) };
+        self.matching(|process| {
+            let pid = process.id.pid;
+            seen.uses.iter().any(|each| each.pid == pid && counts(seen, each))
+        })
+    }
+
+    /// How a process uses the file that a target names, where that was looked for.
+    pub(crate) fn reasons(&self, target: &Target, pid: u32) -> Vec<Reason> {
+        let Target::Path(path) = target else { return Vec::new() };
+        let Some(seen) = self.1.get(path) else { return Vec::new() };
+        let own = seen.uses.iter().filter(|each| each.pid == pid && counts(seen, each));
+        own.map(|each| files::reason(seen, each, false)).collect()
+    }
+
     /// Processes that run that file, as executable or as script.
     pub(crate) fn running(&self, path: &str) -> Vec<u32> {
         let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
+        let interpreters = named_interpreters(&file);
         self.matching(|process| {
             let same = |other: &str| {
                 let base = process.cwd.as_deref().unwrap_or("/");
                 std::path::Path::new(base).join(other).canonicalize().is_ok_and(|own| own == file)
             };
             process.exe.as_deref().is_some_and(same)
-                || process.argv.iter().skip(1).take(3).any(|word| same(word))
+                || script_words(process, &interpreters).into_iter().any(same)
         })
     }
 
@@ -153,6 +203,20 @@ impl Census {
         let found = self.0.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
+}
+
+/// Whether a use of a file makes a process one of those that the file's path means: it runs it or
+/// has it open. Who merely works in a directory, watches it or has a library mapped is not meant.
+fn counts(seen: &FileSeen, each: &FileUse) -> bool {
+    let directory = seen.standing == Standing::There(FileKind::Directory);
+    each.usage.is_running() || (matches!(each.usage, Usage::Descriptor { .. }) && !directory)
+}
+
+/// The programs that the first line of a script names.
+fn named_interpreters(file: &std::path::Path) -> Vec<String> {
+    let mut head = [0; 256];
+    let read = std::fs::File::open(file).and_then(|mut file| file.read(&mut head));
+    read.map_or_else(|_| Vec::new(), |length| interpreters(&head[..length]))
 }
 
 #[cfg(test)]
@@ -171,7 +235,7 @@ mod tests {
             process.cgroup = Some((*group).to_owned());
             snapshot.processes.insert(pid, process);
         }
-        Census(snapshot)
+        Census(snapshot, BTreeMap::new())
     }
 
     #[test]

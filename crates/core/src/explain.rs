@@ -809,7 +809,13 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
         Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
-        Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_)) | None => String::new(),
+        Some(HeldBy::LastUse) => {
+            ", the last to use it by the kernel's table (its descriptors are another user's to see)"
+                .to_owned()
+        }
+        Some(HeldBy::InFlight(_) | HeldBy::FilePort(_) | HeldBy::Descriptor(_)) | None => {
+            String::new()
+        }
     }
 }
 

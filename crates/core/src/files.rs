@@ -75,7 +75,8 @@ fn refuse(file: &FileSeen, typed: &str) -> Result<(), ErrorReport> {
     })
 }
 
-fn reason(file: &FileSeen, each: &FileUse, several: bool) -> Reason {
+/// A use as a document has it. Of several files, each is named.
+pub(crate) fn reason(file: &FileSeen, each: &FileUse, several: bool) -> Reason {
     let mut reason = Reason::new(each.usage.reason(), explain::file_use(file, each, several));
     reason.path = each.path.clone().or_else(|| several.then(|| file.path.clone()));
     reason.deleted = each.deleted;
@@ -104,7 +105,8 @@ fn add_sockets(host: &dyn Host, seen: &mut FilesSeen) {
         file.uses.extend(holders.filter_map(|holder| {
             let fd = match holder.by {
                 HeldBy::Descriptor(fd) | HeldBy::ThreadDescriptor { fd, .. } => fd,
-                HeldBy::IoUring(_) | HeldBy::Mapping | HeldBy::InFlight(_) => return None,
+                // Held without a descriptor of its own.
+                _ => return None,
             };
             let usage = Usage::Socket { fd };
             Some(FileUse { pid: holder.pid, usage, deleted: false, path: None })

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
-use crate::bind::{Attempt, BindResult};
+use crate::bind::{Attempt, BindResult, Rules};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
@@ -19,16 +19,16 @@ use crate::unit::{UnitAnswer, UnitWish};
 
 pub use crate::sys::LiveHost;
 
-/// A process that cannot be mistaken for another: on Linux a pidfd, opened before its identity
-/// was checked.
+/// A process that cannot be mistaken for another: on Linux a pidfd, on macOS a kqueue that hears
+/// of its end, opened before its identity was checked.
 #[derive(Debug)]
 pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
     #[cfg_attr(
-        not(target_os = "linux"),
-        allow(dead_code, reason = "no system but Linux has one yet")
+        not(any(target_os = "linux", target_os = "macos")),
+        allow(dead_code, reason = "no other system has one yet")
     )]
     pub(crate) handle: Option<sys::Handle>,
 }
@@ -228,6 +228,11 @@ pub trait Host {
     /// cannot tell, [`Host::now`], which is never less.
     fn spent(&self) -> Duration {
         self.now()
+    }
+
+    /// Whose rules decide about binds here.
+    fn rules(&self) -> Rules {
+        Rules::native()
     }
 
     /// Everything in scope, at one moment. What could not be seen is in its gaps.

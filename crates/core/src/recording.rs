@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
-use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
+use crate::bind::{Attempt, BindRequest, BindResult, Occupant, Rules};
 use crate::engine::{EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen, joined, recorded_uses};
 use crate::host::{Host, Pinned, Watch, Woken, WorkTrees};
@@ -381,6 +381,7 @@ impl ReplayHost {
     fn predicted(&self, transport: Transport, address: SocketAddr) -> Attempt {
         let recording = &self.recording;
         let snapshot = &recording.snapshot;
+        let rules = Rules::of(snapshot.source);
         let occupants: Vec<Occupant> =
             snapshot.sockets.iter().filter_map(Occupant::from_socket).collect();
         let bind = |reuse_addr| {
@@ -388,7 +389,7 @@ impl ReplayHost {
             let request = BindRequest { reuse_addr, ..plain };
             let may = snapshot.asker.may_bind_privileged;
             // Where an option that nobody saw decides, the port is not promised.
-            match predict(&request, &occupants, &snapshot.policy, may).result {
+            match rules.predict(&request, &occupants, &snapshot.policy, may).result {
                 Some(BindResult::Ok) if !self.is_local(address.ip()) => BindResult::NotLocal,
                 Some(result) => result,
                 None => BindResult::InUse,
@@ -525,6 +526,10 @@ fn peers_of(sockets: &[Socket], listeners: &[SocketAddr]) -> Vec<SocketAddr> {
 impl Host for ReplayHost {
     fn now(&self) -> Duration {
         self.waited.get()
+    }
+
+    fn rules(&self) -> Rules {
+        Rules::of(self.recording.snapshot.source)
     }
 
     fn snapshot(&self, scope: &Scope) -> Snapshot {

@@ -939,6 +939,68 @@ pub struct ProcessesReport {
     pub error: Option<ErrorReport>,
 }
 
+/// The answer of `proc config`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfigReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `config`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The file, whether it is there or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Every setting.
+    pub settings: Vec<SettingReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettingReport {
+    /// Its name; of a table, `columns.ports`.
+    pub key: String,
+    /// Its value; null where every command has its own.
+    pub value: Option<SettingValue>,
+    /// Who set it.
+    pub origin: SettingOrigin,
+    /// The line of the file, or the variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A text.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+/// Who set a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SettingOrigin {
+    /// Nobody.
+    Default,
+    /// The file.
+    File,
+    /// A variable of the environment.
+    Environment,
+}
+
 /// The answer of `proc pick`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

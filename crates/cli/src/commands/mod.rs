@@ -4,6 +4,7 @@
 pub mod act;
 pub mod by;
 pub mod check;
+pub mod config;
 pub mod filters;
 pub mod free;
 pub mod kill;

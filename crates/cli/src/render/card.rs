@@ -9,6 +9,7 @@ use proc_core::socket::TcpState;
 use proc_core::supervisor::StarterKind;
 
 use super::page::{Fit, Line, Page, Role, shown_columns};
+use super::reasons;
 use super::table::{Cell, Column, Table};
 use super::words;
 use crate::sanitize;
@@ -54,6 +55,7 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
     for note in notes(process) {
         page.push(Line::new(4).text(note));
     }
+    reasons::put_reasons(page, process);
 }
 
 /// Whose it is: `in ~/shop (git), started by claude (pid 8800)`. The directory that it runs in

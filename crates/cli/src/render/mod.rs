@@ -4,6 +4,7 @@ mod act;
 mod card;
 mod check;
 mod columns;
+mod config;
 #[cfg(test)]
 pub mod fixture;
 mod leases;
@@ -35,7 +36,7 @@ use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
-use crate::columns::Shape;
+use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -87,11 +88,20 @@ pub fn human(answer: &Answer, view: &View) -> String {
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
+        Answer::Configured(report) => config::put(&mut page, report, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
     }
     page.render(view)
+}
+
+/// The columns that a command's list has, where it is one.
+pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
+    match command {
+        "ports" => Some(ports::offers()),
+        _ => None,
+    }
 }
 
 /// The answer as one JSON document on one line.
@@ -105,6 +115,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
         Answer::Undone { report, .. } => document(report),
+        Answer::Configured(report) => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),

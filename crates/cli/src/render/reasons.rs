@@ -26,8 +26,6 @@ pub fn put(page: &mut Page, report: &ProcessesReport, view: &View) {
             page.gap();
         }
         card::card(page, process, view);
-        ports(page, process);
-        reasons(page, process);
     }
     processes::after(page, report);
 }
@@ -40,7 +38,12 @@ fn ports(page: &mut Page, process: &ProcessReport) {
     }
 }
 
-fn reasons(page: &mut Page, process: &ProcessReport) {
+/// The ports of a process that is shown for a reason, and the reasons, a line each.
+pub fn put_reasons(page: &mut Page, process: &ProcessReport) {
+    if process.because.is_empty() {
+        return;
+    }
+    ports(page, process);
     for reason in process.because.iter().take(REASONS) {
         let doubt = if reason.certain { "" } else { "perhaps: " };
         page.push(Line::new(4).with(Role::Lingering, format!("{doubt}{}", reason.explain)));

@@ -10,7 +10,6 @@ mod file_use;
 mod glance;
 mod holders;
 pub(crate) mod keep;
-pub(crate) mod ledger;
 mod namespaces;
 mod options;
 mod probe;
