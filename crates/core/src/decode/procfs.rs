@@ -605,6 +605,8 @@ mod tests {
                 threads: 3,
                 start: 134_430,
                 cpu_ticks: 0,
+                kernel_ticks: 0,
+                faults: FAULTS,
                 resident_pages: Some(360),
             }
         );
@@ -675,6 +677,7 @@ mod tests {
         let text =
             b"Name:\tcat\nState:\tT (stopped)\nUid:\t1000\t0\t1000\t1000\nNSpid:\t18904\t7\n\
             Threads:\t4\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n\
+            TracerPid:\t77\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n\
             CapEff:\t000001fffeffffff\nSeccomp:\t2\nSeccomp_filters:\t1\n";
         assert_eq!(
             status(text),
@@ -687,6 +690,8 @@ mod tests {
                 namespace_pids: vec![18904, 7],
                 ignored: Some(0x1001),
                 caught: Some(0x4002),
+                tracer: Some(77),
+                waits: Some(12),
             }
         );
         assert_eq!(status(b""), Status::default());
