@@ -113,6 +113,14 @@ commands! {
     Stop = "stop" in stop,
     /// Give a port back by the softest means that works
     Free = "free" in free,
+    /// Hold processes still, ports and all, until thaw
+    Freeze = "freeze" in freeze,
+    /// Let frozen or stopped processes go on
+    Thaw = "thaw" in thaw,
+    /// Get a stuck process to move without ending it, or say what holds it
+    Unstick = "unstick" in unstick,
+    /// Have a server read its configuration anew
+    Reload = "reload" in reload,
     /// Start again what kill, stop or free ended
     Undo = "undo" in undo,
     /// Wait until a port is free, or is served, or a process is gone

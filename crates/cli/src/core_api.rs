@@ -62,6 +62,8 @@ pub struct ActRequest {
     pub force: bool,
     /// Refuse what is not the asker's own.
     pub mine: bool,
+    /// Act on everything that the targets started as well.
+    pub tree: bool,
     /// Signal the holders, and use no other lever.
     pub only_signal: bool,
     /// Force at once.
@@ -277,10 +279,8 @@ impl Core for Library {
         for target in parse(targets)? {
             let endpoints = target.endpoints();
             if endpoints.is_empty() {
-                return Err(ErrorReport {
-                    word: Some(target.to_string()),
-                    ..failed("usage", format!("check takes ports, and `{target}` is none"))
-                });
+                let sentence = format!("check takes ports, and `{target}` is none");
+                return Err(not_a_port(&target, sentence));
             }
             for endpoint in endpoints {
                 asked.push(Endpoint {
@@ -341,6 +341,7 @@ impl Core for Library {
             force: request.force,
             mine: request.mine,
             protected: self.protected.clone(),
+            tree: request.tree,
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
@@ -425,15 +426,10 @@ impl Core for Library {
                 Target::Unix(name) => unix.push(name.to_string()),
                 Target::Path(path) => unix.push(path),
                 other => {
-                    return Err(ErrorReport {
-                        word: Some(other.to_string()),
-                        ..failed(
-                            "usage",
-                            format!(
-                                "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
-                            ),
-                        )
-                    });
+                    let sentence = format!(
+                        "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
+                    );
+                    return Err(not_a_port(&other, sentence));
                 }
             }
         }
@@ -442,6 +438,17 @@ impl Core for Library {
             recording = recording.with_unix(&*self.host, &unix);
         }
         recording.to_json().map_err(|error| failed("failed", error.to_string()))
+    }
+}
+
+/// The error of a command that takes ports; a bare number was probably meant as one.
+fn not_a_port(target: &Target, sentence: String) -> ErrorReport {
+    let meant = target.also_port().map(|port| format!(":{port}"));
+    let hint = meant.as_ref().map_or(String::new(), |meant| format!("; for the port say {meant}"));
+    ErrorReport {
+        word: Some(target.to_string()),
+        suggestion: meant,
+        ..failed("usage", format!("{sentence}{hint}"))
     }
 }
 

@@ -54,5 +54,17 @@ fn carry_out(
         Command::Record(args) => commands::record::run(args, &mut *core()?),
         Command::Config(args) => commands::config::run(args, &globals.settings),
         Command::Schema(args) => Ok(commands::schema::run(args)),
+        Command::Freeze(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Thaw(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Unstick(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Reload(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
     }
 }

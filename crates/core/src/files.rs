@@ -105,8 +105,11 @@ fn add_sockets(host: &dyn Host, seen: &mut FilesSeen) {
         file.uses.extend(holders.filter_map(|holder| {
             let fd = match holder.by {
                 HeldBy::Descriptor(fd) | HeldBy::ThreadDescriptor { fd, .. } => fd,
-                // Held without a descriptor of its own.
-                _ => return None,
+                HeldBy::IoUring(_)
+                | HeldBy::Mapping
+                | HeldBy::InFlight(_)
+                | HeldBy::FilePort(_)
+                | HeldBy::LastUse => return None,
             };
             let usage = Usage::Socket { fd };
             Some(FileUse { pid: holder.pid, usage, deleted: false, path: None })

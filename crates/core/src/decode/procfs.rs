@@ -606,7 +606,7 @@ mod tests {
                 start: 134_430,
                 cpu_ticks: 0,
                 kernel_ticks: 0,
-                faults: FAULTS,
+                faults: 98,
                 resident_pages: Some(360),
             }
         );
