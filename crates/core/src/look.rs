@@ -380,6 +380,9 @@ fn process_report(
         ..Scope::default()
     };
     let mut snapshot = host.snapshot(&scope);
+    if let Target::Path(_) = target {
+        census.snapshot().gaps.iter().for_each(|gap| snapshot.note(gap.clone()));
+    }
     learn(host, &mut snapshot, pids, &[], options);
     let mut report = empty_report(target.to_string());
     report.sockets = snapshot
