@@ -249,7 +249,10 @@ pub fn stuck(host: &dyn Host, wish: &ProcessesWish) -> Option<ProcessesReport> {
         }
     }
     let mut wish = wish.clone();
-    wish.facts = ProcessFacts { group: true, ..wish.facts };
+    // Names and jobs are told of those that are found, and groups are asked about.
+    wish.facts = ProcessFacts { group: true, program: true, arguments: true, ..wish.facts };
+    // They are never looked at, and not to be shown by an option.
+    wish.filter.kernel_threads = true;
     let mut survey = Survey::take(host, &wish);
     for (pid, group) in frozen(host, &survey.snapshot) {
         found.entry(pid).or_default().push(Evidence::Frozen { group });

@@ -82,7 +82,9 @@ fn origin(process: &ProcessReport, view: &View) -> Option<String> {
 
 fn notes(process: &ProcessReport) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(words::state(process.state).map(str::to_owned));
+    if !reasons::tell_state(process) {
+        notes.extend(words::state(process.state).map(str::to_owned));
+    }
     if process.exe_deleted {
         notes.push("its program was deleted or replaced since it started".to_owned());
     }

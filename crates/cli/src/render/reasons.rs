@@ -1,7 +1,7 @@
 //! Processes with the reasons why they are in an answer: `for`, `orphans`, `stuck`. A few are shown
 //! as cards with a line for each reason; many as the table that every list is.
 
-use proc_core::report::{ProcessReport, ProcessesReport};
+use proc_core::report::{ProcessReport, ProcessesReport, ReasonKind};
 
 use super::card;
 use super::page::{Line, Page, Role};
@@ -30,6 +30,13 @@ pub fn put(page: &mut Page, report: &ProcessesReport, view: &View) {
     processes::after(page, report);
 }
 
+/// Whether the reasons say what the process is doing.
+pub fn tell_state(process: &ProcessReport) -> bool {
+    use ReasonKind::{Frozen, Stopped, Traced, Uncollected, Uninterruptible};
+    let states = [Frozen, Stopped, Traced, Uncollected, Uninterruptible];
+    process.because.iter().any(|reason| states.contains(&reason.kind))
+}
+
 fn ports(page: &mut Page, process: &ProcessReport) {
     let ports = process.ports.as_deref().unwrap_or_default();
     if !ports.is_empty() {
@@ -56,7 +63,7 @@ pub fn put_reasons(page: &mut Page, process: &ProcessReport) {
 
 #[cfg(test)]
 mod tests {
-    use proc_core::report::{Reason, ReasonKind};
+    use proc_core::report::Reason;
 
     use super::*;
     use crate::render::fixture;
