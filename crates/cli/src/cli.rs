@@ -8,7 +8,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
 use crate::commands::{
-    check, config, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
+    check, completions, config, free, help, kill, man, on, pick, ports, record, run, schema, stop,
+    undo, wait, watch, why,
 };
 use crate::config::Settings;
 use crate::globals::Globals;
@@ -37,7 +38,8 @@ pub struct Cli {
     pub globals: Globals,
 }
 
-const AFTER_HELP: &str = "\
+/// What stands below the help of the program.
+pub const AFTER_HELP: &str = "\
 Targets, the same for every command (`proc :3000` means `proc on :3000`):
   :3000  tcp:3000  udp:53  127.0.0.1:3000  [::1]:3000  localhost:3000  :http  :3000-3010
   http://localhost:3000/x  /run/app.sock  unix:@name  pid:1234  node  ./server
@@ -73,6 +75,14 @@ macro_rules! commands {
                 match self {
                     $(Self::$variant(_) => $word,)+
                 }
+            }
+        }
+
+        /// What `proc --help` says of the command.
+        pub fn about(name: &str) -> &'static str {
+            match name {
+                $($word => concat!($($about),+).trim_start(),)+
+                _ => "",
             }
         }
 
@@ -116,6 +126,12 @@ commands! {
     Run = "run" in run,
     /// Write what is seen to a file, for a bug report or for --replay
     Record = "record" in record,
+    /// Tell about a topic, such as targets or exit-codes, or about a command
+    Help = "help" in help,
+    /// Print the script that completes in a shell: bash, zsh, fish, and others
+    Completions = "completions" in completions,
+    /// Print a manual page, or write them all
+    Man = "man" in man,
     /// Show every setting, its value and where that comes from
     Config = "config" in config,
     /// Print the JSON Schema of every document that --json prints
@@ -201,8 +217,22 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
 
 /// The commands that go on where the settings cannot be read. The others act, and a setting may
 /// say on what they never do.
-const GOES_ON: &[&str] =
-    &["on", "why", "check", "ports", "undo", "wait", "watch", "pick", "record", "schema", "config"];
+const GOES_ON: &[&str] = &[
+    "on",
+    "why",
+    "check",
+    "ports",
+    "undo",
+    "wait",
+    "watch",
+    "pick",
+    "record",
+    "schema",
+    "config",
+    "help",
+    "completions",
+    "man",
+];
 
 fn not_acting(problem: &ErrorReport) -> ErrorReport {
     let explain = format!(
@@ -269,6 +299,21 @@ fn with_settings(
         own = own.mut_arg("columns", |arg| arg.default_value(columns.join(",")));
     }
     own
+}
+
+/// The grammar of a command with the options of every command; of none, those alone.
+pub fn grammar_for(name: Option<&str>) -> clap::Command {
+    let name = name.unwrap_or("proc");
+    let own = grammar_of(name, clap::Command::new(name.to_owned()));
+    Globals::augment_args(own.unwrap_or_else(|| clap::Command::new("proc")))
+}
+
+/// A command's own help.
+pub fn help_of(name: &str) -> String {
+    match Cli::command().try_get_matches_from(["proc", name, "--help"]) {
+        Err(error) => error.render().to_string(),
+        Ok(_) => String::new(),
+    }
 }
 
 fn hint() -> String {

@@ -5,7 +5,8 @@ use proc_core::report::ErrorReport;
 use crate::answer::Answer;
 use crate::cli::Command;
 use crate::commands::{
-    act, check, config, on, pick, ports, record, run, schema, undo, wait, watch, why,
+    act, check, completions, config, help, man, on, pick, ports, record, run, schema, undo, wait,
+    watch, why,
 };
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
@@ -42,6 +43,9 @@ fn carry_out(
         Command::Pick(args) => pick::run(args, globals),
         Command::Run(args) => run::run(args, globals),
         Command::Record(args) => record::run(args, &mut *core()?),
+        Command::Help(args) => help::run(args),
+        Command::Completions(args) => Ok(completions::run(args)),
+        Command::Man(args) => man::run(args),
         Command::Config(args) => config::run(args, &globals.settings),
         Command::Schema(args) => Ok(schema::run(args)),
     }

@@ -6,6 +6,7 @@ mod answer;
 mod cli;
 mod columns;
 mod commands;
+mod complete;
 mod config;
 mod core_api;
 mod dispatch;
@@ -15,6 +16,7 @@ mod globals;
 mod intake;
 mod interrupt;
 mod local_time;
+mod manual;
 mod nearest;
 mod output;
 mod progress;
@@ -27,6 +29,7 @@ mod signal;
 mod split;
 mod terminal;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -43,8 +46,14 @@ use terminal::{Stream, view};
 
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let settings = Settings::load(&|name| std::env::var_os(name));
-    let exit = match cli::parse(std::env::args_os().collect(), &settings) {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let load = || Settings::load(&|name| std::env::var_os(name));
+    if let Some(answer) = complete::answer(&args, load) {
+        output.answer(&answer);
+        return ExitCode::from(output.finish(Exit::Yes).code());
+    }
+    let settings = load();
+    let exit = match cli::parse(args, &settings) {
         Ok(mut cli) => {
             cli.globals.settings = settings;
             run(&cli, &mut output)

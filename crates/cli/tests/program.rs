@@ -24,9 +24,27 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 14] = [
-    "on", "why", "check", "ports", "kill", "stop", "free", "wait", "watch", "pick", "run",
-    "record", "schema", "config",
+const COMMANDS: [&str; 17] = [
+    "on",
+    "why",
+    "check",
+    "ports",
+    "kill",
+    "stop",
+    "free",
+    "wait",
+    "watch",
+    "pick",
+    "run",
+    "record",
+    "schema",
+    "config",
+    "help",
+    "completions",
+    "man",
+    "help",
+    "completions",
+    "man",
 ];
 
 #[test]

@@ -3,9 +3,12 @@
 
 pub mod act;
 pub mod check;
+pub mod completions;
 pub mod config;
 pub mod free;
+pub mod help;
 pub mod kill;
+pub mod man;
 pub mod on;
 pub mod pick;
 pub mod ports;
