@@ -1,8 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport,
-    UndoReport,
+    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
+    SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -39,6 +39,13 @@ pub enum Answer {
     Listed {
         /// The document.
         report: PortsReport,
+        /// How it is to be shown.
+        shape: Shape,
+    },
+    /// A list of processes.
+    Processes {
+        /// The document.
+        report: ProcessesReport,
         /// How it is to be shown.
         shape: Shape,
     },
@@ -104,6 +111,7 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
+            Self::Processes { report, .. } => exit::of_processes(report),
             Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),

@@ -7,10 +7,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
-use crate::commands::{
-    check, completions, config, free, help, kill, man, on, pick, ports, record, run, schema, stop,
-    undo, wait, watch, why,
-};
 use crate::config::Settings;
 use crate::globals::Globals;
 use crate::nearest::nearest;
@@ -66,7 +62,7 @@ macro_rules! commands {
         /// The commands.
         #[derive(Debug, Subcommand)]
         pub enum Command {
-            $($(#[doc = $about])+ #[command(name = $word)] $variant($file::Args),)+
+            $($(#[doc = $about])+ #[command(name = $word)] $variant(crate::commands::$file::Args),)+
         }
 
         impl Command {
@@ -92,7 +88,7 @@ macro_rules! commands {
         /// The arguments of the command of that name, and of no other.
         fn grammar_of(name: &str, own: clap::Command) -> Option<clap::Command> {
             match name {
-                $($word => Some($file::Args::augment_args(own)),)+
+                $($word => Some(crate::commands::$file::Args::augment_args(own)),)+
                 _ => None,
             }
         }
@@ -108,6 +104,12 @@ commands! {
     Check = "check" in check,
     /// List every port that is listened on, who holds it and who can reach it
     Ports = "ports" in ports,
+    /// List processes: who they are, where they run, which ports they have
+    List = "list" in list,
+    /// List the processes of a name
+    By = "by" in by,
+    /// List the processes that run in a directory
+    In = "in" in within,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -208,31 +210,22 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
             _ => wrong(sentence(&error, &args), &args),
         })?;
     match &settings.problem {
-        Some(problem) if !GOES_ON.contains(&cli.command.name()) => {
-            Err(wrong(not_acting(problem), &args))
-        }
+        Some(problem) if acts(cli.command.name()) => Err(wrong(not_acting(problem), &args)),
         _ => Ok(cli),
     }
 }
 
-/// The commands that go on where the settings cannot be read. The others act, and a setting may
-/// say on what they never do.
-const GOES_ON: &[&str] = &[
-    "on",
-    "why",
-    "check",
-    "ports",
-    "undo",
-    "wait",
-    "watch",
-    "pick",
-    "record",
-    "schema",
-    "config",
-    "help",
-    "completions",
-    "man",
-];
+/// Whether the command acts: then a setting may say on what it never does.
+fn acts(name: &str) -> bool {
+    // What acts can say beforehand what it would do; `run` is about another command.
+    name == "run" || grammar_for(Some(name)).get_arguments().any(|arg| arg.get_id() == "dry_run")
+}
+
+/// Whether the command has a list whose columns can be chosen.
+pub fn takes_columns(name: &str) -> bool {
+    let own = grammar_of(name, clap::Command::new("proc"));
+    own.is_some_and(|own| own.get_arguments().any(|arg| arg.get_id() == "columns"))
+}
 
 fn not_acting(problem: &ErrorReport) -> ErrorReport {
     let explain = format!(
@@ -424,28 +417,46 @@ fn not_a_command(word: &str) -> ErrorReport {
     }
 }
 
-/// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 12] = [
-    ("list", "ports"),
-    ("ls", "ports"),
-    ("ps", "ports"),
-    ("show", "on"),
-    ("who", "on"),
-    ("what", "on"),
-    ("explain", "why"),
-    ("test", "check"),
-    ("end", "stop"),
-    ("restore", "undo"),
-    ("revert", "undo"),
-    ("release", "free"),
+/// What people type for a command from other tools: the first of the words that is one is meant.
+const OTHER_WORDS: &[(&[&str], &[&str])] = &[
+    (&["ls", "ps", "top", "htop", "processes"], &["list", "ports"]),
+    (&["ss", "netstat", "listen", "listeners", "sockets"], &["ports"]),
+    (&["show", "who", "what", "find", "port", "whoson"], &["on"]),
+    (&["lsof", "fuser", "open", "file"], &["for", "on"]),
+    (&["pgrep", "name", "named"], &["by", "list"]),
+    (&["dir", "cwd", "here"], &["in", "list"]),
+    (&["pstree", "children", "ancestors"], &["tree"]),
+    (&["details", "inspect", "describe"], &["info", "on"]),
+    (&["explain", "reason", "witr"], &["why"]),
+    (&["test", "can", "available"], &["check"]),
+    (&["end", "terminate", "term", "quit"], &["stop"]),
+    (&["pkill", "killall", "force", "murder"], &["kill"]),
+    (&["release", "killport", "kill-port", "fkill", "clear"], &["free"]),
+    (&["pause", "suspend", "halt"], &["freeze"]),
+    (&["resume", "continue", "cont", "unfreeze"], &["thaw"]),
+    (&["hung", "hang", "frozen", "zombies"], &["stuck"]),
+    (&["leftover", "leftovers", "abandoned"], &["orphans"]),
+    (&["restore", "revert", "restart"], &["undo"]),
+    (&["hup", "refresh"], &["reload"]),
+    (&["follow", "monitor", "tail", "live"], &["watch"]),
+    (&["random", "next", "choose"], &["pick"]),
+    (&["exec", "start", "launch"], &["run"]),
+    (&["selftest", "diagnose", "health"], &["doctor"]),
+    (&["compare", "changes"], &["diff"]),
+    (&["settings", "configure", "set", "options"], &["config"]),
+    (&["completion", "complete"], &["completions"]),
+    (&["manual", "manpage"], &["man"]),
+    (&["topics", "docs", "usage"], &["help"]),
+    (&["save", "dump"], &["record"]),
 ];
 
 fn nearest_command(word: &str) -> Option<&'static str> {
     let lower = word.to_lowercase();
-    if let Some((_, name)) = OTHER_WORDS.iter().find(|(other, _)| *other == lower) {
-        return Some(name);
-    }
-    nearest(word, COMMANDS.iter().copied())
+    let meant = OTHER_WORDS.iter().find(|(others, _)| others.contains(&lower.as_str()));
+    let known = |name: &&&str| COMMANDS.contains(name);
+    meant
+        .and_then(|(_, names)| names.iter().find(known).copied())
+        .or_else(|| nearest(word, COMMANDS.iter().copied()))
 }
 
 /// What clap found wrong, as one sentence.
@@ -477,6 +488,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("run") => {
             format!("`{of}` needs a command; for example `{of} -- npm start`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("by") => {
+            format!("`{of}` needs a name; for example `{of} node`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
@@ -591,7 +605,9 @@ mod tests {
             ("port", "ports"),
             ("hwy", "why"),
             ("cehck", "check"),
-            ("ls", "ports"),
+            ("ls", "list"),
+            ("ps", "list"),
+            ("lsit", "list"),
             ("Free", "free"),
             ("explain", "why"),
             ("no", "on"),
@@ -628,6 +644,10 @@ mod tests {
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
             ("wait :1 --status 200", "`proc wait` needs `--http` for that"),
+            ("by", "`proc by` needs a name; for example `proc by node`"),
+            ("list --limit 0", "--limit: `0` would show nothing; only the exit code: `--quiet`"),
+            ("list --parent -1", "--parent: `-1` is not a process; write its PID, like `1234`"),
+            ("in . --min-uptime 5", "--min-uptime: `5` has no unit; write `5s` for seconds"),
             ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
             ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
             ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),
@@ -719,6 +739,6 @@ mod tests {
             assert!(error.explain.starts_with("PROC_GRACE: grace: `soon` is not a duration"));
             assert!(error.explain.contains("nothing is acted on before that is right"));
         }
-        assert!(GOES_ON.iter().all(|name| COMMANDS.contains(name)));
+        assert!(!acts("wait") && acts("stop"));
     }
 }

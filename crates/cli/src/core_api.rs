@@ -10,8 +10,9 @@ use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
+use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
-use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
@@ -143,6 +144,9 @@ pub trait Core {
         targets: &[String],
         options: PortsOptions,
     ) -> Result<PortsReport, ErrorReport>;
+
+    /// Lists processes, in the name of that command.
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
 
     /// Acts, after consent.
     ///
@@ -282,6 +286,10 @@ impl Core for Library {
         };
         let filter = PortsFilter { targets, unix: options.unix, mine: options.mine };
         Ok(ports::ports(&*self.host, &filter, &options.look))
+    }
+
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
+        processes::processes(&*self.host, command, wish)
     }
 
     fn act(

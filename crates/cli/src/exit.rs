@@ -2,8 +2,8 @@
 
 use proc_core::diagnosis::Verdict;
 use proc_core::report::{
-    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, TargetReport, UndoOutcome,
-    UndoReport,
+    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, ProcessesReport, TargetReport,
+    UndoOutcome, UndoReport,
 };
 
 /// What the exit code says. Of several targets the worst counts, and worst means the largest
@@ -74,6 +74,15 @@ pub fn of_ports(report: &PortsReport) -> Exit {
     match &report.error {
         Some(error) => of_error(error),
         None if report.sockets.is_empty() => Exit::No,
+        None => Exit::Yes,
+    }
+}
+
+/// The code of a list of processes: whether there is any.
+pub fn of_processes(report: &ProcessesReport) -> Exit {
+    match &report.error {
+        Some(error) => of_error(error),
+        None if report.processes.is_empty() => Exit::No,
         None => Exit::Yes,
     }
 }

@@ -13,12 +13,14 @@ mod dispatch;
 mod duration;
 mod exit;
 mod globals;
+mod hyperlinks;
 mod intake;
 mod interrupt;
 mod local_time;
 mod manual;
 mod nearest;
 mod output;
+mod pager;
 mod progress;
 mod prompt;
 #[cfg(unix)]
@@ -85,10 +87,23 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
         Answer::Failed { error, .. } => {
             Output::note(&render::error(error, &view(globals, Stream::Stderr)));
         }
-        Answer::Text(text) => output.answer(text),
-        _ => output.answer(&render::human(&answer, &view(globals, Stream::Stdout))),
+        Answer::Text(text) => show(text, globals, output),
+        _ => show(&render::human(&answer, &view(globals, Stream::Stdout)), globals, output),
     }
     exit
+}
+
+/// Gives the text to a pager where it is longer than the terminal that it would go to; else prints it.
+fn show(text: &str, globals: &Globals, output: &mut Output) {
+    let long = terminal::screen().filter(|_| !globals.no_pager);
+    if long.is_some_and(|(rows, columns)| pager::is_long(text, rows, columns)) {
+        let variable = std::env::var("PAGER").ok();
+        let words = pager::words(&globals.settings, variable.as_deref());
+        if words.is_some_and(|words| pager::show(text, &words)) {
+            return;
+        }
+    }
+    output.answer(text);
 }
 
 fn carry_out(cli: &Cli) -> Answer {

@@ -195,14 +195,41 @@ impl Roff {
         self.request(&format!(".SH {name}"));
     }
 
-    /// A line of text.
+    /// Text, in lines that are not long.
     fn line(&mut self, text: &str) {
+        const LONGEST: usize = 72;
+        let mut line = String::new();
+        for word in text.split(' ') {
+            if !line.is_empty() && line.len() + word.len() > LONGEST {
+                self.exactly(&line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        self.exactly(&line);
+    }
+
+    /// A line of text as it is.
+    fn exactly(&mut self, text: &str) {
         self.request(&protected(&escaped(text)));
     }
 
+    /// Begins a paragraph, where none has just begun.
+    fn paragraph(&mut self) {
+        if !self.0.lines().next_back().is_some_and(|line| line.starts_with(".SH") || line == ".PP")
+        {
+            self.request(".PP");
+        }
+    }
+
     fn usage(&mut self, text: &str) {
+        if !self.0.ends_with(".SH SYNOPSIS\n") {
+            self.request(".br");
+        }
         self.request(&format!("\\fB{}\\fR", escaped(text)));
-        self.request(".br");
     }
 
     /// A word with its explanation.
@@ -213,7 +240,7 @@ impl Roff {
     }
 
     fn block(&mut self, block: &Block) {
-        self.request(".PP");
+        self.paragraph();
         if !block.title.is_empty() {
             self.line(&format!("{}:", block.title));
         }
@@ -225,9 +252,9 @@ impl Roff {
     }
 
     fn verbatim(&mut self, lines: &[String]) {
-        self.request(".PP");
+        self.paragraph();
         self.request(".nf");
-        lines.iter().for_each(|line| self.line(line));
+        lines.iter().for_each(|line| self.exactly(line));
         self.request(".fi");
     }
 }

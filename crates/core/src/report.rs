@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
+use crate::file_use::Access;
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
 use crate::process::{Percent, ProcessState, SupervisorKind};
@@ -487,9 +488,9 @@ pub struct ProcessReport {
     /// How many threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
-    /// Why it is in the answer, a sentence each, where that is not what was asked for by name.
+    /// Why it is in the answer, where that is not what was asked for by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub because: Vec<String>,
+    pub because: Vec<Reason>,
     /// How deep it stands in a tree; 0 for its root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
@@ -544,6 +545,104 @@ impl ProcessReport {
     pub fn named(&self) -> String {
         format!("{} (pid {})", self.name, self.pid)
     }
+}
+
+/// A reason why a process is in an answer: how it uses a file (`for`), what shows that it was left
+/// behind (`orphans`) or gets nowhere (`stuck`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Which.
+    pub kind: ReasonKind,
+    /// Whether it is known; otherwise it is likely.
+    pub certain: bool,
+    /// One sentence about the process.
+    pub explain: String,
+    /// The file, where it is another path than was asked for; the terminal; the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// For what it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+    /// Whether a lock was taken through it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// Whether the file was removed, or replaced by another of that path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Another process: who inherited it, who should collect it, its debugger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The thread, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
+}
+
+impl Reason {
+    /// One that is certain and has nothing but its sentence.
+    pub const fn new(kind: ReasonKind, explain: String) -> Self {
+        Self {
+            kind,
+            certain: true,
+            explain,
+            path: None,
+            fd: None,
+            access: None,
+            locked: false,
+            deleted: false,
+            pid: None,
+            thread: None,
+        }
+    }
+}
+
+/// The kinds of [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonKind {
+    /// It runs the file as its program.
+    Executable,
+    /// It runs the file as a script.
+    Script,
+    /// It works in the directory.
+    WorkingDirectory,
+    /// It has the directory as its root directory.
+    RootDirectory,
+    /// It has the file mapped.
+    Mapped,
+    /// It has the file open.
+    Descriptor,
+    /// It has the unix socket of that file.
+    Socket,
+    /// Its parent ended and another process inherited it.
+    ParentEnded,
+    /// The first process of its session ended.
+    SessionEnded,
+    /// Its terminal is gone.
+    TerminalGone,
+    /// Its working directory was removed.
+    DirectoryGone,
+    /// Its executable was removed or replaced.
+    ExecutableGone,
+    /// It waits and is deaf to signals (state D).
+    Uninterruptible,
+    /// It is stopped.
+    Stopped,
+    /// Its debugger has stopped it.
+    Traced,
+    /// Its control group is frozen.
+    Frozen,
+    /// It ended and is not collected.
+    Uncollected,
+    /// It computes without end.
+    Spinning,
+    /// It does not accept connections that wait.
+    NotAccepting,
 }
 
 /// What sort of program a process is, and how it wants to be ended.

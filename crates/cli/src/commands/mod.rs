@@ -2,12 +2,15 @@
 //! here prints; acting hands on a question and progress through two callbacks.
 
 pub mod act;
+pub mod by;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod filters;
 pub mod free;
 pub mod help;
 pub mod kill;
+pub mod list;
 pub mod man;
 pub mod on;
 pub mod pick;
@@ -20,6 +23,7 @@ pub mod undo;
 pub mod wait;
 pub mod watch;
 pub mod why;
+pub mod within;
 
 use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;

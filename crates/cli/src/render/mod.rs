@@ -13,6 +13,7 @@ mod look;
 mod message;
 mod page;
 mod ports;
+mod processes;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
@@ -26,13 +27,16 @@ mod words;
 pub use act::{plan, progress};
 pub use lines::jsonl;
 pub use ports::offers as port_columns;
+pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
+pub use width::columns;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
+use crate::cli::takes_columns;
 use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
@@ -71,6 +75,15 @@ pub fn human(answer: &Answer, view: &View) -> String {
         Answer::Listed { report, shape: Shape::Table(columns) } => {
             ports::put(&mut page, report, columns.as_deref(), view);
         }
+        Answer::Processes { report, shape: Shape::Pids } => {
+            return report.processes.iter().map(|process| format!("{}\n", process.pid)).collect();
+        }
+        Answer::Processes { report, shape: Shape::Csv(columns) } => {
+            return processes::csv(report, columns.as_deref());
+        }
+        Answer::Processes { report, shape: Shape::Table(columns) } => {
+            processes::put(&mut page, report, columns.as_deref(), view);
+        }
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
@@ -88,6 +101,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
 pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
     match command {
         "ports" => Some(ports::offers()),
+        name if takes_columns(name) => Some(processes::offers()),
         _ => None,
     }
 }
@@ -99,6 +113,7 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
+        Answer::Processes { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
         Answer::Undone { report, .. } => document(report),
@@ -115,6 +130,11 @@ pub fn gaps_beside(answer: &Answer, jsonl: bool, view: impl FnOnce() -> View) ->
         Answer::Listed { report, shape } if jsonl || matches!(shape, Shape::Csv(_)) => {
             let view = view();
             report.gaps.iter().map(|gap| note(&card::gap(gap), &view)).collect()
+        }
+        Answer::Processes { report, shape } if jsonl || matches!(shape, Shape::Csv(_)) => {
+            let view = view();
+            let gaps = report.gaps.iter().map(|gap| note(&card::gap(gap), &view));
+            gaps.chain(report.notes.iter().map(|sentence| note(sentence, &view))).collect()
         }
         _ => String::new(),
     }

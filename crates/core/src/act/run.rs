@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::group::Group;
 use super::job::Goal;
 use crate::addr::Endpoint;
-use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
@@ -549,7 +549,7 @@ impl<'a> Run<'a> {
             if own.iter().any(|socket| !is_ending(socket)) {
                 return None;
             }
-            let plain = obstacles(&own, endpoint, false, snapshot.asker.uid);
+            let plain = obstacles(&own, endpoint, false, &snapshot);
             if plain.is_empty() {
                 return None;
             }
@@ -908,14 +908,16 @@ fn obstacles<'a>(
     sockets: &[&'a Socket],
     endpoint: &Endpoint,
     reuse_addr: bool,
-    uid: u32,
+    snapshot: &Snapshot,
 ) -> Vec<&'a Socket> {
-    let requests: Vec<BindRequest> = BindRequest::all_of(endpoint, reuse_addr, uid).collect();
+    let rules = Rules::of(snapshot.source);
+    let requests: Vec<BindRequest> =
+        BindRequest::all_of(endpoint, reuse_addr, snapshot.asker.uid).collect();
     sockets
         .iter()
         .filter(|socket| {
             Occupant::from_socket(socket).is_some_and(|occupant| {
-                requests.iter().any(|request| conflict(request, &occupant) != Conflict::No)
+                requests.iter().any(|request| rules.conflict(request, &occupant) != Conflict::No)
             })
         })
         .copied()

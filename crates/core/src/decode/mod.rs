@@ -3,10 +3,13 @@
 
 pub mod iptables;
 pub mod ipvs;
+pub mod macos;
+pub mod mounts;
 pub mod nftables;
 pub mod passwd;
 pub mod procfs;
 pub mod route;
 pub mod settings;
 pub mod sock_diag;
+pub mod syscalls;
 pub mod windows;

@@ -174,7 +174,9 @@ impl ProcessReader {
                 .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, read).ok())
                 .collect();
             let mut found = read();
-            others.into_iter().flat_map(|other| other.join()).for_each(|part| found.extend(part));
+            for other in others {
+                found.extend(other.join().unwrap_or_default());
+            }
             found
         });
         found.sort_unstable_by_key(|process| process.id.pid);
@@ -239,6 +241,7 @@ impl ProcessReader {
                 .map_or(default.rfc1337, |set| set != 0),
             reserved: self.reserved_ports(),
             wsl: self.is_wsl(),
+            restricted: Vec::new(),
         }
     }
 
