@@ -144,6 +144,7 @@ impl Answer {
 const fn question(verb: Verb) -> Question {
     match verb {
         Verb::Kill | Verb::Stop => Question::Ended,
+        Verb::Freeze | Verb::Thaw | Verb::Unstick | Verb::Reload => Question::Done,
         Verb::Free => Question::Freed,
     }
 }

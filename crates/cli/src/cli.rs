@@ -110,12 +110,26 @@ commands! {
     By = "by" in by,
     /// List the processes that run in a directory
     In = "in" in within,
+    /// List the processes that run a file, work in it or have it open
+    For = "for" in using,
+    /// List the processes that outlived whoever started them
+    Orphans = "orphans" in orphans,
+    /// List the processes that get nowhere, and by what evidence
+    Stuck = "stuck" in stuck,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
     Stop = "stop" in stop,
     /// Give a port back by the softest means that works
     Free = "free" in free,
+    /// Hold processes still, ports and all, until thaw
+    Freeze = "freeze" in freeze,
+    /// Let frozen or stopped processes go on
+    Thaw = "thaw" in thaw,
+    /// Get a stuck process to move without ending it, or say what holds it
+    Unstick = "unstick" in unstick,
+    /// Have a server read its configuration anew
+    Reload = "reload" in reload,
     /// Start again what kill, stop or free ended
     Undo = "undo" in undo,
     /// Wait until a port is free, or is served, or a process is gone
@@ -434,8 +448,8 @@ const OTHER_WORDS: &[(&[&str], &[&str])] = &[
     (&["release", "killport", "kill-port", "fkill", "clear"], &["free"]),
     (&["pause", "suspend", "halt"], &["freeze"]),
     (&["resume", "continue", "cont", "unfreeze"], &["thaw"]),
-    (&["hung", "hang", "frozen", "zombies"], &["stuck"]),
-    (&["leftover", "leftovers", "abandoned"], &["orphans"]),
+    (&["hung", "hang", "hanging", "frozen", "zombies"], &["stuck"]),
+    (&["orphan", "leftover", "leftovers", "abandoned"], &["orphans"]),
     (&["restore", "revert", "restart"], &["undo"]),
     (&["hup", "refresh"], &["reload"]),
     (&["follow", "monitor", "tail", "live"], &["watch"]),
@@ -491,6 +505,9 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("by") => {
             format!("`{of}` needs a name; for example `{of} node`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("for") => {
+            format!("`{of}` needs a file; for example `{of} ./server`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")

@@ -54,5 +54,20 @@ fn carry_out(
         Command::Man(args) => commands::man::run(args),
         Command::Config(args) => commands::config::run(args, &globals.settings),
         Command::Schema(args) => Ok(commands::schema::run(args)),
+        Command::For(args) => commands::using::run(args, globals, &mut *core()?),
+        Command::Orphans(args) => commands::orphans::run(args, globals, &mut *core()?),
+        Command::Stuck(args) => commands::stuck::run(args, globals, &mut *core()?),
+        Command::Freeze(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Thaw(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Unstick(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
+        Command::Reload(args) => {
+            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
+        }
     }
 }

@@ -136,6 +136,10 @@ fn manner(command: &Command) -> Manner {
         Command::Kill(args) => args.manner(),
         Command::Stop(args) => args.manner(),
         Command::Free(args) => args.manner(),
+        Command::Freeze(args) => args.manner(),
+        Command::Thaw(args) => args.manner(),
+        Command::Unstick(args) => args.manner(),
+        Command::Reload(args) => args.manner(),
         Command::Wait(args) => args.manner(),
         _ => Manner::default(),
     }

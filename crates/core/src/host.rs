@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult, Rules};
+use crate::condition::Condition;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
@@ -398,6 +399,11 @@ pub trait Host {
     /// where that is not known, or where they are too many to read in passing.
     fn children(&self, _pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         BTreeMap::new()
+    }
+
+    /// How the process or thread of that number stands.
+    fn condition(&self, _pid: u32) -> Option<Condition> {
+        None
     }
 
     /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,

@@ -4,6 +4,7 @@ pub mod act;
 pub mod addr;
 pub mod bind;
 pub(crate) mod census;
+pub mod condition;
 pub mod decode;
 pub mod diagnosis;
 pub mod engine;

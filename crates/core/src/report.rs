@@ -771,6 +771,20 @@ pub enum Outcome {
     Declined,
     /// `--dry-run`: nothing was done.
     Planned,
+    /// A signal that asks nobody to end was sent.
+    Sent,
+    /// The kernel shows the processes stopped.
+    Frozen,
+    /// The kernel shows them running, none stopped.
+    Thawed,
+    /// What was stuck moves: it runs, or its dead child was collected.
+    Unstuck,
+    /// No sign that it is stuck was seen, and nothing was done.
+    NotStuck,
+    /// The order to reload was taken: the same process lives and serves the same ports.
+    Reloaded,
+    /// What was wanted did not come about; the sentence says what the kernel shows instead.
+    Unchanged,
 }
 
 /// Why nothing was done, for programs.
@@ -841,6 +855,10 @@ pub enum RefusalReason {
     StaleFile,
     /// The number is both a process and a port.
     Ambiguous,
+    /// It has no handler for the signal, so it would end by it (`--force`).
+    WouldEnd,
+    /// It reloads by a command of its own, or not at all.
+    NoReload,
 }
 
 /// One step of a plan.
@@ -848,7 +866,8 @@ pub enum RefusalReason {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepReport {
-    /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`.
+    /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`, `remove`; `send`, `freeze`,
+    /// `continue`, `remind`, `reload`.
     pub step: String,
     /// The process it is done to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -868,7 +887,8 @@ pub struct EventReport {
     /// Milliseconds since the action began.
     pub at_ms: u64,
     /// `asked`, `continued`, `forced`, `exited`, `released`, `destroyed`, `reset`, `ran`, `freed`,
-    /// `respawned`, `interrupted`, `failed`. Progress alone also tells `waiting`, again and again.
+    /// `respawned`, `interrupted`, `failed`, `sent`, `froze`, `reminded`, `joined`, `left`. Progress
+    /// alone also tells `waiting`, again and again.
     pub event: String,
     /// Which process.
     #[serde(default, skip_serializing_if = "Option::is_none")]

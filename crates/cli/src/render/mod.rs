@@ -14,6 +14,7 @@ mod message;
 mod page;
 mod ports;
 mod processes;
+mod reasons;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;

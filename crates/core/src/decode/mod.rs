@@ -1,6 +1,7 @@
 //! Bytes from kernels and system files turned into plain values. No I/O and no `unsafe`: every
 //! decoder is compiled, tested and fuzzed on every system, whatever kernel speaks its format.
 
+pub mod condition;
 pub mod iptables;
 pub mod ipvs;
 pub mod macos;

@@ -172,6 +172,11 @@ pub fn nothing_stuck(filter: &ProcessFilter, window: Duration) -> String {
     )
 }
 
+/// That this machine cannot be looked at twice.
+pub const fn no_pulses() -> &'static str {
+    "what gets nowhere shows only in two looks at a running machine, which a recording is not and this system does not offer"
+}
+
 /// What shows that a process was left behind.
 pub fn orphan(standing: Standing, sign: &OrphanSign, snapshot: &Snapshot) -> Reason {
     let mut reason = match sign {

@@ -631,6 +631,7 @@ fn freeing(
         targets: targets.to_vec(),
         dry_run,
         force: false,
+        tree: false,
         mine: false,
         only_signal: false,
         now: false,

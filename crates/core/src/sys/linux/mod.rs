@@ -5,6 +5,7 @@ mod addresses;
 mod at_once;
 mod cgroup;
 mod children;
+mod condition;
 mod engine;
 mod file_use;
 mod glance;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::condition::Condition;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
@@ -206,6 +208,10 @@ impl Host for LiveHost {
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         children::children(pids)
+    }
+
+    fn condition(&self, pid: u32) -> Option<Condition> {
+        condition::condition(pid)
     }
 
     fn script(&self, shell: &Process, limit: Duration) -> Option<String> {
