@@ -435,7 +435,7 @@ fn not_a_command(word: &str) -> ErrorReport {
 const OTHER_WORDS: &[(&[&str], &[&str])] = &[
     (&["ls", "ps", "top", "htop", "processes"], &["list", "ports"]),
     (&["ss", "netstat", "listen", "listeners", "sockets"], &["ports"]),
-    (&["show", "who", "what", "find", "port", "whoson"], &["on"]),
+    (&["show", "who", "what", "find", "whoson"], &["on"]),
     (&["lsof", "fuser", "open", "file"], &["for", "on"]),
     (&["pgrep", "name", "named"], &["by", "list"]),
     (&["dir", "cwd", "here"], &["in", "list"]),

@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn every_place_has_its_words() {
         for (line, want) in [
-            ("fre", &["free"][..]),
+            ("fre", &["free", "freeze"][..]),
             (":", &[":53", ":3000", ":3001"]),
             ("on :300", &[":3000", ":3001"]),
             (":3000 :3001", &[":3001"]),
@@ -433,7 +433,10 @@ mod tests {
                 || words("kill --n").contains(&"--now".to_owned())
         );
         assert_eq!(found("on :3000").words[0].about, "node · ~/web");
-        assert_eq!(found("fre").words[0].about, "Give a port back by the softest means that works");
+        assert_eq!(
+            found("free").words[0].about,
+            "Give a port back by the softest means that works"
+        );
     }
 
     #[test]

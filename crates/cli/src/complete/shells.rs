@@ -117,12 +117,28 @@ fn in_bash(value: &str, typed: &Split, breaks: &str) -> Option<String> {
             return Some(text);
         }
     };
-    let kept = typed.raw.rfind(|c| breaks.contains(c)).map_or("", |at| {
-        let wide = typed.raw[at..].chars().next().map_or(0, char::len_utf8);
-        &typed.raw[..at + wide]
-    });
+    let kept = kept(&typed.raw, breaks);
     // Typed in another way than it would be quoted: it is replaced as a whole, or not at all.
     quoted.strip_prefix(kept).map(str::to_owned)
+}
+
+/// The word up to its last break; one that is quoted is none.
+fn kept<'a>(raw: &'a str, breaks: &str) -> &'a str {
+    let mut end = 0;
+    let mut open = None;
+    let mut letters = raw.char_indices();
+    while let Some((at, c)) = letters.next() {
+        match (c, open) {
+            ('\\', None | Some('"')) => {
+                letters.next();
+            }
+            ('\'' | '"', None) => open = Some(c),
+            (c, Some(quote)) if c == quote => open = None,
+            (c, None) if breaks.contains(c) => end = at + c.len_utf8(),
+            _ => {}
+        }
+    }
+    &raw[..end]
 }
 
 #[cfg(test)]
@@ -159,6 +175,8 @@ mod tests {
         assert_eq!(shown("proc on \"my", "my $(x)"), "my \\$(x)\n");
         assert_eq!(shown("proc on '", "it's"), "");
         assert_eq!(shown("proc on ", "$(touch x)"), "\\$\\(touch\\ x\\)\n");
+        assert_eq!(shown("proc on \\$\\(", "$(touch x)"), "\\$\\(touch\\ x\\)\n");
+        assert_eq!(shown("proc on a\\:b:", "a:b"), "");
         assert_eq!(shown("proc on ", "a;b`c`|d&e"), "a\\;b\\`c\\`\\|d\\&e\n");
         assert_eq!(shown("proc on ", "~x"), "\\~x\n");
         let listed = asked(&["bash", BREAKS, "63", "proc on :30"]);

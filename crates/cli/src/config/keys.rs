@@ -46,7 +46,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "timeout",
-        about: "how long an act may take as a whole (--timeout); each command has its own",
+        about: "how long an act may take as a whole (--timeout)",
         kind: Kind::Duration,
         default: "",
         example: "\"1m\"",
