@@ -74,7 +74,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "pager",
-        about: "what shows an answer that is longer than the terminal; empty for nothing",
+        about: "what shows an answer longer than the terminal; empty for none",
         kind: Kind::Command,
         default: "less -FRX",
         example: "\"less -FRX\"",
