@@ -6,6 +6,7 @@ pub mod by;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod doctor;
 pub mod filters;
 pub mod free;
 pub mod freeze;
