@@ -38,6 +38,7 @@ pub mod recording;
 pub mod redirect;
 pub mod remedy;
 pub mod report;
+pub mod running;
 pub mod service;
 pub mod sight;
 pub mod snapshot;

@@ -4,14 +4,17 @@
 pub mod act;
 pub mod by;
 pub mod check;
+pub mod completions;
 pub mod config;
 pub mod doctor;
 pub mod filters;
 pub mod free;
 pub mod freeze;
+pub mod help;
 pub mod info;
 pub mod kill;
 pub mod list;
+pub mod man;
 pub mod on;
 pub mod orphans;
 pub mod pick;

@@ -34,11 +34,13 @@ pub use ports::offers as port_columns;
 pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
+pub use width::columns;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
+use crate::cli::takes_columns;
 use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
@@ -112,6 +114,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
 pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
     match command {
         "ports" => Some(ports::offers()),
+        name if takes_columns(name) => Some(processes::offers()),
         _ => None,
     }
 }
