@@ -1,8 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
-    SCHEMA, TargetReport, UndoReport,
+    DiffReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport,
+    Report, SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -53,6 +53,8 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// What is different.
+    Compared(DiffReport),
     /// Whether this program works here.
     Examined {
         /// The document.
@@ -119,6 +121,7 @@ impl Answer {
             Self::Processes { report, .. } => exit::of_processes(report),
             Self::Picked(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Compared(report) => exit::of_diff(report),
             Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,

@@ -5,8 +5,8 @@ use proc_core::report::ErrorReport;
 use crate::answer::Answer;
 use crate::cli::Command;
 use crate::commands::{
-    act, by, check, doctor, list, on, pick, ports, record, run, schema, undo, wait, watch, why,
-    within,
+    act, by, check, diff, doctor, list, on, pick, ports, record, run, schema, snapshot, undo, wait,
+    watch, why, within,
 };
 use crate::core_api::{Ask, Tell, connect};
 use crate::globals::Globals;
@@ -46,6 +46,8 @@ fn carry_out(
         Command::Pick(args) => pick::run(args, globals),
         Command::Run(args) => run::run(args, globals),
         Command::Record(args) => record::run(args, &mut *core()?),
+        Command::Snapshot(args) => snapshot::run(args, &mut *core()?),
+        Command::Diff(args) => diff::run(args, globals, core),
         Command::Doctor(args) => doctor::run(args, globals),
         Command::Schema(args) => Ok(schema::run(args)),
     }

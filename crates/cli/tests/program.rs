@@ -24,9 +24,9 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "on", "why", "check", "ports", "list", "by", "in", "kill", "stop", "free", "wait", "watch",
-    "pick", "run", "record", "doctor", "schema",
+    "pick", "run", "record", "snapshot", "diff", "doctor", "schema",
 ];
 
 #[test]

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use proc_core::report::{
-    DoctorReport, LeasesReport, PickReport, PortLine, PortsReport, ProcessesReport, Report,
-    UndoReport, WatchEvent,
+    DiffReport, DoctorReport, LeasesReport, PickReport, PortLine, PortsReport, ProcessesReport,
+    Report, UndoReport, WatchEvent,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
@@ -22,13 +22,14 @@ fn generate() -> String {
         generator.subschema_for::<PickReport>(),
         generator.subschema_for::<LeasesReport>(),
         generator.subschema_for::<UndoReport>(),
+        generator.subschema_for::<DiffReport>(),
         generator.subschema_for::<DoctorReport>(),
         generator.subschema_for::<WatchEvent>(),
     ];
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); for `proc list` and its kin a ProcessesReport (and with --jsonl a process on each line); for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc doctor` a DoctorReport; for `proc watch` a WatchEvent on each line.",
+        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); for `proc list` and its kin a ProcessesReport (and with --jsonl a process on each line); for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc diff` a DiffReport; for `proc doctor` a DoctorReport; for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -6,6 +6,7 @@ pub mod bind;
 pub(crate) mod census;
 pub mod decode;
 pub mod diagnosis;
+pub mod diff;
 pub mod doctor;
 pub mod engine;
 pub mod explain;

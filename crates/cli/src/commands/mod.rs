@@ -4,6 +4,7 @@
 pub mod act;
 pub mod by;
 pub mod check;
+pub mod diff;
 pub mod doctor;
 pub mod filters;
 pub mod free;
@@ -15,6 +16,7 @@ pub mod ports;
 pub mod record;
 pub mod run;
 pub mod schema;
+pub mod snapshot;
 pub mod stop;
 pub mod undo;
 pub mod wait;

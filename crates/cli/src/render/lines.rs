@@ -31,6 +31,12 @@ pub fn jsonl(answer: &Answer) -> String {
         Answer::Undone { report, .. } if report.error.is_none() => {
             report.acts.iter().map(document).collect()
         }
+        Answer::Compared(report) if report.error.is_none() => {
+            report.differences.iter().map(document).collect()
+        }
+        Answer::Examined { report, .. } if report.error.is_none() => {
+            report.checks.iter().map(document).collect()
+        }
         _ => json(answer),
     }
 }

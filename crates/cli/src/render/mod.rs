@@ -4,6 +4,7 @@ mod act;
 mod card;
 mod check;
 mod columns;
+mod diff;
 mod doctor;
 #[cfg(test)]
 pub mod fixture;
@@ -86,6 +87,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Compared(report) => diff::put(&mut page, report, view),
         Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Told(_) => return String::new(),
@@ -105,6 +107,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Processes { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Compared(report) => document(report),
         Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Told(_) => String::new(),
