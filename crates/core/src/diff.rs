@@ -10,7 +10,7 @@ use crate::look::{LookOptions, process_facts, socket_report};
 use crate::process::{Process, ProcessId};
 use crate::recording::Recording;
 use crate::report::{DiffReport, DiffSide, DifferenceKind, DifferenceReport, GapReport, SCHEMA};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket, TcpState};
 
 /// What to compare.
@@ -294,6 +294,13 @@ fn gaps(before: Side<'_>, after: Side<'_>) -> Vec<GapReport> {
         let snapshot = &side.recording.snapshot;
         for gap in &snapshot.gaps {
             let (what, cure) = explain::gap(gap, snapshot);
+            // A whole look goes into every namespace it may, without being told to.
+            let cure = match gap {
+                Gap::OtherNamespaces { .. } => {
+                    (snapshot.asker.uid != 0).then(|| "sudo".to_owned())
+                }
+                _ => cure,
+            };
             gaps.push(GapReport { what: format!("{when}: {what}"), cure });
         }
     }

@@ -23,8 +23,8 @@ pub fn put(page: &mut Page, report: &DiffReport, view: &View) {
         );
         put_command(page, difference, view);
     }
+    page.gap();
     for gap in &report.gaps {
-        page.gap();
         page.push(Line::new(0).with(Role::Dim, card::gap(gap)));
     }
     page.gap();

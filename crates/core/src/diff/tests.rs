@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::addr::{Endpoint, Port};
-use crate::snapshot::{Gap, Namespace};
+use crate::snapshot::Namespace;
 use crate::socket::{HeldBy, Holder};
 
 const TCP: DiffOptions = DiffOptions { tcp: true, udp: true, unix: false, show_secrets: false };
