@@ -154,6 +154,10 @@ commands! {
     Man = "man" in man,
     /// Show every setting, its value and where that comes from
     Config = "config" in config,
+    /// Write down the whole machine, to compare with later
+    Snapshot = "snapshot" in snapshot,
+    /// Say what serves now that did not when a snapshot was taken
+    Diff = "diff" in diff,
     /// Say whether proc tells the truth on this machine, and what you cannot see
     Doctor = "doctor" in doctor,
     /// Print the JSON Schema of every document that --json prints
@@ -390,11 +394,12 @@ fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     // A command to run is not this program's to understand.
     let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
     let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
+    let names_files = typed_command(args) == Some("diff");
     for (position, word) in args[..own].iter().enumerate().skip(1) {
         let names_file = std::mem::replace(&mut is_file, is_file_option(word));
         let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
             || word.as_encoded_bytes().starts_with(b"--output=");
-        if word.to_str().is_none() && !names_file && !starts_file {
+        if word.to_str().is_none() && !(names_file || starts_file || names_files) {
             return Err(usage(
                 format!("argument {position} is not UTF-8: `{}`", lossy(word)),
                 Some(&lossy(word)),
@@ -508,6 +513,11 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("run") => {
             format!("`{of}` needs a command; for example `{of} -- npm start`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("diff") => {
+            format!(
+                "`{of}` needs a file that `proc snapshot` wrote; for example `{of} before.json`"
+            )
         }
         ErrorKind::MissingRequiredArgument if command == Some("by") => {
             format!("`{of}` needs a name; for example `{of} node`")

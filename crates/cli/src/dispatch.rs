@@ -70,6 +70,8 @@ fn carry_out(
         Command::Completions(args) => Ok(commands::completions::run(args)),
         Command::Man(args) => commands::man::run(args),
         Command::Config(args) => commands::config::run(args, &globals.settings),
+        Command::Snapshot(args) => commands::snapshot::run(args, &mut *core()?),
+        Command::Diff(args) => commands::diff::run(args, globals, core),
         Command::Doctor(args) => commands::doctor::run(args, globals),
         Command::Schema(args) => Ok(commands::schema::run(args)),
     }

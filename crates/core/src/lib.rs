@@ -8,6 +8,7 @@ pub mod condition;
 pub mod decode;
 pub mod details;
 pub mod diagnosis;
+pub mod diff;
 pub mod doctor;
 pub mod engine;
 pub mod explain;

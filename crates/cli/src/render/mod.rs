@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod columns;
 mod config;
+mod diff;
 mod doctor;
 #[cfg(test)]
 pub mod fixture;
@@ -100,6 +101,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Compared(report) => diff::put(&mut page, report, view),
         Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Configured(report) => config::put(&mut page, report, view),
@@ -129,6 +131,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Processes { report, .. } | Answer::Tree { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Compared(report) => document(report),
         Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Configured(report) => document(report),
