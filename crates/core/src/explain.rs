@@ -15,7 +15,9 @@ use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
-use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
+use crate::supervisor::{
+    StartedBy, StarterKind, activation, container_proxy, is_mac, is_service_manager,
+};
 use crate::unit::UnitFacts;
 
 pub use processes::{bytes, left_out, more_processes, no_process};
@@ -91,6 +93,7 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let found = sockets_of(cause, snapshot).find_map(|socket| activation(socket, snapshot));
     let user = found.as_ref().and_then(|found| found.user);
     let systemd = match user.map(|user| user_of(user, snapshot)) {
+        _ if is_mac(snapshot) => "launchd".to_owned(),
         None => "systemd".to_owned(),
         Some(yours) if yours == "yours" => "your systemd".to_owned(),
         Some(user) => format!("systemd of {user}"),
@@ -101,8 +104,14 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let (sockets, services) =
         found.map(|found| (found.sockets, found.services)).unwrap_or_default();
     let socket = match sockets.is_empty() {
+        true if is_mac(snapshot) => "a job".to_owned(),
         true => "a socket unit".to_owned(),
         false => names(&sockets),
+    };
+    // A job is its own service.
+    let services: Vec<&UnitFacts> = match is_mac(snapshot) {
+        true => Vec::new(),
+        false => services,
     };
     if sockets.iter().any(|unit| unit.accepts) {
         let each = sockets[0].id.trim_end_matches(".socket");
@@ -112,9 +121,14 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
             1 => "; one of them runs".to_owned(),
             many => format!("; {many} of them run"),
         };
-        return format!(
-            "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
-        );
+        return match is_mac(snapshot) {
+            true => {
+                format!("{systemd} holds {port} for {socket}, and starts it for each connection")
+            }
+            false => format!(
+                "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
+            ),
+        };
     }
     let holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
     let seen = holders.into_iter().find(|process| !is_service_manager(process));
@@ -131,6 +145,9 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         ),
         (None, Some(pid)) => {
             format!("{systemd} holds {port} for {socket}, and {its} runs (pid {pid})")
+        }
+        (None, None) if is_mac(snapshot) => {
+            format!("{systemd} holds {port} for {socket}, and starts it when somebody connects")
         }
         (None, None) if sockets.is_empty() => format!(
             "{systemd} holds {port} for a socket unit, and starts the service when somebody connects"

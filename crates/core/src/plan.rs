@@ -17,7 +17,9 @@ use crate::remedy::published;
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
+use crate::supervisor::{
+    Proof, could_restart, is_mac, socket_unit_supervisor, supervisor_of, unit_guard,
+};
 
 use kin::Kin;
 pub use lever::Lever;
@@ -264,6 +266,10 @@ fn obstacle(
                 (Some(_), _) if limits.uses_levers() => return Ok(()),
                 (Some(stop), _) => format!("what gives the port back: {stop}"),
                 (None, Some(why)) => format!("left alone: {why}"),
+                (None, None) if is_mac(snapshot) => {
+                    "stop that job, not the process: sudo lsof and launchctl print system name it"
+                        .to_owned()
+                }
                 (None, None) => format!(
                     "stop that socket unit, not the service: systemctl {user}list-sockets names it"
                 ),

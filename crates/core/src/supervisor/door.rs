@@ -54,7 +54,8 @@ pub(super) const ENGINE: &str = "it runs containers: they lose their ports or en
 const NETWORK: &str = "this machine's network or name resolution depends on it";
 pub(super) const SESSION: &str = "whole sessions run inside of it";
 const SCREEN: &str = "it is a graphical session: every window ends with it";
-const SYSTEM: &str = "it is part of the operating system, which needs it or starts it again";
+pub(super) const SYSTEM: &str =
+    "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
 const MACHINE: &str = "a virtual machine runs in it and may lose data";
 

@@ -7,7 +7,7 @@ use std::ptr;
 
 use rustix::io::Errno;
 
-use crate::decode::macos::descriptors::SOCKET_FDINFO;
+use crate::decode::macos::descriptors::{FILE_FDINFO, SOCKET_FDINFO};
 use crate::decode::macos::process::{DIRECTORIES, KINFO_PROC, UNIQUE};
 
 // What the decoders count on, against the structs that the libc crate has of these.
@@ -153,6 +153,25 @@ pub(super) fn socket_of_descriptor(pid: u32, descriptor: i32) -> Option<[u8; SOC
     (filled == length).then_some(bytes)
 }
 
+/// The file behind a descriptor.
+pub(super) fn file_of_descriptor(pid: u32, descriptor: i32) -> Option<Vec<u8>> {
+    /// PROC_PIDFDVNODEPATHINFO.
+    const FILE_INFO: c_int = 2;
+    let mut bytes = vec![0_u8; FILE_FDINFO];
+    let length = c_int::try_from(bytes.len()).ok()?;
+    // SAFETY: a buffer of that length, which the kernel fills no further.
+    let filled = unsafe {
+        libc::proc_pidfdinfo(
+            number_of(pid),
+            descriptor,
+            FILE_INFO,
+            bytes.as_mut_ptr().cast(),
+            length,
+        )
+    };
+    (filled == length).then_some(bytes)
+}
+
 /// The socket behind a file port.
 pub(super) fn socket_of_port(pid: u32, name: u32) -> Option<[u8; SOCKET_FDINFO]> {
     let mut bytes = [0_u8; SOCKET_FDINFO];
@@ -256,6 +275,25 @@ fn copied(text: *const c_char) -> Option<Vec<u8>> {
     Some(text.to_bytes().to_vec())
 }
 
+/// Takes over a user's identity: the groups first, as after the user they cannot be set any more.
+/// Calls alone, so that it may stand between fork and exec.
+pub(super) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> std::io::Result<()> {
+    let count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
+    // SAFETY: as many groups as are said.
+    if unsafe { libc::setgroups(count, groups.as_ptr()) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it takes a number.
+    if unsafe { libc::setgid(gid) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it takes a number.
+    if unsafe { libc::setuid(uid) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
+}
+
 /// The addresses of this machine (getifaddrs(3)).
 pub(super) fn addresses() -> Vec<IpAddr> {
     let mut first: *mut libc::ifaddrs = ptr::null_mut();
@@ -329,18 +367,6 @@ pub(super) fn signal_by_token(pid: u32, version: u32, signal: c_int) -> Option<R
         -1 => Err(last_error()),
         error => Err(Errno::from_raw_os_error(error)),
     })
-}
-
-/// The application that a process belongs to, as the system's own monitor tells it. `None` where
-/// this system has no such call, or it says nothing.
-pub(super) fn responsible(pid: u32) -> Option<u32> {
-    type Call = unsafe extern "C" fn(c_int) -> c_int;
-    let symbol = symbol(c"responsibility_get_pid_responsible_for_pid")?;
-    // SAFETY: the symbol of that name is a function of that type.
-    let call = unsafe { std::mem::transmute::<*mut c_void, Call>(symbol) };
-    // SAFETY: it takes a number and gives one.
-    let answer = unsafe { call(number_of(pid)) };
-    u32::try_from(answer).ok().filter(|&found| found != 0 && found != pid)
 }
 
 fn symbol(name: &CStr) -> Option<*mut c_void> {

@@ -9,6 +9,7 @@ mod jobs;
 pub(crate) mod keep;
 mod probe;
 mod process;
+pub(crate) mod revive;
 mod see;
 mod tables;
 
@@ -25,7 +26,6 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::Holder;
 use crate::unit::{UnitAnswer, UnitWish};
 
-pub(crate) use super::unsupported::revive;
 pub(crate) use act::{Events, Handle};
 
 /// Closes a connection by a reset (SO_LINGER of zero, setsockopt(2)): neither end keeps a TIME-WAIT.
