@@ -76,6 +76,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             "you may not bind {port}: ports below {} need CAP_NET_BIND_SERVICE",
             snapshot.policy.unprivileged_start
         ),
+        CauseKind::Reserved if is_mac(snapshot) => format!(
+            "{port} is kept by macOS for a program of its own: it answers \"address already in use\" though nobody has it, to root too"
+        ),
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
@@ -178,8 +181,13 @@ fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         .filter_map(|pid| snapshot.processes.get(pid))
         .map(|process| named(process, snapshot.taken_at))
         .collect();
+    // macOS has no such split (in_pcblookup_hash ends at one).
+    let how = match is_mac(snapshot) {
+        true => "macOS gives all connections to one of them",
+        false => "the kernel splits connections between them",
+    };
     format!(
-        "{} processes share {port} by SO_REUSEPORT, and the kernel splits connections between them: {}",
+        "{} processes share {port} by SO_REUSEPORT, and {how}: {}",
         cause.pids.len(),
         each.join("; ")
     )
@@ -452,7 +460,7 @@ pub fn usual_way(program: &str, ways: &str) -> String {
 
 /// What SO_REUSEADDR would change, where remains are all that stands in the way: the sentence
 /// that corrects the usual advice.
-pub fn reuse_advice(diagnosis: &Diagnosis) -> Option<String> {
+pub fn reuse_advice(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String> {
     if diagnosis.verdict != Verdict::Lingering {
         return None;
     }
@@ -463,6 +471,15 @@ pub fn reuse_advice(diagnosis: &Diagnosis) -> Option<String> {
     };
     Some(match (past.is_empty(), stuck.is_empty()) {
         (_, true) => "a server that sets SO_REUSEADDR can bind now".to_owned(),
+        (true, false) if is_mac(snapshot) => {
+            "a server that sets SO_REUSEADDR cannot bind either: another user's old connections stay in the way whatever a server sets"
+                .to_owned()
+        }
+        (false, false) if is_mac(snapshot) => format!(
+            "a server that sets SO_REUSEADDR can bind {} now, but not {}: another user's old connections stay in the way there whatever a server sets",
+            names(&past),
+            names(&stuck)
+        ),
         (true, false) => {
             "a server that sets SO_REUSEADDR cannot bind either: the old one did not set it"
                 .to_owned()

@@ -281,6 +281,13 @@ fn obstacle(
             RefusalReason::InFlight,
             format!("{}; that is a guess, so it is left alone without --force", what()),
         )),
+        CauseKind::OutgoingConnection if is_mac(snapshot) => Refusal::Helpless(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; macOS lets nobody close another program's connection, and that program is not stopped for it",
+                what()
+            ),
+        )),
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
