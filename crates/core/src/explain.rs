@@ -72,6 +72,10 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
+        CauseKind::Privileged if is_mac(snapshot) => format!(
+            "{port} may be bound on all addresses at once, and below {} on a single one by root alone",
+            snapshot.policy.unprivileged_start
+        ),
         CauseKind::Privileged => format!(
             "you may not bind {port}: ports below {} need CAP_NET_BIND_SERVICE",
             snapshot.policy.unprivileged_start

@@ -267,7 +267,7 @@ fn obstacle(
                 (Some(stop), _) => format!("what gives the port back: {stop}"),
                 (None, Some(why)) => format!("left alone: {why}"),
                 (None, None) if is_mac(snapshot) => {
-                    "stop that job, not the process: sudo lsof and launchctl print system name it"
+                    "stop that job, not the process: its file in one of the folders LaunchDaemons and LaunchAgents names the port below Sockets"
                         .to_owned()
                 }
                 (None, None) => format!(

@@ -37,7 +37,8 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
                 .map(|(ip, port)| format!("{ip}:{port}")),
         ),
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
-        | "passt.avx2" | "slirp4netns" | "conmon" => Some(None),
+        | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
+        | "OrbStack Helper" => Some(None),
         _ => None,
     }
 }

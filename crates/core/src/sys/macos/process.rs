@@ -127,6 +127,9 @@ fn id(process: &Kinfo) -> ProcessId {
     ProcessId { pid: process.pid, start: process.started_us }
 }
 
+/// A name of that many bytes may be the beginning of a longer one (MAXCOMLEN).
+const CUT: usize = 15;
+
 fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
     let pid = known.pid;
     // The label of its job is in its environment, which comes with the arguments.
@@ -138,10 +141,16 @@ fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
         .and_then(|environment| decode::variable(environment, "XPC_SERVICE_NAME"))
         .and_then(label_of);
     let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    let cut = known.name.len() >= CUT;
+    let exe =
+        (facts.program || cut || is_no_program(&known.name)).then(|| ffi::path(pid)).flatten();
+    // The list cuts the name, and the program's file has it whole.
+    let file = exe.as_deref().map(crate::supervisor::file_name).unwrap_or_default();
+    let name = if cut && file.starts_with(&known.name) { file } else { &known.name };
     Process {
         ppid: known.ppid,
-        name: known.name.clone(),
-        exe: (facts.program || is_no_program(&known.name)).then(|| ffi::path(pid)).flatten(),
+        name: name.to_owned(),
+        exe: exe.clone(),
         argv: started.iter().flat_map(|started| &started.argv).map(lossy).collect(),
         cwd: facts
             .directory
