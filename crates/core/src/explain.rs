@@ -73,7 +73,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
         CauseKind::Privileged if is_mac(snapshot) => format!(
-            "{port} may be bound on all addresses at once, and below {} on a single one by root alone",
+            "macOS lets root alone bind a single address with a port below {}, such as {port}; all addresses at once (0.0.0.0, ::) need no right",
             snapshot.policy.unprivileged_start
         ),
         CauseKind::Privileged => format!(
