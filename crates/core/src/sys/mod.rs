@@ -15,6 +15,8 @@ pub(crate) mod last_words;
 pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod work_tree;
 
 #[cfg(target_os = "linux")]
 mod linux;

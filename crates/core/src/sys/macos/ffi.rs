@@ -215,19 +215,27 @@ pub(super) fn path(pid: u32) -> Option<String> {
 
 fn info(pid: u32, flavor: c_int, argument: u64, bytes: &mut [u8]) -> Result<usize, Errno> {
     let length = c_int::try_from(bytes.len()).map_err(|_| Errno::INVAL)?;
+    forget_error();
     // SAFETY: a buffer of that length, which the kernel fills no further.
     let filled = unsafe {
         libc::proc_pidinfo(number_of(pid), flavor, argument, bytes.as_mut_ptr().cast(), length)
     };
     match usize::try_from(filled) {
         Ok(filled) if filled > 0 => Ok(filled),
-        // A process without any descriptor has a list of length 0, and so has a failure, which sets
-        // errno; one from before would be taken for it, so only what these calls answer counts.
-        _ => match last_error() {
-            error @ (Errno::PERM | Errno::SRCH | Errno::INVAL | Errno::ACCESS) => Err(error),
-            _ => Ok(0),
+        // A process without any descriptor has a list of length 0, and a failure is 0 as well: only
+        // errno tells them apart.
+        _ => match std::io::Error::last_os_error().raw_os_error() {
+            None | Some(0) => Ok(0),
+            Some(error) => Err(Errno::from_raw_os_error(error)),
         },
     }
+}
+
+/// Makes errno say of the next call alone whether it failed.
+fn forget_error() {
+    // SAFETY: the place of this thread's errno, which nobody else writes to.
+    let place = unsafe { &mut *libc::__error() };
+    *place = 0;
 }
 
 /// Milliseconds since boot without sleep (CLOCK_UPTIME_RAW), the clock of the kernel's TCP.

@@ -3,6 +3,7 @@
 //! yet seen running.
 
 mod act;
+pub(crate) mod at_once;
 mod ffi;
 mod holders;
 mod jobs;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::Holder;
@@ -117,6 +118,10 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         process::arguments(pid).map(|started| started.environment)
+    }
+
+    fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
+        super::work_tree::of_all(directories, limit)
     }
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
