@@ -21,7 +21,16 @@ pub fn door(process: &Process) -> Option<&'static str> {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
-    by_name.or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
+    by_name
+        .or_else(|| is_forwarder_of_colima(process).then_some(ENGINE))
+        .or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
+}
+
+/// Whether it is the ssh that carries ports out of Colima's virtual machine: all of them, in one
+/// process.
+fn is_forwarder_of_colima(process: &Process) -> bool {
+    let arguments = process.argv.get(1..).unwrap_or_default();
+    Program::of(process).file == "ssh" && arguments.iter().any(|it| it.contains("/.colima/_lima/"))
 }
 
 /// A container engine's forwarding process: `Some(None)` where it does not say to what.
@@ -39,6 +48,7 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
         | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
         | "OrbStack Helper" => Some(None),
+        _ if is_forwarder_of_colima(process) => Some(None),
         _ => None,
     }
 }
@@ -62,7 +72,18 @@ const MACHINE: &str = "a virtual machine runs in it and may lose data";
 
 /// The doors by executable.
 const DOORS: &[(&str, &[&str])] = &[
-    (LOGIN, &["sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server"]),
+    (
+        LOGIN,
+        &[
+            "sshd",
+            "sshd-session",
+            "sshd-auth",
+            "dropbear",
+            "mosh-server",
+            "screensharingd",
+            "ARDAgent",
+        ],
+    ),
     (
         ENGINE,
         &[
@@ -91,6 +112,8 @@ const DOORS: &[(&str, &[&str])] = &[
             "incusd",
             "systemd-nspawn",
             "OrbStack Helper",
+            "com.docker.virtualization",
+            "com.docker.vmnetd",
         ],
     ),
     (
@@ -104,6 +127,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "iwd",
             "connmand",
             "mDNSResponder",
+            "configd",
         ],
     ),
     (
@@ -141,6 +165,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "lightdm",
             "sddm",
             "WindowServer",
+            "loginwindow",
         ],
     ),
     (
@@ -154,6 +179,12 @@ const DOORS: &[(&str, &[&str])] = &[
             "rapportd",
             "sharingd",
             "identityservicesd",
+            "AirPlayXPCHelper",
+            "UserEventAgent",
+            "SystemUIServer",
+            "Finder",
+            "Dock",
+            "remoted",
             "svchost",
             "csrss",
             "wininit",
