@@ -5,10 +5,12 @@
  * proc_uniqidentifierinfo (bsd/netinet/in_pcb.h, bsd/sys/socketvar_private.h,
  * bsd/sys/proc_info_private.h of Apple's xnu). */
 #include <libproc.h>
+#include <mach/mach_time.h>
 #include <mach/message.h>
 #include <stddef.h>
 #include <sys/proc.h>
 #include <sys/proc_info.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <sys/un.h>
@@ -99,6 +101,10 @@ IS(SO_REUSEPORT, 0x200);
 
 /* sys/macos/ffi.rs */
 IS(sizeof(audit_token_t), 32);
+IS(sizeof(struct mach_timebase_info), 8);
+IS(RUSAGE_INFO_V0, 0);
+IS(offsetof(struct rusage_info_v0, ri_user_time), 16);
+IS(offsetof(struct rusage_info_v0, ri_resident_size), 64);
 IS(PROC_PIDLISTFDS, 1);
 IS(PROC_PIDVNODEPATHINFO, 9);
 IS(PROC_PIDLISTFILEPORTS, 14);

@@ -108,6 +108,12 @@ fn terminal(device: i32) -> Option<String> {
     })
 }
 
+/// Milliseconds of so many ticks, of which each is that fraction of nanoseconds.
+pub fn milliseconds(ticks: u64, (numerator, denominator): (u32, u32)) -> u64 {
+    let nanoseconds = u128::from(ticks) * u128::from(numerator) / u128::from(denominator.max(1));
+    u64::try_from(nanoseconds / 1_000_000).unwrap_or(u64::MAX)
+}
+
 /// What names a process for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unique {
@@ -265,6 +271,13 @@ mod tests {
         assert_eq!(directory(&there).as_deref(), Some("/Users/me/shop"));
         assert_eq!(directory(&there[..2000]), None);
         assert_eq!(directory(&[0; DIRECTORIES]), None);
+    }
+
+    #[test]
+    fn ticks_are_a_fraction_of_nanoseconds() {
+        assert_eq!(milliseconds(24_000_000, (125, 3)), 1000);
+        assert_eq!(milliseconds(5_000_000, (1, 1)), 5);
+        assert_eq!(milliseconds(u64::MAX, (u32::MAX, 0)), u64::MAX);
     }
 
     fn procargs(count: i32, rest: &[u8]) -> Vec<u8> {

@@ -14,6 +14,9 @@ use crate::decode::macos::process::{DIRECTORIES, KINFO_PROC, UNIQUE};
 const _: () = assert!(size_of::<libc::proc_vnodepathinfo>() == DIRECTORIES);
 const _: () = assert!(size_of::<libc::proc_fdinfo>() == crate::decode::macos::descriptors::FDINFO);
 
+const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_user_time) == 16);
+const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_resident_size) == 64);
+
 /// PROC_PIDUNIQIDENTIFIERINFO (bsd/sys/proc_info_private.h).
 const UNIQUE_IDENTIFIER: c_int = 17;
 /// PROC_PIDLISTFILEPORTS.
@@ -201,6 +204,42 @@ pub(super) fn directories(pid: u32) -> Option<Vec<u8>> {
     let mut bytes = vec![0_u8; DIRECTORIES];
     let filled = info(pid, libc::PROC_PIDVNODEPATHINFO, 0, &mut bytes).ok()?;
     (filled == DIRECTORIES).then_some(bytes)
+}
+
+/// The processor time of a process, in ticks of the machine's clock, and the bytes that it has in
+/// memory.
+pub(super) fn usage(pid: u32) -> Option<(u64, u64)> {
+    let mut found = std::mem::MaybeUninit::<libc::rusage_info_v0>::zeroed();
+    // SAFETY: the call fills a struct of that version, which zeros make a valid one of.
+    let answer = unsafe {
+        libc::proc_pid_rusage(number_of(pid), libc::RUSAGE_INFO_V0, found.as_mut_ptr().cast())
+    };
+    // SAFETY: it is of numbers alone, and was all zeros at least.
+    let found = unsafe { found.assume_init() };
+    let ticks = found.ri_user_time.saturating_add(found.ri_system_time);
+    (answer == 0).then_some((ticks, found.ri_resident_size))
+}
+
+/// `struct mach_timebase_info` (mach/mach_time.h): a tick is that many nanoseconds, as a fraction.
+#[repr(C)]
+struct Timebase {
+    numerator: u32,
+    denominator: u32,
+}
+
+unsafe extern "C" {
+    fn mach_timebase_info(info: *mut Timebase) -> c_int;
+}
+
+/// How long a tick is, in nanoseconds as a fraction: 125/3 on Apple's processors, 1/1 on Intel's.
+pub(super) fn tick() -> (u32, u32) {
+    let mut base = Timebase { numerator: 0, denominator: 0 };
+    // SAFETY: the call fills the one struct that it is given.
+    let answer = unsafe { mach_timebase_info(&raw mut base) };
+    match (answer, base.denominator) {
+        (0, 1..) => (base.numerator, base.denominator),
+        _ => (1, 1),
+    }
 }
 
 /// The executable's path, of anybody's process.

@@ -141,6 +141,7 @@ fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
         .and_then(|environment| decode::variable(environment, "XPC_SERVICE_NAME"))
         .and_then(label_of);
     let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    let usage = ffi::usage(pid);
     let cut = known.name.len() >= CUT;
     let exe =
         (facts.program || cut || is_no_program(&known.name)).then(|| ffi::path(pid)).flatten();
@@ -166,6 +167,8 @@ fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
         session: session(pid),
         terminal: known.terminal.clone(),
         unit: label,
+        cpu_ms: usage.map(|(ticks, _)| decode::milliseconds(ticks, ffi::tick())),
+        memory: usage.map(|(_, bytes)| bytes),
         ..Process::unread(id(known))
     }
 }
