@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
+use crate::doctor::Circumstances;
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
@@ -114,6 +115,17 @@ impl Host for LiveHost {
 
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        let release = ffi::sysctl_by_name(c"kern.osproductversion").unwrap_or_default();
+        let release = String::from_utf8_lossy(&release).trim_end_matches('\0').to_owned();
+        Circumstances {
+            release: Some(release).filter(|release| !release.is_empty()),
+            program: ffi::path(std::process::id()),
+            service_manager: Some("launchd".to_owned()),
+            ..Circumstances::default()
+        }
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
