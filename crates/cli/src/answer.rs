@@ -49,6 +49,13 @@ pub enum Answer {
         /// How it is to be shown.
         shape: Shape,
     },
+    /// Processes below their parents.
+    Tree {
+        /// The document.
+        report: ProcessesReport,
+        /// Whether only PIDs are wanted.
+        pids: bool,
+    },
     /// Free ports.
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
@@ -89,6 +96,8 @@ pub enum Telling {
     On,
     /// Everything.
     Why,
+    /// Everything about the processes.
+    Info,
     /// Yes or no.
     Check {
         /// Whether the server sets SO_REUSEADDR.
@@ -102,7 +111,7 @@ impl Telling {
     /// The question that it answers.
     pub const fn question(self) -> Question {
         match self {
-            Self::On | Self::Why | Self::Pids => Question::Held,
+            Self::On | Self::Why | Self::Info | Self::Pids => Question::Held,
             Self::Check { reuse_addr } => Question::Bindable { reuse_addr },
         }
     }
@@ -118,7 +127,9 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
-            Self::Processes { report, .. } => exit::of_processes(report),
+            Self::Processes { report, .. } | Self::Tree { report, .. } => {
+                exit::of_processes(report)
+            }
             Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Examined { report, .. } => exit::of_doctor(report),

@@ -5,11 +5,11 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use proc_core::nearness::nearest;
 use proc_core::report::ErrorReport;
 
 use crate::config::Settings;
 use crate::globals::Globals;
-use crate::nearest::nearest;
 use crate::sanitize;
 
 /// The whole command line.
@@ -107,6 +107,10 @@ commands! {
     Orphans = "orphans" in orphans,
     /// List the processes that get nowhere, and by what evidence
     Stuck = "stuck" in stuck,
+    /// Tell everything about a process
+    Info = "info" in info,
+    /// Show processes below their parents
+    Tree = "tree" in tree,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -399,9 +403,10 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 16] = [
+const OTHER_WORDS: &[(&str, &str)] = &[
     ("ls", "list"),
     ("ps", "list"),
+    ("pstree", "tree"),
     ("show", "on"),
     ("who", "on"),
     ("what", "on"),

@@ -37,6 +37,8 @@ fn carry_out(
         Command::For(args) => commands::using::run(args, globals, &mut *core()?),
         Command::Orphans(args) => commands::orphans::run(args, globals, &mut *core()?),
         Command::Stuck(args) => commands::stuck::run(args, globals, &mut *core()?),
+        Command::Info(args) => commands::info::run(args, globals, &mut *core()?),
+        Command::Tree(args) => commands::tree::run(args, globals, &mut *core()?),
         Command::Kill(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }

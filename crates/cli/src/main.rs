@@ -15,7 +15,6 @@ mod globals;
 mod intake;
 mod interrupt;
 mod local_time;
-mod nearest;
 mod output;
 mod progress;
 mod prompt;

@@ -1,13 +1,12 @@
 //! Which processes a name, a number, a file, a container or a unit means, from one reading of
 //! `/proc`.
 
-use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::engine::{self, ContainerFacts, EngineWish};
 use crate::host::Host;
 use crate::learn::learn_containers;
-use crate::names::nearest_name;
+use crate::nearness::nearest;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
@@ -15,11 +14,7 @@ use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
 #[derive(Debug)]
-pub(crate) struct Census {
-    read: Snapshot,
-    /// Numbers that are threads', and of which process.
-    threads: BTreeMap<u32, u32>,
-}
+pub(crate) struct Census(Snapshot);
 
 impl Census {
     /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
@@ -34,31 +29,12 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        let numbers = scope.pids.clone();
-        let mut census = Self {
-            read: match scope == Scope::default() {
-                true => Snapshot::empty(SystemTime::UNIX_EPOCH),
-                false => host.snapshot(&scope),
-            },
-            threads: BTreeMap::new(),
-        };
-        census.tell_threads(host, &numbers);
+        let mut census = Self(match scope == Scope::default() {
+            true => Snapshot::empty(SystemTime::UNIX_EPOCH),
+            false => host.snapshot(&scope),
+        });
         census.learn_names(host, targets);
         census
-    }
-
-    /// `/proc` answers for the number of a thread as for a process, though it lists no threads.
-    fn tell_threads(&mut self, host: &dyn Host, numbers: &[u32]) {
-        for &number in numbers {
-            let Some(condition) = host.condition(number) else { continue };
-            let leader = condition.leader;
-            if leader != number {
-                self.read.processes.remove(&number);
-                self.threads.insert(number, leader);
-                let more = host.snapshot(&Scope { pids: vec![leader], ..Scope::default() });
-                self.read.processes.extend(more.processes);
-            }
-        }
     }
 
     /// Asks the engines about names of containers that are no ids of any that runs.
@@ -74,21 +50,21 @@ impl Census {
             return;
         }
         let mut wish = EngineWish { names, ..EngineWish::default() };
-        for process in self.read.processes.values() {
-            wish.owners.extend(engine::owner_of(process, &self.read));
-            if process.uid.is_some_and(|uid| uid == 0 || uid == self.read.asker.uid) {
+        for process in self.0.processes.values() {
+            wish.owners.extend(engine::owner_of(process, &self.0));
+            if process.uid.is_some_and(|uid| uid == 0 || uid == self.0.asker.uid) {
                 wish.sockets.extend(engine::dockerd_sockets(process));
             }
         }
         wish.owners.sort_unstable();
         wish.owners.dedup();
-        learn_containers(host, &mut self.read, &wish);
+        learn_containers(host, &mut self.0, &wish);
     }
 
     /// What engines tell of containers called so: by name, or `project/service` of compose.
     pub(crate) fn containers_called(&self, name: &str) -> impl Iterator<Item = &ContainerFacts> {
         let parts = name.split_once('/');
-        self.read.containers.iter().filter(move |facts| {
+        self.0.containers.iter().filter(move |facts| {
             let service =
                 facts.compose.as_ref().zip(parts).is_some_and(|(compose, (project, it))| {
                     compose.project == project && compose.service.as_deref() == Some(it)
@@ -99,17 +75,17 @@ impl Census {
 
     /// What was read.
     pub(crate) const fn snapshot(&self) -> &Snapshot {
-        &self.read
+        &self.0
     }
 
     /// Those processes as they can be told from any other that gets their number.
     pub(crate) fn processes(&self, pids: &[u32]) -> Vec<&Process> {
-        pids.iter().filter_map(|pid| self.read.processes.get(pid)).collect()
+        pids.iter().filter_map(|pid| self.0.processes.get(pid)).collect()
     }
 
     /// The asker's own ancestors.
     pub(crate) fn above_asker(&self) -> &[u32] {
-        &self.read.asker.ancestors
+        &self.0.asker.ancestors
     }
 
     /// Those that a target means; nobody for one that is no process's.
@@ -127,7 +103,7 @@ impl Census {
     /// The one that a target means by its number and that has ended without being collected.
     pub(crate) fn dead(&self, target: &Target) -> Vec<u32> {
         match target {
-            Target::Pid(pid) | Target::Number(pid) if self.read.processes.contains_key(pid) => {
+            Target::Pid(pid) | Target::Number(pid) if self.0.processes.contains_key(pid) => {
                 vec![*pid]
             }
             _ => Vec::new(),
@@ -136,27 +112,27 @@ impl Census {
 
     /// The process that a number is only a thread of.
     pub(crate) fn leader_of(&self, number: u32) -> Option<&Process> {
-        let leader = self.threads.get(&number)?;
-        self.read.processes.get(leader)
+        let leader = self.0.threads.get(&number)?;
+        self.0.processes.get(leader)
     }
 
     /// The process of that number that has ended and was not collected.
     pub(crate) fn zombie(&self, pid: u32) -> Option<&Process> {
-        let process = self.read.processes.get(&pid);
+        let process = self.0.processes.get(&pid);
         process.filter(|process| process.state == ProcessState::Zombie)
     }
 
     /// The nearest name of a process that runs, for one that nobody has.
     pub(crate) fn nearest_name(&self, name: &str) -> Option<&str> {
-        let own = self.read.asker.pid;
-        let others = self.read.processes.values().filter(|process| {
+        let own = self.0.asker.pid;
+        let others = self.0.processes.values().filter(|process| {
             process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
         });
-        nearest_name(name, others.map(Process::program))
+        nearest(name, others.map(Process::program))
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
-        let process = self.read.processes.get(&pid);
+        let process = self.0.processes.get(&pid);
         let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
         lives.then_some(pid).into_iter().collect()
     }
@@ -169,8 +145,7 @@ impl Census {
     fn in_container(&self, name: &str) -> Vec<u32> {
         let told: Vec<&ContainerFacts> = self.containers_called(name).collect();
         self.matching(|process| {
-            let Some(boxed) = engine::boxed(process, &self.read).filter(|it| !it.keeps_ports)
-            else {
+            let Some(boxed) = engine::boxed(process, &self.0).filter(|it| !it.keeps_ports) else {
                 return false;
             };
             let called = boxed.name.as_deref() == Some(name)
@@ -178,7 +153,7 @@ impl Census {
                 || (name.len() >= 6 && boxed.id.starts_with(name));
             called
                 || told.iter().any(|facts| {
-                    facts.id == boxed.id && facts.owner == engine::owner_of(process, &self.read)
+                    facts.id == boxed.id && facts.owner == engine::owner_of(process, &self.0)
                 })
         })
     }
@@ -204,10 +179,10 @@ impl Census {
     }
 
     fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
-        let own = self.read.asker.pid;
+        let own = self.0.asker.pid;
         // A zombie holds nothing and cannot be ended again.
         let living = |process: &&Process| process.state != ProcessState::Zombie;
-        let found = self.read.processes.values().filter(living).filter(|process| is(process));
+        let found = self.0.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
 }
@@ -228,7 +203,7 @@ mod tests {
             process.cgroup = Some((*group).to_owned());
             snapshot.processes.insert(pid, process);
         }
-        Census { read: snapshot, threads: BTreeMap::new() }
+        Census(snapshot)
     }
 
     #[test]

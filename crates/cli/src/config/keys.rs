@@ -5,10 +5,10 @@ use proc_core::report::{SettingOrigin as Origin, SettingValue};
 use super::{Env, Setting};
 use crate::cli::{COMMANDS, is_target};
 use crate::columns::{Names, places};
-use crate::nearest::nearest;
 use crate::render::columns_of;
 use crate::split::split;
 use crate::{duration, sanitize};
+use proc_core::nearness::nearest;
 
 /// A key with one value.
 #[derive(Debug)]

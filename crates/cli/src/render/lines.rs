@@ -19,7 +19,9 @@ pub fn jsonl(answer: &Answer) -> String {
             messages + &report.targets.iter().map(document).collect::<String>()
         }
         Answer::Listed { report, .. } if report.error.is_none() => ports(report),
-        Answer::Processes { report, .. } if report.error.is_none() => {
+        Answer::Processes { report, .. } | Answer::Tree { report, .. }
+            if report.error.is_none() =>
+        {
             report.processes.iter().map(document).collect()
         }
         Answer::Picked(report) if report.error.is_none() => {

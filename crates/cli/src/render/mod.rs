@@ -8,6 +8,7 @@ mod config;
 mod doctor;
 #[cfg(test)]
 pub mod fixture;
+mod info;
 mod leases;
 mod lines;
 mod look;
@@ -19,6 +20,7 @@ mod reasons;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
+mod tree;
 mod undo;
 mod wait;
 mod watch;
@@ -55,6 +57,9 @@ pub fn human(answer: &Answer, view: &View) -> String {
         Answer::Looked { telling: Telling::Why, report, counts } => {
             why::put(&mut page, &report.targets, counts, view);
         }
+        Answer::Looked { telling: Telling::Info, report, .. } => {
+            info::put(&mut page, &report.targets, view);
+        }
         Answer::Looked { telling: Telling::Check { reuse_addr }, report, .. } => {
             for target in &report.targets {
                 check::put(&mut page, target, *reuse_addr);
@@ -84,6 +89,11 @@ pub fn human(answer: &Answer, view: &View) -> String {
         Answer::Processes { report, shape: Shape::Table(columns) } => {
             processes::put(&mut page, report, columns.as_deref(), view);
         }
+        Answer::Tree { report, pids: true } => {
+            let meant = report.processes.iter().filter(|process| !process.context);
+            return meant.map(|process| format!("{}\n", process.pid)).collect();
+        }
+        Answer::Tree { report, pids: false } => return tree::text(report, view),
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
@@ -113,7 +123,7 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
-        Answer::Processes { report, .. } => document(report),
+        Answer::Processes { report, .. } | Answer::Tree { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
         Answer::Examined { report, .. } => document(report),

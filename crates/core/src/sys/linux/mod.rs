@@ -219,6 +219,10 @@ impl Host for LiveHost {
         condition::condition(pid)
     }
 
+    fn open_files(&self, pids: &[u32]) -> BTreeMap<u32, usize> {
+        process::open_files(pids)
+    }
+
     fn script(&self, shell: &Process, limit: Duration) -> Option<String> {
         script::script(shell, limit)
     }
