@@ -297,7 +297,7 @@ mod tests {
             assert!(page.contains("4242"), "{page}");
             if width >= 40 {
                 assert!(
-                    page.lines().all(|line| super::super::width::columns(line) <= width),
+                    page.lines().all(|line| columns(line) <= width),
                     "{page}"
                 );
             }
