@@ -18,7 +18,9 @@ use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
-pub use processes::{bytes, deeper_processes, left_out, more_processes, no_process, thread};
+pub use processes::{
+    bytes, deeper_processes, left_out, more_processes, no_ports, no_process, thread,
+};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would

@@ -29,7 +29,7 @@ use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::{started_by, supervisor_of};
-use crate::target::Target;
+use crate::target::{self, Target};
 
 /// Answers each target, in order.
 pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {
@@ -398,7 +398,7 @@ fn process_report(
     report
 }
 
-fn missing(target: &Target, census: &Census) -> String {
+pub(crate) fn missing(target: &Target, census: &Census) -> String {
     let thread = match target {
         Target::Pid(number) | Target::Number(number) => explain::thread(*number, census.snapshot()),
         _ => None,
@@ -409,8 +409,8 @@ fn missing(target: &Target, census: &Census) -> String {
     match target {
         Target::Pid(pid) => format!("there is no process {pid}"),
         Target::Name(name) => {
-            let programs = census.snapshot().processes.values().map(Process::program);
-            match nearest(name, programs) {
+            let running = census.snapshot().processes.values().flat_map(target::names);
+            match nearest(name, running) {
                 Some(meant) => format!("no process is called {name}; did you mean {meant}?"),
                 None => format!("no process is called {name}"),
             }
