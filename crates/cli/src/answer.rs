@@ -1,8 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report, SCHEMA,
-    TargetReport, UndoReport,
+    ConfigReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
+    ProcessesReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -60,6 +60,13 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// Whether this program works here.
+    Examined {
+        /// The document.
+        report: DoctorReport,
+        /// Whether single checks were asked for.
+        named: bool,
+    },
     /// What was started again, or can be.
     Undone {
         /// The document.
@@ -67,6 +74,8 @@ pub enum Answer {
         /// Whether it is the list.
         list: bool,
     },
+    /// What is set.
+    Configured(ConfigReport),
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -121,8 +130,9 @@ impl Answer {
             Self::Processes { report, .. } | Self::Tree { report, .. } => {
                 exit::of_processes(report)
             }
-            Self::Picked(_) => Exit::Yes,
+            Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,
@@ -153,6 +163,7 @@ impl Answer {
 const fn question(verb: Verb) -> Question {
     match verb {
         Verb::Kill | Verb::Stop => Question::Ended,
+        Verb::Freeze | Verb::Thaw | Verb::Unstick | Verb::Reload => Question::Done,
         Verb::Free => Question::Freed,
     }
 }

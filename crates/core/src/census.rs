@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use crate::engine::{self, ContainerFacts, EngineWish};
 use crate::host::Host;
 use crate::learn::learn_containers;
+use crate::nearness::nearest;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
-use crate::target::{Target, is_called};
+use crate::target::{self, Target, is_called};
 
 /// The processes that targets other than ports need, read once.
 #[derive(Debug)]
@@ -97,6 +98,37 @@ impl Census {
             Target::Unit(name) => self.in_unit(name),
             Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
         }
+    }
+
+    /// The one that a target means by its number and that has ended without being collected.
+    pub(crate) fn dead(&self, target: &Target) -> Vec<u32> {
+        match target {
+            Target::Pid(pid) | Target::Number(pid) if self.0.processes.contains_key(pid) => {
+                vec![*pid]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The process that a number is only a thread of.
+    pub(crate) fn leader_of(&self, number: u32) -> Option<&Process> {
+        let leader = self.0.threads.get(&number)?;
+        self.0.processes.get(leader)
+    }
+
+    /// The process of that number that has ended and was not collected.
+    pub(crate) fn zombie(&self, pid: u32) -> Option<&Process> {
+        let process = self.0.processes.get(&pid);
+        process.filter(|process| process.state == ProcessState::Zombie)
+    }
+
+    /// The nearest name of a process that runs, for one that nobody has.
+    pub(crate) fn nearest_name(&self, name: &str) -> Option<&str> {
+        let own = self.0.asker.pid;
+        let others = self.0.processes.values().filter(|process| {
+            process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
+        });
+        nearest(name, others.flat_map(target::names))
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
-    Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
+    Attempt, BindRequest, BindResult, Conflict, Occupant, Rules, covers, overlaps, xnu,
 };
 use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
 use crate::redirect;
@@ -144,6 +144,7 @@ pub fn diagnose(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) 
     causes.extend(scene.connections());
     causes.extend(scene.remains());
     causes.extend(scene.permission());
+    causes.extend(scene.reserved());
     causes.extend(scene.not_local());
     causes.extend(scene.unexplained());
     causes.extend(scene.redirected());
@@ -198,6 +199,8 @@ struct Scene<'a> {
     snapshot: &'a Snapshot,
     /// The asker's own sockets on the endpoint, by place in the snapshot.
     own: Vec<(usize, Occupant)>,
+    /// Those of the kernel that answered.
+    rules: Rules,
 }
 
 impl<'a> Scene<'a> {
@@ -210,11 +213,12 @@ impl<'a> Scene<'a> {
             .filter(|(_, occupant)| touches(endpoint, occupant))
             .collect();
         let occupants: Vec<Occupant> = own.iter().map(|(_, occupant)| *occupant).collect();
-        let learned = infer_options(attempts, &occupants, false);
+        let rules = Rules::of(snapshot.source);
+        let learned = rules.infer_options(attempts, &occupants, false);
         for ((_, occupant), learned) in own.iter_mut().zip(learned) {
             *occupant = occupant.learn(learned);
         }
-        Self { endpoint, attempts, snapshot, own }
+        Self { endpoint, attempts, snapshot, own, rules }
     }
 
     fn socket(&self, index: usize) -> &'a Socket {
@@ -226,7 +230,11 @@ impl<'a> Scene<'a> {
         if refused(BindResult::InUse) {
             let remains_only = self.remains().next().is_some()
                 && self.unexplained().is_none()
+                && self.reserved().is_none()
                 && !self.blocked_by(|socket| !is_remains(socket));
+            if self.reserved().is_some() && !self.blocked_by(|_| true) {
+                return Verdict::Denied;
+            }
             return if remains_only { Verdict::Lingering } else { Verdict::Held };
         }
         if self.attempts.iter().any(|attempt| self.forbids(attempt)) {
@@ -244,18 +252,31 @@ impl<'a> Scene<'a> {
     fn forbids(&self, attempt: &Attempt) -> bool {
         match attempt.plain {
             BindResult::Ok | BindResult::InUse => false,
-            BindResult::Denied => true,
+            BindResult::Denied => !self.wildcard_is_open(attempt),
             BindResult::NotLocal | BindResult::Other(_) => {
                 matches!(self.endpoint.address, AddressScope::One(..))
             }
         }
     }
 
+    /// Whether every address was asked about and the dual-stack wildcard may be bound all the same:
+    /// on macOS a low port needs root on specific addresses alone.
+    fn wildcard_is_open(&self, attempt: &Attempt) -> bool {
+        matches!(self.endpoint.address, AddressScope::Every)
+            && self.attempts.iter().any(|other| {
+                let unspecified = other.address.ip().is_unspecified();
+                unspecified
+                    && other.address.is_ipv6()
+                    && other.transport == attempt.transport
+                    && other.plain == BindResult::Ok
+            })
+    }
+
     /// Whether a socket of that sort may stop a plain bind that was refused.
     fn blocked_by(&self, sort: impl Fn(&Socket) -> bool) -> bool {
         self.refused().any(|request| {
             self.own.iter().any(|(index, occupant)| {
-                sort(self.socket(*index)) && conflict(&request, occupant) != Conflict::No
+                sort(self.socket(*index)) && self.rules.conflict(&request, occupant) != Conflict::No
             })
         })
     }
@@ -493,6 +514,20 @@ impl<'a> Scene<'a> {
         (denied && below && lacks).then(|| self.cause(CauseKind::Privileged, true, Vec::new()))
     }
 
+    /// A port that the system keeps for programs of its own and refuses as if it were in use.
+    fn reserved(&self) -> Option<Cause> {
+        let refused = self
+            .attempts
+            .iter()
+            .any(|attempt| attempt.plain == BindResult::InUse && self.is_restricted(attempt));
+        refused.then(|| self.cause(CauseKind::Reserved, true, Vec::new()))
+    }
+
+    fn is_restricted(&self, attempt: &Attempt) -> bool {
+        self.rules == Rules::Xnu
+            && xnu::is_restricted(&plain(attempt, self.snapshot.asker.uid), &self.snapshot.policy)
+    }
+
     fn not_local(&self) -> Option<Cause> {
         let asked = matches!(self.endpoint.address, AddressScope::One(..));
         let refused = self.attempts.iter().any(|attempt| attempt.plain == BindResult::NotLocal);
@@ -501,12 +536,14 @@ impl<'a> Scene<'a> {
 
     fn unexplained(&self) -> Option<Cause> {
         let denied_by_floor = self.permission().is_some();
+        let reserved = |attempt: &Attempt| self.is_restricted(attempt);
         let puzzle = self.attempts.iter().any(|attempt| match attempt.plain {
             BindResult::Ok | BindResult::NotLocal => false,
             BindResult::Denied => !denied_by_floor,
             BindResult::InUse => {
                 let request = plain(attempt, self.snapshot.asker.uid);
-                self.own.iter().all(|(_, old)| conflict(&request, old) == Conflict::No)
+                let explains = |old| self.rules.conflict(&request, old) != Conflict::No;
+                !reserved(attempt) && !self.own.iter().any(|(_, old)| explains(old))
             }
             // An address family that is switched off is no puzzle.
             BindResult::Other(_) => matches!(self.endpoint.address, AddressScope::One(..)),

@@ -3,6 +3,8 @@
 
 mod processes;
 mod redirected;
+mod stuck;
+mod uses;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -18,10 +20,10 @@ use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
-pub use processes::{
-    bytes, deeper_processes, left_out, more_processes, no_ports, no_process, thread,
-};
+pub use processes::{bytes, deeper_processes, left_out, more_processes, no_ports, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
+pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
+pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -807,7 +809,13 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
         Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
-        Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_)) | None => String::new(),
+        Some(HeldBy::LastUse) => {
+            ", the last to use it by the kernel's table (its descriptors are another user's to see)"
+                .to_owned()
+        }
+        Some(HeldBy::InFlight(_) | HeldBy::FilePort(_) | HeldBy::Descriptor(_)) | None => {
+            String::new()
+        }
     }
 }
 

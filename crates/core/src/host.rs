@@ -6,27 +6,31 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
-use crate::bind::{Attempt, BindResult};
+use crate::bind::{Attempt, BindResult, Rules};
+use crate::condition::Condition;
+use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Protocol, Socket, TcpState};
+use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::sys;
 use crate::unit::{UnitAnswer, UnitWish};
 
 pub use crate::sys::LiveHost;
 
-/// A process that cannot be mistaken for another: on Linux a pidfd, opened before its identity
-/// was checked.
+/// A process that cannot be mistaken for another: on Linux a pidfd, on macOS a kqueue that hears
+/// of its end, opened before its identity was checked.
 #[derive(Debug)]
 pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
     #[cfg_attr(
-        not(target_os = "linux"),
-        allow(dead_code, reason = "no system but Linux has one yet")
+        not(any(target_os = "linux", target_os = "macos")),
+        allow(dead_code, reason = "no other system has one yet")
     )]
     pub(crate) handle: Option<sys::Handle>,
 }
@@ -228,6 +232,11 @@ pub trait Host {
         self.now()
     }
 
+    /// Whose rules decide about binds here.
+    fn rules(&self) -> Rules {
+        Rules::native()
+    }
+
     /// Everything in scope, at one moment. What could not be seen is in its gaps.
     fn snapshot(&self, scope: &Scope) -> Snapshot;
 
@@ -354,6 +363,38 @@ pub trait Host {
         WorkTrees::default()
     }
 
+    /// Who uses these files: runs them, works in them, has them mapped or open. A unix socket's file
+    /// has no users here, as its holders are found by the socket. `None` where this system cannot
+    /// tell.
+    fn file_uses(&self, _wish: &FileWish) -> Option<FilesSeen> {
+        None
+    }
+
+    /// Those threads as they are at this moment. `None` where this system cannot tell.
+    fn pulses(&self, _of: &PulseScope) -> Option<Vec<Pulse>> {
+        None
+    }
+
+    /// Where in the kernel a thread waits; `None` where it is gone.
+    fn waiting_place(&self, _pid: u32, _tid: u32) -> Option<WaitingPlace> {
+        None
+    }
+
+    /// What a process has as its input, its output and its errors, as the system names them.
+    fn streams(&self, _pid: u32) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Those of these control groups that are frozen.
+    fn frozen(&self, _groups: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What the system says of itself and of this program, for `proc doctor`.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances::default()
+    }
+
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,
     /// each ended by a zero byte. `None` where it may not be read.
     fn environment(&self, _pid: u32) -> Option<Vec<u8>> {
@@ -364,6 +405,11 @@ pub trait Host {
     /// where that is not known, or where they are too many to read in passing.
     fn children(&self, _pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         BTreeMap::new()
+    }
+
+    /// How the process or thread of that number stands.
+    fn condition(&self, _pid: u32) -> Option<Condition> {
+        None
     }
 
     /// How many descriptors each of these processes has open; one is missing where that may not be

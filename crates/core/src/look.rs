@@ -14,7 +14,6 @@ use crate::known::{System, known};
 use crate::learn::{self, learn};
 use crate::mask::mask_argv;
 use crate::nature::{Nature, is_login, nature_of};
-use crate::nearness::nearest;
 use crate::origin::origin_of;
 use crate::plan::signal_name;
 use crate::process::Process;
@@ -29,7 +28,7 @@ use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::{started_by, supervisor_of};
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// Answers each target, in order.
 pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {
@@ -318,9 +317,8 @@ fn number_report(
     let held = sight.filter(|sight| !sight.diagnosis.causes.is_empty());
     let alive = census.alive(number);
     if alive.is_empty() {
-        let thread = explain::thread(number, census.snapshot()).filter(|_| held.is_none());
-        if let Some(thread) = thread {
-            return nothing(&target, thread);
+        if let Some(told) = no_process(number, census).filter(|_| held.is_none()) {
+            return nothing(&target, told);
         }
         return nothing(
             &target,
@@ -398,23 +396,29 @@ fn process_report(
     report
 }
 
-pub(crate) fn missing(target: &Target, census: &Census) -> String {
-    let thread = match target {
-        Target::Pid(number) | Target::Number(number) => explain::thread(*number, census.snapshot()),
-        _ => None,
-    };
-    if let Some(thread) = thread {
-        return thread;
+/// What a number is that is no living process's: a thread's, or one that waits to be collected.
+pub(crate) fn no_process(number: u32, census: &Census) -> Option<String> {
+    if let Some(leader) = census.leader_of(number) {
+        let (name, pid) = (leader.program(), leader.id.pid);
+        return Some(format!("{number} is a thread of {name} (pid {pid}): say pid:{pid}"));
     }
+    let dead = census.zombie(number)?;
+    Some(format!(
+        "{} (pid {number}) has ended (state Z) and holds nothing; its parent, pid {}, has not collected it: proc unstick pid:{number}",
+        dead.program(),
+        dead.ppid
+    ))
+}
+
+pub(crate) fn missing(target: &Target, census: &Census) -> String {
     match target {
-        Target::Pid(pid) => format!("there is no process {pid}"),
-        Target::Name(name) => {
-            let running = census.snapshot().processes.values().flat_map(target::names);
-            match nearest(name, running) {
-                Some(meant) => format!("no process is called {name}; did you mean {meant}?"),
-                None => format!("no process is called {name}"),
-            }
+        Target::Pid(pid) => {
+            no_process(*pid, census).unwrap_or_else(|| format!("there is no process {pid}"))
         }
+        Target::Name(name) => match census.nearest_name(name) {
+            Some(near) => format!("no process is called {name}; did you mean {near}?"),
+            None => format!("no process is called {name}"),
+        },
         Target::Path(path) => format!("no socket or running process has the path {path}"),
         Target::Container(name) => match census.containers_called(name).next() {
             Some(facts) => format!(

@@ -11,8 +11,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
-use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
+use crate::bind::{Attempt, BindRequest, BindResult, Occupant, Rules};
 use crate::engine::{EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen, joined, recorded_uses};
 use crate::host::{Host, Pinned, Watch, Woken, WorkTrees};
 use crate::learn::{self, Learn, learn};
 use crate::look::LookOptions;
@@ -380,6 +381,7 @@ impl ReplayHost {
     fn predicted(&self, transport: Transport, address: SocketAddr) -> Attempt {
         let recording = &self.recording;
         let snapshot = &recording.snapshot;
+        let rules = Rules::of(snapshot.source);
         let occupants: Vec<Occupant> =
             snapshot.sockets.iter().filter_map(Occupant::from_socket).collect();
         let bind = |reuse_addr| {
@@ -387,7 +389,7 @@ impl ReplayHost {
             let request = BindRequest { reuse_addr, ..plain };
             let may = snapshot.asker.may_bind_privileged;
             // Where an option that nobody saw decides, the port is not promised.
-            match predict(&request, &occupants, &snapshot.policy, may).result {
+            match rules.predict(&request, &occupants, &snapshot.policy, may).result {
                 Some(BindResult::Ok) if !self.is_local(address.ip()) => BindResult::NotLocal,
                 Some(result) => result,
                 None => BindResult::InUse,
@@ -526,6 +528,10 @@ impl Host for ReplayHost {
         self.waited.get()
     }
 
+    fn rules(&self) -> Rules {
+        Rules::of(self.recording.snapshot.source)
+    }
+
     fn snapshot(&self, scope: &Scope) -> Snapshot {
         let recorded = &self.recording.snapshot;
         let mut seen = Snapshot {
@@ -581,6 +587,13 @@ impl Host for ReplayHost {
         let recorded = self.recording.snapshot.redirects.iter();
         let wanted = recorded.filter(|rule| ports.iter().any(|port| rule.ports.contains(port)));
         RedirectAnswer { redirects: wanted.cloned().collect(), gaps: Vec::new() }
+    }
+
+    fn file_uses(&self, wish: &FileWish) -> Option<FilesSeen> {
+        let processes: Vec<&Process> = self.recording.snapshot.processes.values().collect();
+        let seen = |path: &String| recorded_uses(&joined("/", path), wish.below, &processes);
+        let files = wish.paths.iter().map(seen).collect();
+        Some(FilesSeen { files, gaps: Vec::new(), by_path_only: true })
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {

@@ -33,6 +33,7 @@ pub fn jsonl(answer: &Answer) -> String {
         Answer::Undone { report, .. } if report.error.is_none() => {
             report.acts.iter().map(document).collect()
         }
+        Answer::Configured(report) => report.settings.iter().map(document).collect(),
         _ => json(answer),
     }
 }

@@ -4,6 +4,8 @@ mod act;
 mod card;
 mod check;
 mod columns;
+mod config;
+mod doctor;
 #[cfg(test)]
 pub mod fixture;
 mod info;
@@ -14,6 +16,7 @@ mod message;
 mod page;
 mod ports;
 mod processes;
+mod reasons;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
@@ -36,7 +39,7 @@ use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
-use crate::columns::Shape;
+use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -95,12 +98,22 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
+        Answer::Configured(report) => config::put(&mut page, report, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
     }
     page.render(view)
+}
+
+/// The columns that a command's list has, where it is one.
+pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
+    match command {
+        "ports" => Some(ports::offers()),
+        _ => None,
+    }
 }
 
 /// The answer as one JSON document on one line.
@@ -113,7 +126,9 @@ pub fn json(answer: &Answer) -> String {
         Answer::Processes { report, .. } | Answer::Tree { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
+        Answer::Configured(report) => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),

@@ -3,19 +3,22 @@
 use proc_core::addr::Exposure;
 use proc_core::explain;
 use proc_core::process::ProcessState;
-use proc_core::report::{ProcessPort, ProcessReport, ProcessesReport};
+use proc_core::report::{ProcessPort, ProcessReport, ProcessesReport, Reason};
 use proc_core::socket::Protocol;
 
 use super::columns::Field;
 use super::page::{Line, Page, Role};
 use super::table::{Cell, Column};
-use super::{card, columns, words};
+use super::{card, columns, reasons, words};
 use crate::columns::Offer;
 use crate::terminal::View;
 
 /// Puts the list on a page.
 pub fn put(page: &mut Page, report: &ProcessesReport, chosen: Option<&[usize]>, view: &View) {
     match &report.explain {
+        None if chosen.is_none() && reasons::fit(report) => {
+            return reasons::put(page, report, view);
+        }
         Some(explain) => page.push(Line::new(0).text(explain.clone())),
         None => columns::put(page, &fields(), &report.processes, chosen, view),
     }
@@ -142,8 +145,8 @@ fn fields() -> Vec<Field<ProcessReport>> {
             "BECAUSE",
             2,
             Some(20),
-            |p, _| p.because.join("; ").into(),
-            |p| p.because.join("; "),
+            |p, _| because(p).into(),
+            because,
         ),
         more("exe", "its executable", "EXECUTABLE", |p, _| exe(p).into(), exe),
         more("started", "when it started", "STARTED", |p, _| started(p).into(), started),
@@ -166,6 +169,15 @@ fn fields() -> Vec<Field<ProcessReport>> {
         more("container", "its container", "CONTAINER", |p, _| container(p).into(), container),
         more("unit", "its unit", "UNIT", |p, _| unit(p).into(), unit),
     ]
+}
+
+/// Why it is there, in one line.
+fn because(process: &ProcessReport) -> String {
+    let doubt = |reason: &Reason| if reason.certain { "" } else { "perhaps: " };
+    let reasons = process.because.iter();
+    let words: Vec<String> =
+        reasons.map(|reason| format!("{}{}", doubt(reason), reason.explain)).collect();
+    words.join("; ")
 }
 
 fn text(value: Option<impl ToString>) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{count, span};
 use crate::filter::{NameMatch, ProcessFilter, has_in_command};
 use crate::nearness::nearest;
-use crate::process::{Process, ProcessState};
+use crate::process::ProcessState;
 use crate::snapshot::Snapshot;
 use crate::target;
 
@@ -59,13 +59,6 @@ fn are_called(filter: &ProcessFilter, names: &[&str], number: usize) -> String {
         (NameMatch::Anywhere, 1) => format!("{who} has {names} in its name or command line"),
         (NameMatch::Anywhere, _) => format!("{who} have {names} in their name or command line"),
     }
-}
-
-/// That a number is a thread's, and of whom.
-pub fn thread(number: u32, snapshot: &Snapshot) -> Option<String> {
-    let pid = snapshot.threads.get(&number)?;
-    let name = snapshot.processes.get(pid).map(Process::program).unwrap_or_default();
-    Some(format!("{number} is a thread of {name} (pid {pid}) and no process: say pid:{pid}"))
 }
 
 /// What a filter asks for, as what follows "no process".

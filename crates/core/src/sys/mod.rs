@@ -7,18 +7,32 @@
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
 //! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the
-//! library. What every Unix does alike is in a file of its own.
+//! library. What every Unix does alike is in a file of its own, and so are the
+//! sockets that every system opens alike for `proc doctor`.
 
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod last_words;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
+pub(crate) mod specimens;
 
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
-#[cfg(any(test, not(target_os = "linux")))]
-#[cfg_attr(target_os = "linux", allow(dead_code, reason = "compiled here for its tests alone"))]
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::*;
+
+#[cfg(any(test, not(any(target_os = "linux", target_os = "macos"))))]
+#[cfg_attr(
+    any(target_os = "linux", target_os = "macos"),
+    allow(dead_code, reason = "compiled here for its tests alone")
+)]
 mod unsupported;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub use unsupported::*;
