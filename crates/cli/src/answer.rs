@@ -1,7 +1,7 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ConfigReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
+    ConfigReport, DiffReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
     ProcessesReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
@@ -60,6 +60,8 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// What is different.
+    Compared(DiffReport),
     /// Whether this program works here.
     Examined {
         /// The document.
@@ -132,6 +134,7 @@ impl Answer {
             }
             Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Compared(report) => exit::of_diff(report),
             Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,

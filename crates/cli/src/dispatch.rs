@@ -66,7 +66,12 @@ fn carry_out(
         Command::Pick(args) => commands::pick::run(args, globals),
         Command::Run(args) => commands::run::run(args, globals),
         Command::Record(args) => commands::record::run(args, &mut *core()?),
+        Command::Help(args) => commands::help::run(args),
+        Command::Completions(args) => Ok(commands::completions::run(args)),
+        Command::Man(args) => commands::man::run(args),
         Command::Config(args) => commands::config::run(args, &globals.settings),
+        Command::Snapshot(args) => commands::snapshot::run(args, &mut *core()?),
+        Command::Diff(args) => commands::diff::run(args, globals, core),
         Command::Doctor(args) => commands::doctor::run(args, globals),
         Command::Schema(args) => Ok(commands::schema::run(args)),
     }

@@ -62,3 +62,26 @@ fn read_services() -> ServiceFile {
     let bytes = std::fs::read(SERVICES_FILE).unwrap_or_default();
     ServiceFile::parse(&String::from_utf8_lossy(&bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_loopback_interface_has_an_index() {
+        let index: u32 =
+            std::fs::read_to_string("/sys/class/net/lo/ifindex").unwrap().trim().parse().unwrap();
+        assert_eq!(MachineNames::default().interface("lo"), Some(index));
+    }
+
+    #[test]
+    fn unknown_interfaces_and_services_have_none() {
+        let names = MachineNames::default();
+        for name in ["no-such-interface-1", "", "a/b", "%", "\0", "x y", "::"] {
+            assert_eq!(names.interface(name), None, "{name:?}");
+        }
+        assert_eq!(names.service("no such service"), None);
+        assert_eq!(NoNames.interface("lo"), None);
+    }
+}

@@ -34,6 +34,12 @@ pub fn jsonl(answer: &Answer) -> String {
             report.acts.iter().map(document).collect()
         }
         Answer::Configured(report) => report.settings.iter().map(document).collect(),
+        Answer::Compared(report) if report.error.is_none() => {
+            report.differences.iter().map(document).collect()
+        }
+        Answer::Examined { report, .. } if report.error.is_none() => {
+            report.checks.iter().map(document).collect()
+        }
         _ => json(answer),
     }
 }

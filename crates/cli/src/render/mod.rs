@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod columns;
 mod config;
+mod diff;
 mod doctor;
 #[cfg(test)]
 pub mod fixture;
@@ -34,11 +35,13 @@ pub use ports::offers as port_columns;
 pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
+pub use width::columns;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
+use crate::cli::takes_columns;
 use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
@@ -98,6 +101,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Compared(report) => diff::put(&mut page, report, view),
         Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Configured(report) => config::put(&mut page, report, view),
@@ -112,6 +116,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
 pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
     match command {
         "ports" => Some(ports::offers()),
+        name if takes_columns(name) => Some(processes::offers()),
         _ => None,
     }
 }
@@ -126,6 +131,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Processes { report, .. } | Answer::Tree { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Compared(report) => document(report),
         Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Configured(report) => document(report),
