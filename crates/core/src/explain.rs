@@ -22,7 +22,7 @@ use crate::supervisor::{
 };
 use crate::unit::UnitFacts;
 
-pub use processes::{bytes, deeper_processes, left_out, more_processes, no_process};
+pub use processes::{bytes, deeper_processes, left_out, more_processes, no_ports, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
 pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};

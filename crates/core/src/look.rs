@@ -416,7 +416,7 @@ pub(crate) fn no_process(number: u32, census: &Census) -> Option<String> {
     ))
 }
 
-fn missing(target: &Target, census: &Census) -> String {
+pub(crate) fn missing(target: &Target, census: &Census) -> String {
     match target {
         Target::Pid(pid) => {
             no_process(*pid, census).unwrap_or_else(|| format!("there is no process {pid}"))
