@@ -1,8 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
-    SCHEMA, TargetReport, UndoReport,
+    ConfigReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
+    ProcessesReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -53,6 +53,13 @@ pub enum Answer {
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// Whether this program works here.
+    Examined {
+        /// The document.
+        report: DoctorReport,
+        /// Whether single checks were asked for.
+        named: bool,
+    },
     /// What was started again, or can be.
     Undone {
         /// The document.
@@ -114,6 +121,7 @@ impl Answer {
             Self::Processes { report, .. } => exit::of_processes(report),
             Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,
             Self::Text(_) => Exit::Yes,

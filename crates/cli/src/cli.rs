@@ -135,6 +135,8 @@ commands! {
     Record = "record" in record,
     /// Show every setting, its value and where that comes from
     Config = "config" in config,
+    /// Say whether proc tells the truth on this machine, and what you cannot see
+    Doctor = "doctor" in doctor,
     /// Print the JSON Schema of every document that --json prints
     Schema = "schema" in schema,
 }

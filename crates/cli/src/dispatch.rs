@@ -46,14 +46,6 @@ fn carry_out(
         Command::Free(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }
-        Command::Undo(args) => commands::undo::run(args, globals),
-        Command::Wait(args) => commands::wait::run(args, globals, core, progress),
-        Command::Watch(args) => commands::watch::run(args, globals),
-        Command::Pick(args) => commands::pick::run(args, globals),
-        Command::Run(args) => commands::run::run(args, globals),
-        Command::Record(args) => commands::record::run(args, &mut *core()?),
-        Command::Config(args) => commands::config::run(args, &globals.settings),
-        Command::Schema(args) => Ok(commands::schema::run(args)),
         Command::Freeze(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }
@@ -66,5 +58,14 @@ fn carry_out(
         Command::Reload(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }
+        Command::Undo(args) => commands::undo::run(args, globals),
+        Command::Wait(args) => commands::wait::run(args, globals, core, progress),
+        Command::Watch(args) => commands::watch::run(args, globals),
+        Command::Pick(args) => commands::pick::run(args, globals),
+        Command::Run(args) => commands::run::run(args, globals),
+        Command::Record(args) => commands::record::run(args, &mut *core()?),
+        Command::Config(args) => commands::config::run(args, &globals.settings),
+        Command::Doctor(args) => commands::doctor::run(args, globals),
+        Command::Schema(args) => Ok(commands::schema::run(args)),
     }
 }

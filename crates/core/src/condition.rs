@@ -20,15 +20,10 @@ pub struct Condition {
     /// Whether it is in the background of its terminal, where reading from that stops it (SIGTTIN,
     /// setpgid(2)).
     pub in_background: bool,
-    /// Processor time that it has used, in clock ticks.
-    pub ticks: u64,
-    /// The kernel function that it waits in, where that may be read (proc_pid_wchan(5)).
-    pub waits_in: Option<String>,
     /// The control group that is frozen, and it inside (`cgroup.freeze`, cgroups(7)).
     pub frozen_group: Option<String>,
-    /// The share of one processor that it used while it was watched, in percent; `None` where
-    /// nobody watched.
-    pub load: Option<u32>,
+    /// By what it gets nowhere, where it was watched for a while ([`crate::stuck`]): a sentence.
+    pub stuck: Option<String>,
 }
 
 impl Condition {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult, Rules};
 use crate::condition::Condition;
+use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
@@ -387,6 +388,11 @@ pub trait Host {
     /// Those of these control groups that are frozen.
     fn frozen(&self, _groups: &[String]) -> Vec<String> {
         Vec::new()
+    }
+
+    /// What the system says of itself and of this program, for `proc doctor`.
+    fn circumstances(&self) -> Circumstances {
+        Circumstances::default()
     }
 
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,

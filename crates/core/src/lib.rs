@@ -7,6 +7,7 @@ pub(crate) mod census;
 pub mod condition;
 pub mod decode;
 pub mod diagnosis;
+pub mod doctor;
 pub mod engine;
 pub mod explain;
 pub mod file_use;

@@ -1021,6 +1021,118 @@ pub enum SettingOrigin {
     Environment,
 }
 
+/// The answer of `proc doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DoctorReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `doctor`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// What was examined; absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineReport>,
+    /// The checks, in their fixed order.
+    pub checks: Vec<CheckReport>,
+    /// The commands that would show this user more.
+    pub cures: Vec<CureReport>,
+    /// For how many milliseconds it was examined.
+    pub took_ms: u64,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// The machine, the program and the user that were examined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct MachineReport {
+    /// `linux`, `macos`, `windows`, or another system's name.
+    pub system: String,
+    /// The system's release, as it says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// What the program was built for: `x86_64`, `aarch64`.
+    pub architecture: String,
+    /// The program's version.
+    pub version: String,
+    /// The program's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The user.
+    pub uid: u32,
+}
+
+/// One check of `proc doctor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CheckReport {
+    /// Its name, which does not change.
+    pub id: String,
+    /// What it is about.
+    pub group: CheckGroup,
+    /// Whether no answer can be trusted where it fails.
+    pub essential: bool,
+    /// What it came to; absent in a list, where nothing was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<CheckStatus>,
+    /// One sentence: what was found, or in a list what it means.
+    pub explain: String,
+    /// What would change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cure: Option<String>,
+}
+
+/// What a check is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckGroup {
+    /// Sockets of our own are found, and their holder is named.
+    Sockets,
+    /// A call or a manager that answers stand on.
+    Mechanisms,
+    /// Acting on a process of our own.
+    Acting,
+    /// What this user can see of others.
+    Sight,
+}
+
+/// What a check came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckStatus {
+    /// It is as it should be.
+    Works,
+    /// It is less than it could be, by this system or for this user; answers say so where it counts.
+    Limited,
+    /// It is wrong.
+    Fails,
+    /// This system or machine has no such thing.
+    Absent,
+}
+
+/// A command that would show this user more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CureReport {
+    /// The command.
+    pub argv: Vec<String>,
+    /// Whether it would.
+    pub effective: bool,
+    /// One sentence: what it means, or why it would not.
+    pub explain: String,
+}
+
 /// The answer of `proc pick`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -5,6 +5,7 @@ pub mod act;
 pub mod by;
 pub mod check;
 pub mod config;
+pub mod doctor;
 pub mod filters;
 pub mod free;
 pub mod freeze;

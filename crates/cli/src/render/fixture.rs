@@ -5,9 +5,10 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
-    BindRow, CauseReport, ErrorReport, GapReport, HolderReport, OtherPort, PortsReport,
-    ProcessPort, ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport,
-    SupervisorReport, TargetReport,
+    BindRow, CauseReport, CheckGroup, CheckReport, CheckStatus, CureReport, DoctorReport,
+    ErrorReport, GapReport, HolderReport, MachineReport, OtherPort, PortsReport, ProcessPort,
+    ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport, SupervisorReport,
+    TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
 
@@ -219,6 +220,74 @@ pub fn lingering() -> TargetReport {
         }],
         sockets: vec![left],
         ..empty(":5000")
+    }
+}
+
+/// Checks of every group and nearly every status.
+pub fn doctor() -> DoctorReport {
+    let check =
+        |id: &str, group, essential, status, explain: &str, cure: Option<&str>| CheckReport {
+            id: id.to_owned(),
+            group,
+            essential,
+            status: Some(status),
+            explain: explain.to_owned(),
+            cure: cure.map(str::to_owned),
+        };
+    use CheckGroup::{Mechanisms, Sight, Sockets};
+    use CheckStatus::{Absent, Limited, Works};
+    DoctorReport {
+        schema: SCHEMA,
+        command: "doctor".to_owned(),
+        ok: true,
+        machine: Some(MachineReport {
+            system: "linux".to_owned(),
+            release: Some("6.18.5".to_owned()),
+            architecture: "x86_64".to_owned(),
+            version: "0.1.0".to_owned(),
+            program: Some("/home/me/proc".to_owned()),
+            user: Some("me".to_owned()),
+            uid: 1000,
+        }),
+        checks: vec![
+            check("tcp4-listener", Sockets, true, Works, "127.0.0.1:41 is found", None),
+            check(
+                "unix-abstract",
+                Sockets,
+                false,
+                Absent,
+                "this system has no abstract names",
+                None,
+            ),
+            check(
+                "bound-query",
+                Mechanisms,
+                false,
+                Limited,
+                "one by one",
+                Some("Linux 6.8 or later"),
+            ),
+            check(
+                "own-processes",
+                Sight,
+                false,
+                Limited,
+                "3 processes cannot be read",
+                Some("sudo"),
+            ),
+        ],
+        cures: vec![CureReport {
+            argv: strings(&[
+                "sudo",
+                "setcap",
+                "cap_sys_ptrace,cap_dac_read_search+ep",
+                "/home/me/proc",
+            ]),
+            effective: false,
+            explain: "would not count: nosuid".to_owned(),
+        }],
+        took_ms: 41,
+        error: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod card;
 mod check;
 mod columns;
 mod config;
+mod doctor;
 #[cfg(test)]
 pub mod fixture;
 mod leases;
@@ -87,6 +88,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Configured(report) => config::put(&mut page, report, view),
         Answer::Told(_) => return String::new(),
@@ -114,6 +116,7 @@ pub fn json(answer: &Answer) -> String {
         Answer::Processes { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Configured(report) => document(report),
         Answer::Told(_) => String::new(),

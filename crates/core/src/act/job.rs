@@ -10,7 +10,7 @@ use crate::addr::{Endpoint, Port, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
 use crate::explain;
-use crate::host::{Host, Watch};
+use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, no_process, port_report};
 use crate::plan::kin::Kin;
@@ -19,10 +19,12 @@ use crate::plan::{
     plan_port_again, plan_processes, plan_unix, port_holders,
 };
 use crate::process::{ProcessId, SupervisorKind};
+use crate::processes::pause;
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope};
-use crate::socket::Protocol;
+use crate::socket::{Protocol, TcpState};
+use crate::stuck::{Evidence, PulseScope, USUAL_WINDOW, judge, was_idle};
 use crate::supervisor::supervisor_of;
 use crate::target::Target;
 
@@ -337,7 +339,7 @@ impl Job {
             .filter_map(|pid| Some((pid, host.condition(pid)?)))
             .collect();
         if deed == Deed::Unstick {
-            add_loads(host, &mut conditions);
+            watch(host, pids, &snapshot, &mut conditions);
         }
         let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
         report.notes.extend(others(&planned, pids, request.limits.verb));
@@ -446,26 +448,50 @@ fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<S
     ))
 }
 
-/// How long processes are watched for how much of a processor they use.
-const WATCHED: Duration = Duration::from_millis(250);
-/// How many clock ticks the kernel counts in a second.
-const TICKS: u64 = 100;
-
-fn add_loads(host: &dyn Host, conditions: &mut Conditions) {
-    let began = host.now();
-    while host.now() < began + WATCHED {
-        let left = (began + WATCHED).saturating_sub(host.now());
-        if host.wait(&[], &mut Watch::silent(), left) == crate::host::Woken::Interrupted {
-            return;
+/// Watches these for a while, and notes by what one gets nowhere.
+fn watch(host: &dyn Host, pids: &[u32], snapshot: &Snapshot, conditions: &mut Conditions) {
+    let of = PulseScope::Of(pids.to_vec());
+    let begun = host.now();
+    let Some(before) = host.pulses(&of) else { return };
+    pause(host, USUAL_WINDOW);
+    let after = host.pulses(&of).unwrap_or_default();
+    let window = host.now().saturating_sub(begun);
+    let mut found = judge(&before, &after, window);
+    for socket in snapshot.sockets.iter().filter(|it| it.state == Some(TcpState::Listen)) {
+        let Some(backlog) = socket.backlog else { continue };
+        if backlog.waiting == 0 || backlog.waiting < backlog.limit {
+            continue;
+        }
+        for pid in socket.holders.pids() {
+            let idle = was_idle(pid, &before, &after) == Some(true);
+            let local = socket.local.to_string();
+            let evidence = Evidence::NotAccepting { local, backlog, idle };
+            found.entry(pid).or_default().push(evidence);
         }
     }
-    let spent = host.now().saturating_sub(began);
     for (pid, condition) in conditions {
-        let Some(now) = host.condition(*pid) else { continue };
-        let used = now.ticks.saturating_sub(condition.ticks) * 1000 / TICKS;
-        let spent = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX).max(1);
-        *condition = now;
-        condition.load = u32::try_from(used * 100 / spent).ok();
+        if let Some(now) = host.condition(*pid) {
+            *condition = now;
+        }
+        let all = found.get(pid).into_iter().flatten();
+        let told = all.filter_map(|evidence| {
+            let advice = match evidence {
+                Evidence::Deaf { .. } => "no signal reaches it before that answers",
+                Evidence::Spinning { .. } => "no signal but one that ends it stops that: proc stop",
+                Evidence::NotAccepting { .. } => "no signal makes it accept them",
+                // What these are, and what is done, the condition tells.
+                _ => return None,
+            };
+            let place = match evidence {
+                Evidence::Deaf { tid } => host.waiting_place(*pid, *tid),
+                _ => None,
+            };
+            let process = snapshot.processes.get(pid)?;
+            let place = place.unwrap_or_default();
+            let reason = explain::stuck(process, evidence, &place, snapshot, window);
+            Some(format!("{}; {advice}", reason.explain))
+        });
+        condition.stuck = told.reduce(|all, one| format!("{all}; {one}"));
     }
 }
 

@@ -5,6 +5,7 @@ pub mod condition;
 pub mod iptables;
 pub mod ipvs;
 pub mod macos;
+pub mod mountinfo;
 pub mod mounts;
 pub mod nftables;
 pub mod passwd;

@@ -14,7 +14,6 @@ use crate::explain;
 use crate::process::{Process, ProcessState, SupervisorKind};
 use crate::report::{Outcome, RefusalReason};
 use crate::snapshot::Snapshot;
-use crate::socket::TcpState;
 use crate::supervisor::supervisor_of;
 
 /// How the processes of a plan stand, by PID.
@@ -298,14 +297,8 @@ impl Scene<'_> {
                     "{who} is held by its debugger, {by} (state t): detach or continue it there"
                 ))
             }
-            (ProcessState::Uninterruptible, _) => {
-                let place = condition
-                    .waits_in
-                    .as_ref()
-                    .map_or(String::new(), |place| format!(", in {place}"));
-                Some(format!(
-                    "{who} waits for the kernel (state D{place}), mostly for a disk or a server of files: no signal reaches it before that answers"
-                ))
+            (ProcessState::Uninterruptible, _) if self.limits.verb == Verb::Thaw => {
+                Some(format!("{who} waits for the kernel (state D), which no signal ends"))
             }
             _ => None,
         }
@@ -338,46 +331,15 @@ impl Scene<'_> {
             plan.notes.extend(self.job_note(process));
             return Ok(());
         }
-        if let Some(told) = self.hindrance(process) {
-            settled.push(told);
-        } else if let Some(told) = self.full_queue(process) {
-            settled.push(told);
-        } else if let Some(load) =
-            self.condition(process).and_then(|it| it.load).filter(|&load| load >= SPINS)
-        {
-            settled.push(format!(
-                "{who} is at work: it used {load} % of a processor while it was watched; nothing soft stops that: proc stop pid:{} asks it to end",
-                process.id.pid
-            ));
-        } else {
-            let waits = self.condition(process).and_then(|condition| condition.waits_in.as_ref());
-            // Where the kernel was built to show no more, that is all that wchan says.
-            let waits = waits.filter(|place| !place.starts_with("do_syscall"));
-            let place = waits.map_or(String::new(), |place| format!(" in {place}"));
-            settled.push(format!(
-                "{who} shows no sign of being stuck: it waits{place}, as servers do"
-            ));
-        }
+        let stuck = self.condition(process).and_then(|condition| condition.stuck.as_ref());
+        settled.push(match (self.hindrance(process), stuck) {
+            (Some(told), _) => told,
+            (None, Some(stuck)) => format!("{who}: {stuck}"),
+            (None, None) => {
+                format!("{who} shows no sign of being stuck: it waits or works, as servers do")
+            }
+        });
         Ok(())
-    }
-
-    /// A listener whose connections are not accepted.
-    fn full_queue(&self, process: &Process) -> Option<String> {
-        let socket = self.snapshot.sockets.iter().find(|socket| {
-            socket.state == Some(TcpState::Listen)
-                && socket.holders.pids().contains(&process.id.pid)
-                && socket
-                    .backlog
-                    .is_some_and(|queue| queue.waiting > 0 && queue.waiting >= queue.limit)
-        })?;
-        let queue = socket.backlog?;
-        Some(format!(
-            "{} does not accept its connections: {} wait at {}, where {} may; no signal makes it",
-            named(process),
-            queue.waiting,
-            socket.local,
-            queue.limit
-        ))
     }
 
     /// What it came to where there is nothing to signal.
@@ -385,12 +347,7 @@ impl Scene<'_> {
         let held = pids.iter().filter_map(|pid| self.snapshot.processes.get(pid)).any(|process| {
             process.state == ProcessState::Zombie
                 || self.hindrance(process).is_some()
-                || (deed == Deed::Unstick
-                    && (self.full_queue(process).is_some()
-                        || self
-                            .condition(process)
-                            .and_then(|it| it.load)
-                            .is_some_and(|it| it >= SPINS)))
+                || self.condition(process).is_some_and(|condition| condition.stuck.is_some())
         });
         match deed {
             Deed::Freeze => Outcome::Frozen,
@@ -452,9 +409,6 @@ impl Scene<'_> {
         Ok(())
     }
 }
-
-/// A process that uses so much of one processor does not wait for anything.
-const SPINS: u32 = 80;
 
 /// Whom to ask in place of workers: their master, each once; of a parent and its children of the
 /// same program the parent alone.
@@ -542,10 +496,8 @@ mod tests {
             caught: 0,
             ignored: 0,
             in_background: false,
-            ticks: 0,
-            waits_in: None,
             frozen_group: None,
-            load: None,
+            stuck: None,
         }
     }
 
@@ -582,16 +534,16 @@ mod tests {
         let sleeping = condition(40, ProcessState::Sleeping);
         let boxed = Condition { frozen_group, ..sleeping.clone() };
         let held = Condition { tracer: Some(30), ..condition(40, ProcessState::Traced) };
-        let place = Some("nfs_wait_bit_killable".to_owned());
-        let deaf = Condition { waits_in: place, ..condition(40, ProcessState::Uninterruptible) };
+        let stuck = Some("it waited for all of 300 ms, deaf to signals (state D)".to_owned());
+        let deaf = Condition { stuck, ..condition(40, ProcessState::Uninterruptible) };
         for verb in [Verb::Unstick, Verb::Thaw] {
             let freezer = "echo 0 > /sys/fs/cgroup/shop.slice/cgroup.freeze";
             found(verb, boxed.clone(), Outcome::Unchanged, freezer);
             found(verb, held.clone(), Outcome::Unchanged, "its debugger, gdb (pid 30)");
-            found(verb, deaf.clone(), Outcome::Unchanged, "state D, in nfs_wait_bit_killable");
+            found(verb, deaf.clone(), Outcome::Unchanged, "state D");
         }
-        let busy = Condition { load: Some(97), ..condition(40, ProcessState::Running) };
-        found(Verb::Unstick, busy, Outcome::Unchanged, "97 % of a processor");
+        let moment = condition(40, ProcessState::Uninterruptible);
+        found(Verb::Unstick, moment, Outcome::NotStuck, "no sign");
         found(Verb::Unstick, sleeping.clone(), Outcome::NotStuck, "no sign");
         found(Verb::Thaw, sleeping, Outcome::Thawed, "is not frozen");
         found(Verb::Freeze, condition(40, ProcessState::Stopped), Outcome::Frozen, "already");

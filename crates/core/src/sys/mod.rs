@@ -7,7 +7,8 @@
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
 //! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the
-//! library. What every Unix does alike is in a file of its own.
+//! library. What every Unix does alike is in a file of its own, and so are the
+//! sockets that every system opens alike for `proc doctor`.
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod last_words;
@@ -15,6 +16,7 @@ pub(crate) mod last_words;
 pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
+pub(crate) mod specimens;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -9,9 +9,6 @@ use crate::decode;
 pub fn condition(pid: u32) -> Option<Condition> {
     let file = |name: &str| fs::read(format!("/proc/{pid}/{name}")).ok();
     let mut condition = decode::condition::condition(&file("stat")?, &file("status")?)?;
-    // `0` for one that runs, and for everybody who may not know.
-    let waits = file("wchan").map(|name| String::from_utf8_lossy(&name).into_owned());
-    condition.waits_in = waits.filter(|name| !name.is_empty() && name != "0");
     condition.frozen_group = file("cgroup").and_then(|text| frozen_group(&text));
     Some(condition)
 }

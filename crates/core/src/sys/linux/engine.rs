@@ -175,6 +175,22 @@ fn doors(wish: &EngineWish) -> Vec<Door> {
     doors
 }
 
+/// The paths of the engines' sockets that are there; those on a file system that does not answer in
+/// time are not.
+pub(super) fn sockets_here() -> Vec<String> {
+    let wish = EngineWish::default();
+    if nobody_is_there(&places(&wish)) {
+        return Vec::new();
+    }
+    let (tell, told) = mpsc::channel();
+    let looked = std::thread::Builder::new().spawn(move || {
+        let paths = doors(&wish).into_iter().map(|door| door.path.to_string_lossy().into_owned());
+        // Nobody may wait any more.
+        let _ = tell.send(paths.collect());
+    });
+    looked.ok().and_then(|_| told.recv_timeout(SLACK).ok()).unwrap_or_default()
+}
+
 /// Whether it is known at once that no engine has a socket here, as on most machines.
 fn nobody_is_there(places: &Places) -> bool {
     let unsure = Cell::new(false);

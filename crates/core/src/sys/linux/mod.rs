@@ -5,6 +5,7 @@ mod addresses;
 mod at_once;
 mod cgroup;
 mod children;
+mod circumstances;
 mod condition;
 mod engine;
 mod file_use;
@@ -33,6 +34,7 @@ use std::time::{Duration, Instant};
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::condition::Condition;
+use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::file_use::{FileWish, FilesSeen};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
@@ -192,6 +194,10 @@ impl Host for LiveHost {
 
     fn frozen(&self, groups: &[String]) -> Vec<String> {
         groups.iter().filter(|group| cgroup::is_frozen(group)).cloned().collect()
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        circumstances::circumstances()
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
