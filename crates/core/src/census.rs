@@ -12,7 +12,7 @@ use crate::file_use::{
 use crate::files;
 use crate::host::Host;
 use crate::learn::learn_containers;
-use crate::names::nearest_name;
+use crate::nearness::nearest;
 use crate::process::{Process, ProcessState};
 use crate::report::Reason;
 use crate::snapshot::{Scope, Snapshot};
@@ -23,8 +23,6 @@ use crate::target::{Target, is_called};
 #[derive(Debug)]
 pub(crate) struct Census {
     read: Snapshot,
-    /// Numbers that are threads', and of which process.
-    threads: BTreeMap<u32, u32>,
     /// Who uses the files of paths, where that was looked for.
     files: BTreeMap<String, FileSeen>,
 }
@@ -42,16 +40,13 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        let numbers = scope.pids.clone();
         let mut census = Self {
             read: match scope == Scope::default() {
                 true => Snapshot::empty(SystemTime::UNIX_EPOCH),
                 false => host.snapshot(&scope),
             },
-            threads: BTreeMap::new(),
             files: BTreeMap::new(),
         };
-        census.tell_threads(host, &numbers);
         census.learn_names(host, targets);
         census
     }
@@ -77,20 +72,6 @@ impl Census {
             seen.gaps.into_iter().for_each(|gap| census.read.note(gap));
         }
         census
-    }
-
-    /// `/proc` answers for the number of a thread as for a process, though it lists no threads.
-    fn tell_threads(&mut self, host: &dyn Host, numbers: &[u32]) {
-        for &number in numbers {
-            let Some(condition) = host.condition(number) else { continue };
-            let leader = condition.leader;
-            if leader != number {
-                self.read.processes.remove(&number);
-                self.threads.insert(number, leader);
-                let more = host.snapshot(&Scope { pids: vec![leader], ..Scope::default() });
-                self.read.processes.extend(more.processes);
-            }
-        }
     }
 
     /// Asks the engines about names of containers that are no ids of any that runs.
@@ -168,7 +149,7 @@ impl Census {
 
     /// The process that a number is only a thread of.
     pub(crate) fn leader_of(&self, number: u32) -> Option<&Process> {
-        let leader = self.threads.get(&number)?;
+        let leader = self.read.threads.get(&number)?;
         self.read.processes.get(leader)
     }
 
@@ -184,7 +165,7 @@ impl Census {
         let others = self.read.processes.values().filter(|process| {
             process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
         });
-        nearest_name(name, others.map(Process::program))
+        nearest(name, others.map(Process::program))
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
@@ -293,7 +274,7 @@ mod tests {
             process.cgroup = Some((*group).to_owned());
             snapshot.processes.insert(pid, process);
         }
-        Census { read: snapshot, threads: BTreeMap::new(), files: BTreeMap::new() }
+        Census { read: snapshot, files: BTreeMap::new() }
     }
 
     #[test]

@@ -139,7 +139,7 @@ pub fn port_report(
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::own_ancestor(diagnosis, snapshot));
-        report.notes.extend(explain::reuse_advice(diagnosis));
+        report.notes.extend(explain::reuse_advice(diagnosis, snapshot));
         report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
         report.notes.extend(explain::taken_first(diagnosis, snapshot));
         if options.ancestors {

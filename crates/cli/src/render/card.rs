@@ -60,7 +60,7 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
 
 /// Whose it is: `in ~/shop (git), started by claude (pid 8800)`. The directory that it runs in
 /// and its terminal are among the facts already.
-fn origin(process: &ProcessReport, view: &View) -> Option<String> {
+pub fn origin(process: &ProcessReport, view: &View) -> Option<String> {
     let origin = process.origin.as_ref();
     let project = origin
         .and_then(|origin| origin.project.as_ref())
@@ -107,7 +107,7 @@ fn notes(process: &ProcessReport) -> Vec<String> {
 }
 
 /// `PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced`.
-fn nature(nature: &NatureReport) -> String {
+pub fn nature(nature: &NatureReport) -> String {
     match &nature.advice {
         Some(advice) => format!("{}: {advice}", nature.name),
         None => nature.name.clone(),

@@ -109,6 +109,8 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
 pub struct Status {
     /// The effective user.
     pub uid: Option<u32>,
+    /// The process: of a thread that is not its first, another number than asked for.
+    pub process: Option<u32>,
     /// How many threads.
     pub threads: Option<u32>,
     /// The letter of its state.
@@ -137,6 +139,7 @@ pub fn status(bytes: &[u8]) -> Status {
         let mut values = words(&line[colon + 1..]);
         match &line[..colon] {
             b"Uid" => status.uid = values.nth(1).and_then(number),
+            b"Tgid" => status.process = values.next().and_then(number),
             b"Threads" => status.threads = values.next().and_then(number),
             b"State" => status.state = values.next().and_then(<[u8]>::first).copied(),
             b"CapEff" => status.capabilities = values.next().and_then(hex),
@@ -675,7 +678,7 @@ mod tests {
     #[test]
     fn status_takes_the_effective_uid() {
         let text =
-            b"Name:\tcat\nState:\tT (stopped)\nUid:\t1000\t0\t1000\t1000\nNSpid:\t18904\t7\n\
+            b"Name:\tcat\nState:\tT (stopped)\nTgid:\t18900\nPid:\t18904\nUid:\t1000\t0\t1000\t1000\nNSpid:\t18904\t7\n\
             Threads:\t4\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n\
             TracerPid:\t77\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n\
             CapEff:\t000001fffeffffff\nSeccomp:\t2\nSeccomp_filters:\t1\n";
@@ -683,6 +686,7 @@ mod tests {
             status(text),
             Status {
                 uid: Some(0),
+                process: Some(18900),
                 threads: Some(4),
                 state: Some(b'T'),
                 capabilities: Some(0x0000_01ff_feff_ffff),
