@@ -1,7 +1,7 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ConfigReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
+    ConfigReport, DiffReport, DoctorReport, ErrorReport, LeasesReport, PickReport, PortsReport,
     ProcessesReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
@@ -49,10 +49,19 @@ pub enum Answer {
         /// How it is to be shown.
         shape: Shape,
     },
+    /// Processes below their parents.
+    Tree {
+        /// The document.
+        report: ProcessesReport,
+        /// Whether only PIDs are wanted.
+        pids: bool,
+    },
     /// Free ports.
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
     Leased(LeasesReport),
+    /// What is different.
+    Compared(DiffReport),
     /// Whether this program works here.
     Examined {
         /// The document.
@@ -89,6 +98,8 @@ pub enum Telling {
     On,
     /// Everything.
     Why,
+    /// Everything about the processes.
+    Info,
     /// Yes or no.
     Check {
         /// Whether the server sets SO_REUSEADDR.
@@ -102,7 +113,7 @@ impl Telling {
     /// The question that it answers.
     pub const fn question(self) -> Question {
         match self {
-            Self::On | Self::Why | Self::Pids => Question::Held,
+            Self::On | Self::Why | Self::Info | Self::Pids => Question::Held,
             Self::Check { reuse_addr } => Question::Bindable { reuse_addr },
         }
     }
@@ -118,9 +129,12 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
-            Self::Processes { report, .. } => exit::of_processes(report),
+            Self::Processes { report, .. } | Self::Tree { report, .. } => {
+                exit::of_processes(report)
+            }
             Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
+            Self::Compared(report) => exit::of_diff(report),
             Self::Examined { report, .. } => exit::of_doctor(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,

@@ -5,11 +5,11 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use proc_core::nearness::nearest;
 use proc_core::report::ErrorReport;
 
 use crate::config::Settings;
 use crate::globals::Globals;
-use crate::nearest::nearest;
 use crate::sanitize;
 
 /// The whole command line.
@@ -34,7 +34,8 @@ pub struct Cli {
     pub globals: Globals,
 }
 
-const AFTER_HELP: &str = "\
+/// What stands below the help of the program.
+pub const AFTER_HELP: &str = "\
 Targets, the same for every command (`proc :3000` means `proc on :3000`):
   :3000  tcp:3000  udp:53  127.0.0.1:3000  [::1]:3000  localhost:3000  :http  :3000-3010
   http://localhost:3000/x  /run/app.sock  unix:@name  pid:1234  node  ./server
@@ -73,6 +74,14 @@ macro_rules! commands {
             }
         }
 
+        /// What `proc --help` says of the command.
+        pub fn about(name: &str) -> &'static str {
+            match name {
+                $($word => concat!($($about),+).trim_start(),)+
+                _ => "",
+            }
+        }
+
         /// Every command's name.
         pub const COMMANDS: &[&str] = &[$($word),+];
 
@@ -107,6 +116,10 @@ commands! {
     Orphans = "orphans" in orphans,
     /// List the processes that get nowhere, and by what evidence
     Stuck = "stuck" in stuck,
+    /// Tell everything about a process
+    Info = "info" in info,
+    /// Show processes below their parents
+    Tree = "tree" in tree,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
@@ -133,8 +146,18 @@ commands! {
     Run = "run" in run,
     /// Write what is seen to a file, for a bug report or for --replay
     Record = "record" in record,
+    /// Tell about a topic, such as targets or exit-codes, or about a command
+    Help = "help" in help,
+    /// Print the script that completes in a shell: bash, zsh, fish, and others
+    Completions = "completions" in completions,
+    /// Print a manual page, or write them all
+    Man = "man" in man,
     /// Show every setting, its value and where that comes from
     Config = "config" in config,
+    /// Write down the whole machine, to compare with later
+    Snapshot = "snapshot" in snapshot,
+    /// Say what serves now that did not when a snapshot was taken
+    Diff = "diff" in diff,
     /// Say whether proc tells the truth on this machine, and what you cannot see
     Doctor = "doctor" in doctor,
     /// Print the JSON Schema of every document that --json prints
@@ -211,17 +234,22 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
             _ => wrong(sentence(&error, &args), &args),
         })?;
     match &settings.problem {
-        Some(problem) if !GOES_ON.contains(&cli.command.name()) => {
-            Err(wrong(not_acting(problem), &args))
-        }
+        Some(problem) if acts(cli.command.name()) => Err(wrong(not_acting(problem), &args)),
         _ => Ok(cli),
     }
 }
 
-/// The commands that go on where the settings cannot be read. The others act, and a setting may
-/// say on what they never do.
-const GOES_ON: &[&str] =
-    &["on", "why", "check", "ports", "undo", "wait", "watch", "pick", "record", "schema", "config"];
+/// Whether the command acts: then a setting may say on what it never does.
+fn acts(name: &str) -> bool {
+    // What acts can say beforehand what it would do; `run` is about another command.
+    name == "run" || grammar_for(Some(name)).get_arguments().any(|arg| arg.get_id() == "dry_run")
+}
+
+/// Whether the command has a list whose columns can be chosen.
+pub fn takes_columns(name: &str) -> bool {
+    let own = grammar_of(name, clap::Command::new("proc"));
+    own.is_some_and(|own| own.get_arguments().any(|arg| arg.get_id() == "columns"))
+}
 
 fn not_acting(problem: &ErrorReport) -> ErrorReport {
     let explain = format!(
@@ -290,6 +318,21 @@ fn with_settings(
     own
 }
 
+/// The grammar of a command with the options of every command; of none, those alone.
+pub fn grammar_for(name: Option<&str>) -> clap::Command {
+    let name = name.unwrap_or("proc");
+    let own = grammar_of(name, clap::Command::new(name.to_owned()));
+    Globals::augment_args(own.unwrap_or_else(|| clap::Command::new("proc")))
+}
+
+/// A command's own help.
+pub fn help_of(name: &str) -> String {
+    match Cli::command().try_get_matches_from(["proc", name, "--help"]) {
+        Err(error) => error.render().to_string(),
+        Ok(_) => String::new(),
+    }
+}
+
 fn hint() -> String {
     "\
 usage: proc TARGET | proc COMMAND [OPTION]... [TARGET]...
@@ -351,11 +394,12 @@ fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     // A command to run is not this program's to understand.
     let runs = typed_command(args).is_some_and(|name| ["pick", "run"].contains(&name));
     let own = args.iter().position(|word| runs && word == "--").unwrap_or(args.len());
+    let names_files = typed_command(args) == Some("diff");
     for (position, word) in args[..own].iter().enumerate().skip(1) {
         let names_file = std::mem::replace(&mut is_file, is_file_option(word));
         let starts_file = word.as_encoded_bytes().starts_with(b"--replay=")
             || word.as_encoded_bytes().starts_with(b"--output=");
-        if word.to_str().is_none() && !names_file && !starts_file {
+        if word.to_str().is_none() && !(names_file || starts_file || names_files) {
             return Err(usage(
                 format!("argument {position} is not UTF-8: `{}`", lossy(word)),
                 Some(&lossy(word)),
@@ -398,32 +442,46 @@ fn not_a_command(word: &str) -> ErrorReport {
     }
 }
 
-/// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 16] = [
-    ("ls", "list"),
-    ("ps", "list"),
-    ("show", "on"),
-    ("who", "on"),
-    ("what", "on"),
-    ("explain", "why"),
-    ("test", "check"),
-    ("end", "stop"),
-    ("restore", "undo"),
-    ("revert", "undo"),
-    ("release", "free"),
-    ("lsof", "for"),
-    ("fuser", "for"),
-    ("orphan", "orphans"),
-    ("hung", "stuck"),
-    ("hanging", "stuck"),
+/// What people type for a command from other tools: the first of the words that is one is meant.
+const OTHER_WORDS: &[(&[&str], &[&str])] = &[
+    (&["ls", "ps", "top", "htop", "processes"], &["list", "ports"]),
+    (&["ss", "netstat", "listen", "listeners", "sockets"], &["ports"]),
+    (&["show", "who", "what", "find", "whoson"], &["on"]),
+    (&["lsof", "fuser", "open", "file"], &["for", "on"]),
+    (&["pgrep", "name", "named"], &["by", "list"]),
+    (&["dir", "cwd", "here"], &["in", "list"]),
+    (&["pstree", "children", "ancestors"], &["tree"]),
+    (&["details", "inspect", "describe"], &["info", "on"]),
+    (&["explain", "reason", "witr"], &["why"]),
+    (&["test", "can", "available"], &["check"]),
+    (&["end", "terminate", "term", "quit"], &["stop"]),
+    (&["pkill", "killall", "force", "murder"], &["kill"]),
+    (&["release", "killport", "kill-port", "fkill", "clear"], &["free"]),
+    (&["pause", "suspend", "halt"], &["freeze"]),
+    (&["resume", "continue", "cont", "unfreeze"], &["thaw"]),
+    (&["hung", "hang", "hanging", "frozen", "zombies"], &["stuck"]),
+    (&["orphan", "leftover", "leftovers", "abandoned"], &["orphans"]),
+    (&["restore", "revert", "restart"], &["undo"]),
+    (&["hup", "refresh"], &["reload"]),
+    (&["follow", "monitor", "tail", "live"], &["watch"]),
+    (&["random", "next", "choose"], &["pick"]),
+    (&["exec", "start", "launch"], &["run"]),
+    (&["selftest", "diagnose", "health"], &["doctor"]),
+    (&["compare", "changes"], &["diff"]),
+    (&["settings", "configure", "set", "options"], &["config"]),
+    (&["completion", "complete"], &["completions"]),
+    (&["manual", "manpage"], &["man"]),
+    (&["topics", "docs", "usage"], &["help"]),
+    (&["save", "dump"], &["record"]),
 ];
 
 fn nearest_command(word: &str) -> Option<&'static str> {
     let lower = word.to_lowercase();
-    if let Some((_, name)) = OTHER_WORDS.iter().find(|(other, _)| *other == lower) {
-        return Some(name);
-    }
-    nearest(word, COMMANDS.iter().copied())
+    let meant = OTHER_WORDS.iter().find(|(others, _)| others.contains(&lower.as_str()));
+    let known = |name: &&&str| COMMANDS.contains(name);
+    meant
+        .and_then(|(_, names)| names.iter().find(known).copied())
+        .or_else(|| nearest(word, COMMANDS.iter().copied()))
 }
 
 /// What clap found wrong, as one sentence.
@@ -455,6 +513,11 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("run") => {
             format!("`{of}` needs a command; for example `{of} -- npm start`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("diff") => {
+            format!(
+                "`{of}` needs a file that `proc snapshot` wrote; for example `{of} before.json`"
+            )
         }
         ErrorKind::MissingRequiredArgument if command == Some("by") => {
             format!("`{of}` needs a name; for example `{of} node`")
@@ -709,6 +772,6 @@ mod tests {
             assert!(error.explain.starts_with("PROC_GRACE: grace: `soon` is not a duration"));
             assert!(error.explain.contains("nothing is acted on before that is right"));
         }
-        assert!(GOES_ON.iter().all(|name| COMMANDS.contains(name)));
+        assert!(!acts("wait") && acts("stop"));
     }
 }

@@ -14,7 +14,7 @@ use proc_core::report::{
     ConfigReport, ErrorReport, SCHEMA, SettingOrigin as Origin, SettingReport, SettingValue,
 };
 
-pub use keys::{ALIAS, KEYS, example};
+pub use keys::{ALIAS, KEYS, example, variable};
 
 use crate::{output, sanitize};
 

@@ -15,10 +15,11 @@ use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
+use proc_core::tree::{self, TreeWish};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
-use proc_core::{act, explain, files, look, orphans, ports, stuck, wait};
+use proc_core::{act, details, explain, files, look, orphans, ports, stuck, wait};
 
 use crate::config::Settings;
 use crate::signal::Signal;
@@ -169,6 +170,24 @@ pub trait Core {
     /// # Errors
     /// A recording, and a system that cannot tell.
     fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport>;
+
+    /// Shows processes below their parents: below the targets or, with `ancestors`, above them.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn tree(
+        &mut self,
+        targets: &[String],
+        wish: ProcessesWish,
+        ancestors: bool,
+        depth: Option<u32>,
+    ) -> Result<ProcessesReport, ErrorReport>;
+
+    /// Answers `info`.
+    ///
+    /// # Errors
+    /// As [`Core::look`].
+    fn info(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport>;
 
     /// Acts, after consent.
     ///
@@ -327,6 +346,26 @@ impl Core for Library {
     fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport> {
         stuck::stuck(&*self.host, wish)
             .ok_or_else(|| failed("unsupported", explain::no_pulses().to_owned()))
+    }
+
+    fn tree(
+        &mut self,
+        targets: &[String],
+        processes: ProcessesWish,
+        ancestors: bool,
+        depth: Option<u32>,
+    ) -> Result<ProcessesReport, ErrorReport> {
+        let targets = match targets.is_empty() {
+            true => Vec::new(),
+            false => parse(targets)?,
+        };
+        Ok(tree::tree(&*self.host, &TreeWish { processes, targets, ancestors, depth }))
+    }
+
+    fn info(&mut self, targets: &[String], options: LookOptions) -> Result<Looked, ErrorReport> {
+        let targets = parse(targets)?;
+        let reports = details::info(&*self.host, &targets, &options);
+        Ok(Looked { targets: reports, counts: Vec::new() })
     }
 
     fn act(

@@ -37,6 +37,8 @@ fn carry_out(
         Command::For(args) => commands::using::run(args, globals, &mut *core()?),
         Command::Orphans(args) => commands::orphans::run(args, globals, &mut *core()?),
         Command::Stuck(args) => commands::stuck::run(args, globals, &mut *core()?),
+        Command::Info(args) => commands::info::run(args, globals, &mut *core()?),
+        Command::Tree(args) => commands::tree::run(args, globals, &mut *core()?),
         Command::Kill(args) => {
             commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
         }
@@ -64,7 +66,12 @@ fn carry_out(
         Command::Pick(args) => commands::pick::run(args, globals),
         Command::Run(args) => commands::run::run(args, globals),
         Command::Record(args) => commands::record::run(args, &mut *core()?),
+        Command::Help(args) => commands::help::run(args),
+        Command::Completions(args) => Ok(commands::completions::run(args)),
+        Command::Man(args) => commands::man::run(args),
         Command::Config(args) => commands::config::run(args, &globals.settings),
+        Command::Snapshot(args) => commands::snapshot::run(args, &mut *core()?),
+        Command::Diff(args) => commands::diff::run(args, globals, core),
         Command::Doctor(args) => commands::doctor::run(args, globals),
         Command::Schema(args) => Ok(commands::schema::run(args)),
     }

@@ -2,8 +2,8 @@
 
 use proc_core::diagnosis::Verdict;
 use proc_core::report::{
-    DoctorReport, ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, ProcessesReport,
-    TargetReport, UndoOutcome, UndoReport,
+    DiffReport, DoctorReport, ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport,
+    ProcessesReport, TargetReport, UndoOutcome, UndoReport,
 };
 
 /// What the exit code says. Of several targets the worst counts, and worst means the largest
@@ -100,6 +100,15 @@ pub fn of_leases(report: &LeasesReport) -> Exit {
     let worst = report.leases.iter().map(|lease| of_one(lease.released)).max();
     // Nothing to clear is as good as cleared; nothing to list is a no.
     worst.unwrap_or(if report.cleared.is_some() { Exit::Yes } else { Exit::No })
+}
+
+/// The code of `diff`: whether there is none.
+pub fn of_diff(report: &DiffReport) -> Exit {
+    match &report.error {
+        Some(error) => of_error(error),
+        None if report.ok => Exit::Yes,
+        None => Exit::No,
+    }
 }
 
 /// The code of `doctor`: whether everything essential works, or of single checks all of them.

@@ -33,6 +33,9 @@ pub struct Globals {
     /// Use ASCII characters only
     #[arg(long, global = true, help_heading = "Output")]
     pub ascii: bool,
+    /// Print a long answer at once, not in a pager
+    #[arg(long, global = true, help_heading = "Output")]
+    pub no_pager: bool,
     /// Show passwords and tokens in command lines instead of ***
     #[arg(long, global = true, help_heading = "Output")]
     pub show_secrets: bool,

@@ -6,17 +6,20 @@ mod answer;
 mod cli;
 mod columns;
 mod commands;
+mod complete;
 mod config;
 mod core_api;
 mod dispatch;
 mod duration;
 mod exit;
 mod globals;
+mod hyperlinks;
 mod intake;
 mod interrupt;
 mod local_time;
-mod nearest;
+mod manual;
 mod output;
+mod pager;
 mod progress;
 mod prompt;
 #[cfg(unix)]
@@ -27,6 +30,7 @@ mod signal;
 mod split;
 mod terminal;
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -43,8 +47,14 @@ use terminal::{Stream, view};
 
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let settings = Settings::load(&|name| std::env::var_os(name));
-    let exit = match cli::parse(std::env::args_os().collect(), &settings) {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let load = || Settings::load(&|name| std::env::var_os(name));
+    if let Some(answer) = complete::answer(&args, load) {
+        output.answer(&answer);
+        return ExitCode::from(output.finish(Exit::Yes).code());
+    }
+    let settings = load();
+    let exit = match cli::parse(args, &settings) {
         Ok(mut cli) => {
             cli.globals.settings = settings;
             run(&cli, &mut output)
@@ -76,10 +86,23 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
         Answer::Failed { error, .. } => {
             Output::note(&render::error(error, &view(globals, Stream::Stderr)));
         }
-        Answer::Text(text) => output.answer(text),
-        _ => output.answer(&render::human(&answer, &view(globals, Stream::Stdout))),
+        Answer::Text(text) => show(text, globals, output),
+        _ => show(&render::human(&answer, &view(globals, Stream::Stdout)), globals, output),
     }
     exit
+}
+
+/// Gives the text to a pager where it is longer than the terminal that it would go to; else prints it.
+fn show(text: &str, globals: &Globals, output: &mut Output) {
+    let long = terminal::screen().filter(|_| !globals.no_pager);
+    if long.is_some_and(|(rows, columns)| pager::is_long(text, rows, columns)) {
+        let variable = std::env::var("PAGER").ok();
+        let words = pager::words(&globals.settings, variable.as_deref());
+        if words.is_some_and(|words| pager::show(text, &words)) {
+            return;
+        }
+    }
+    output.answer(text);
 }
 
 fn carry_out(cli: &Cli) -> Answer {

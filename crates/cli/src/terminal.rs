@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::IsTerminal;
 
 use crate::globals::{ColorChoice, Globals};
+use crate::hyperlinks;
 
 /// How text is to look in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,13 +18,15 @@ pub struct View {
     pub ascii: bool,
     /// The home directory, shown as `~`.
     pub home: Option<String>,
+    /// Whether links may be written.
+    pub links: bool,
 }
 
 #[cfg(test)]
 impl View {
     /// Plain text without limits.
     pub const fn plain() -> Self {
-        Self { width: None, color: false, ascii: false, home: None }
+        Self { width: None, color: false, ascii: false, home: None, links: false }
     }
 }
 
@@ -54,6 +57,12 @@ pub fn view(globals: &Globals, stream: Stream) -> View {
         width: terminal.then(|| width(stream, &env)),
         color: color(globals.color, terminal, &env),
         ascii: globals.ascii || globals.settings.flag("ascii") || !speaks_utf8(&env),
+        links: hyperlinks::wanted(
+            globals.settings.text("hyperlinks"),
+            globals.color == ColorChoice::Never,
+            terminal,
+            &env,
+        ),
         home: env("HOME").and_then(|home| home.into_string().ok()).filter(|home| home.len() > 1),
     }
 }
@@ -103,6 +112,32 @@ fn width(stream: Stream, env: Env<'_>) -> usize {
     const LEAST: usize = 20;
     let columns = || env("COLUMNS")?.into_string().ok()?.parse().ok();
     asked_width(stream).or_else(columns).unwrap_or(USUAL).max(LEAST)
+}
+
+/// The rows and columns of the terminal that the answer goes to, where it is one that a pager can
+/// use.
+pub fn screen() -> Option<(usize, usize)> {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    if dumb || !Stream::Stdout.is_terminal() {
+        return None;
+    }
+    asked_size(Stream::Stdout)
+}
+
+#[cfg(unix)]
+fn asked_size(stream: Stream) -> Option<(usize, usize)> {
+    let size = match stream {
+        Stream::Stdout => rustix::termios::tcgetwinsize(std::io::stdout()),
+        Stream::Stderr => rustix::termios::tcgetwinsize(std::io::stderr()),
+    };
+    let size = size.ok()?;
+    let (rows, columns) = (usize::from(size.ws_row), usize::from(size.ws_col));
+    (rows > 0 && columns > 0).then_some((rows, columns))
+}
+
+#[cfg(not(unix))]
+fn asked_size(_: Stream) -> Option<(usize, usize)> {
+    None
 }
 
 #[cfg(unix)]

@@ -17,6 +17,7 @@ const DESCRIPTION: &str = concat!(
     "for `proc config` a ConfigReport; ",
     "for `proc pick` a PickReport or a LeasesReport; ",
     "for `proc undo` an UndoReport; ",
+    "for `proc diff` a DiffReport; ",
     "for `proc doctor` a DoctorReport; ",
     "for `proc watch` a WatchEvent on each line.",
 );
@@ -32,6 +33,7 @@ fn generate() -> String {
         generator.subschema_for::<report::PickReport>(),
         generator.subschema_for::<report::LeasesReport>(),
         generator.subschema_for::<report::UndoReport>(),
+        generator.subschema_for::<report::DiffReport>(),
         generator.subschema_for::<report::DoctorReport>(),
         generator.subschema_for::<report::WatchEvent>(),
     ];

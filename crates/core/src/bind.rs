@@ -277,7 +277,7 @@ impl Occupant {
     /// What the kernel does not say stays unknown. For a connected IPv6 socket that is
     /// IPV6_V6ONLY: the child of a dual-stack listener does not have it, the child of a listener
     /// on `::1` has it, sock_diag shows it of neither, and it decides about 0.0.0.0. And a full
-    /// socket without an owner (FIN-WAIT-1, LAST-ACK, not yet accepted) is reported as user 0.
+    /// socket without an owner (FIN-WAIT-1, LAST-ACK, not yet accepted) is reported as user 0. (macOS remembers whose a remain was, and root's is not told from nobody's here.)
     pub fn from_socket(socket: &Socket) -> Option<Self> {
         let transport = socket.protocol.transport()?;
         let address = socket.local.inet().filter(|address| address.port() != 0)?;
@@ -301,7 +301,7 @@ impl Occupant {
             mini: is_mini(state, ownerless),
             reuse_addr: socket.reuse_addr,
             reuse_port: socket.reuse_port,
-            uid: socket.uid.filter(|_| !(connected && ownerless)),
+            uid: socket.uid.filter(|&uid| !(connected && ownerless && uid == 0)),
             device: socket.device,
         })
     }

@@ -2,13 +2,19 @@
 //! `/proc`.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::SystemTime;
 
 use crate::engine::{self, ContainerFacts, EngineWish};
+use crate::file_use::{
+    FileKind, FileSeen, FileUse, FileWish, Standing, Usage, interpreters, script_words,
+};
+use crate::files;
 use crate::host::Host;
 use crate::learn::learn_containers;
-use crate::names::nearest_name;
+use crate::nearness::nearest;
 use crate::process::{Process, ProcessState};
+use crate::report::Reason;
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
 use crate::target::{Target, is_called};
@@ -17,8 +23,8 @@ use crate::target::{Target, is_called};
 #[derive(Debug)]
 pub(crate) struct Census {
     read: Snapshot,
-    /// Numbers that are threads', and of which process.
-    threads: BTreeMap<u32, u32>,
+    /// Who uses the files of paths, where that was looked for.
+    files: BTreeMap<String, FileSeen>,
 }
 
 impl Census {
@@ -34,31 +40,38 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        let numbers = scope.pids.clone();
         let mut census = Self {
             read: match scope == Scope::default() {
                 true => Snapshot::empty(SystemTime::UNIX_EPOCH),
                 false => host.snapshot(&scope),
             },
-            threads: BTreeMap::new(),
+            files: BTreeMap::new(),
         };
-        census.tell_threads(host, &numbers);
         census.learn_names(host, targets);
         census
     }
 
-    /// `/proc` answers for the number of a thread as for a process, though it lists no threads.
-    fn tell_threads(&mut self, host: &dyn Host, numbers: &[u32]) {
-        for &number in numbers {
-            let Some(condition) = host.condition(number) else { continue };
-            let leader = condition.leader;
-            if leader != number {
-                self.read.processes.remove(&number);
-                self.threads.insert(number, leader);
-                let more = host.snapshot(&Scope { pids: vec![leader], ..Scope::default() });
-                self.read.processes.extend(more.processes);
-            }
+    /// As [`Census::take`], and finds out who has the files open that targets name: a walk over all
+    /// descriptors, for an answer given once.
+    pub(crate) fn take_with_files(host: &dyn Host, targets: &[Target]) -> Self {
+        let mut census = Self::take(host, targets);
+        let paths: Vec<String> = targets
+            .iter()
+            .filter_map(|target| match target {
+                Target::Path(path) => Some(path.clone()),
+                _ => None,
+            })
+            .collect();
+        if paths.is_empty() {
+            return census;
         }
+        let seen = host.file_uses(&FileWish { paths: paths.clone(), below: false });
+        // A recording has no descriptors; what runs a file shows as ever.
+        if let Some(seen) = seen.filter(|seen| !seen.by_path_only) {
+            census.files = paths.into_iter().zip(seen.files).collect();
+            seen.gaps.into_iter().for_each(|gap| census.read.note(gap));
+        }
+        census
     }
 
     /// Asks the engines about names of containers that are no ids of any that runs.
@@ -117,7 +130,7 @@ impl Census {
         match target {
             Target::Pid(pid) | Target::Number(pid) => self.alive(*pid),
             Target::Name(name) => self.called(name),
-            Target::Path(path) => self.running(path),
+            Target::Path(path) => self.using(path),
             Target::Container(name) => self.in_container(name),
             Target::Unit(name) => self.in_unit(name),
             Target::Port(_) | Target::Range(_) | Target::Unix(_) => Vec::new(),
@@ -136,7 +149,7 @@ impl Census {
 
     /// The process that a number is only a thread of.
     pub(crate) fn leader_of(&self, number: u32) -> Option<&Process> {
-        let leader = self.threads.get(&number)?;
+        let leader = self.read.threads.get(&number)?;
         self.read.processes.get(leader)
     }
 
@@ -152,7 +165,7 @@ impl Census {
         let others = self.read.processes.values().filter(|process| {
             process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
         });
-        nearest_name(name, others.map(Process::program))
+        nearest(name, others.map(Process::program))
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
@@ -190,16 +203,35 @@ impl Census {
         })
     }
 
+    /// Processes that run that file or have it open, where that was looked for; else those that run
+    /// it.
+    fn using(&self, path: &str) -> Vec<u32> {
+        let Some(seen) = self.files.get(path) else { return self.running(path) };
+        self.matching(|process| {
+            let pid = process.id.pid;
+            seen.uses.iter().any(|each| each.pid == pid && counts(seen, each))
+        })
+    }
+
+    /// How a process uses the file that a target names, where that was looked for.
+    pub(crate) fn reasons(&self, target: &Target, pid: u32) -> Vec<Reason> {
+        let Target::Path(path) = target else { return Vec::new() };
+        let Some(seen) = self.files.get(path) else { return Vec::new() };
+        let own = seen.uses.iter().filter(|each| each.pid == pid && counts(seen, each));
+        own.map(|each| files::reason(seen, each, false)).collect()
+    }
+
     /// Processes that run that file, as executable or as script.
     pub(crate) fn running(&self, path: &str) -> Vec<u32> {
         let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
+        let interpreters = named_interpreters(&file);
         self.matching(|process| {
             let same = |other: &str| {
                 let base = process.cwd.as_deref().unwrap_or("/");
                 std::path::Path::new(base).join(other).canonicalize().is_ok_and(|own| own == file)
             };
             process.exe.as_deref().is_some_and(same)
-                || process.argv.iter().skip(1).take(3).any(|word| same(word))
+                || script_words(process, &interpreters).into_iter().any(same)
         })
     }
 
@@ -210,6 +242,20 @@ impl Census {
         let found = self.read.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
+}
+
+/// Whether a use of a file makes a process one of those that the file's path means: it runs it or
+/// has it open. Who merely works in a directory, watches it or has a library mapped is not meant.
+fn counts(seen: &FileSeen, each: &FileUse) -> bool {
+    let directory = seen.standing == Standing::There(FileKind::Directory);
+    each.usage.is_running() || (matches!(each.usage, Usage::Descriptor { .. }) && !directory)
+}
+
+/// The programs that the first line of a script names.
+fn named_interpreters(file: &std::path::Path) -> Vec<String> {
+    let mut head = [0; 256];
+    let read = std::fs::File::open(file).and_then(|mut file| file.read(&mut head));
+    read.map_or_else(|_| Vec::new(), |length| interpreters(&head[..length]))
 }
 
 #[cfg(test)]
@@ -228,7 +274,7 @@ mod tests {
             process.cgroup = Some((*group).to_owned());
             snapshot.processes.insert(pid, process);
         }
-        Census { read: snapshot, threads: BTreeMap::new() }
+        Census { read: snapshot, files: BTreeMap::new() }
     }
 
     #[test]

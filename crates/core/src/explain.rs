@@ -17,10 +17,12 @@ use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
-use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
+use crate::supervisor::{
+    StartedBy, StarterKind, activation, container_proxy, is_mac, is_service_manager,
+};
 use crate::unit::UnitFacts;
 
-pub use processes::{bytes, left_out, more_processes, no_process};
+pub use processes::{bytes, deeper_processes, left_out, more_processes, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
 pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
@@ -74,9 +76,16 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
+        CauseKind::Privileged if is_mac(snapshot) => format!(
+            "macOS lets root alone bind a single address with a port below {}, such as {port}; all addresses at once (0.0.0.0, ::) need no right",
+            snapshot.policy.unprivileged_start
+        ),
         CauseKind::Privileged => format!(
             "you may not bind {port}: ports below {} need CAP_NET_BIND_SERVICE",
             snapshot.policy.unprivileged_start
+        ),
+        CauseKind::Reserved if is_mac(snapshot) => format!(
+            "{port} is kept by macOS for a program of its own: it answers \"address already in use\" though nobody has it, to root too"
         ),
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
@@ -95,6 +104,7 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let found = sockets_of(cause, snapshot).find_map(|socket| activation(socket, snapshot));
     let user = found.as_ref().and_then(|found| found.user);
     let systemd = match user.map(|user| user_of(user, snapshot)) {
+        _ if is_mac(snapshot) => "launchd".to_owned(),
         None => "systemd".to_owned(),
         Some(yours) if yours == "yours" => "your systemd".to_owned(),
         Some(user) => format!("systemd of {user}"),
@@ -105,8 +115,14 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let (sockets, services) =
         found.map(|found| (found.sockets, found.services)).unwrap_or_default();
     let socket = match sockets.is_empty() {
+        true if is_mac(snapshot) => "a job".to_owned(),
         true => "a socket unit".to_owned(),
         false => names(&sockets),
+    };
+    // A job is its own service.
+    let services: Vec<&UnitFacts> = match is_mac(snapshot) {
+        true => Vec::new(),
+        false => services,
     };
     if sockets.iter().any(|unit| unit.accepts) {
         let each = sockets[0].id.trim_end_matches(".socket");
@@ -116,9 +132,14 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
             1 => "; one of them runs".to_owned(),
             many => format!("; {many} of them run"),
         };
-        return format!(
-            "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
-        );
+        return match is_mac(snapshot) {
+            true => {
+                format!("{systemd} holds {port} for {socket}, and starts it for each connection")
+            }
+            false => format!(
+                "{systemd} holds {port} for {socket}, which starts an {each}@.service for each connection{now}"
+            ),
+        };
     }
     let holders = cause.pids.iter().filter_map(|pid| snapshot.processes.get(pid));
     let seen = holders.into_iter().find(|process| !is_service_manager(process));
@@ -135,6 +156,9 @@ fn socket_activation(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         ),
         (None, Some(pid)) => {
             format!("{systemd} holds {port} for {socket}, and {its} runs (pid {pid})")
+        }
+        (None, None) if is_mac(snapshot) => {
+            format!("{systemd} holds {port} for {socket}, and starts it when somebody connects")
         }
         (None, None) if sockets.is_empty() => format!(
             "{systemd} holds {port} for a socket unit, and starts the service when somebody connects"
@@ -165,8 +189,13 @@ fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         .filter_map(|pid| snapshot.processes.get(pid))
         .map(|process| named(process, snapshot.taken_at))
         .collect();
+    // macOS has no such split (in_pcblookup_hash ends at one).
+    let how = match is_mac(snapshot) {
+        true => "macOS gives all connections to one of them",
+        false => "the kernel splits connections between them",
+    };
     format!(
-        "{} processes share {port} by SO_REUSEPORT, and the kernel splits connections between them: {}",
+        "{} processes share {port} by SO_REUSEPORT, and {how}: {}",
         cause.pids.len(),
         each.join("; ")
     )
@@ -439,7 +468,7 @@ pub fn usual_way(program: &str, ways: &str) -> String {
 
 /// What SO_REUSEADDR would change, where remains are all that stands in the way: the sentence
 /// that corrects the usual advice.
-pub fn reuse_advice(diagnosis: &Diagnosis) -> Option<String> {
+pub fn reuse_advice(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<String> {
     if diagnosis.verdict != Verdict::Lingering {
         return None;
     }
@@ -450,6 +479,15 @@ pub fn reuse_advice(diagnosis: &Diagnosis) -> Option<String> {
     };
     Some(match (past.is_empty(), stuck.is_empty()) {
         (_, true) => "a server that sets SO_REUSEADDR can bind now".to_owned(),
+        (true, false) if is_mac(snapshot) => {
+            "a server that sets SO_REUSEADDR cannot bind either: another user's old connections stay in the way whatever a server sets"
+                .to_owned()
+        }
+        (false, false) if is_mac(snapshot) => format!(
+            "a server that sets SO_REUSEADDR can bind {} now, but not {}: another user's old connections stay in the way there whatever a server sets",
+            names(&past),
+            names(&stuck)
+        ),
         (true, false) => {
             "a server that sets SO_REUSEADDR cannot bind either: the old one did not set it"
                 .to_owned()

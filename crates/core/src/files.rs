@@ -8,8 +8,11 @@ use crate::host::Host;
 use crate::look::gaps;
 use crate::processes::{ProcessesWish, Survey};
 use crate::report::{ErrorReport, ProcessesReport, Reason};
-use crate::snapshot::{Scope, SocketScope};
+use crate::snapshot::{Gap, Scope, SocketScope};
 use crate::socket::HeldBy;
+
+/// From so many on, all processes are read rather than those that use a file one by one.
+const MANY: usize = 64;
 
 /// The processes among those wished for that use one of these files.
 ///
@@ -37,7 +40,11 @@ pub fn users(
         }
     }
     let pids: Vec<u32> = uses.keys().copied().collect();
-    let mut survey = Survey::take_of(host, wish, &pids);
+    // Many are read by several threads, and are most of the machine.
+    let mut survey = match pids.len() {
+        0..=MANY => Survey::take_of(host, wish, &pids),
+        _ => Survey::take(host, wish),
+    };
     for gap in &seen.gaps {
         survey.snapshot.note(gap.clone());
     }
@@ -48,9 +55,11 @@ pub fn users(
         let own = uses.get(&process.pid).into_iter().flatten();
         process.because = own.map(|(file, each)| reason(file, each, several)).collect();
     }
-    // What a mere part of the machine was read for says nothing of the whole.
+    // Who could not be read for ports is among those who could not be read for files.
+    keep_largest(&mut survey.snapshot.gaps);
     report.gaps = gaps(&survey.snapshot);
-    report.notes.retain(|_| report.matched > report.processes.len());
+    // A list of whoever has a file leaves nobody out but by its limit.
+    report.notes.truncate(usize::from(report.matched > report.processes.len()));
     report.notes.extend(explain::files_in_use(&seen));
     if report.processes.is_empty() {
         report.explain = Some(match uses.is_empty() {
@@ -59,6 +68,16 @@ pub fn users(
         });
     }
     Ok(report)
+}
+
+/// Of several counts of processes that could not be read, the largest stays.
+fn keep_largest(gaps: &mut Vec<Gap>) {
+    let count = |gap: &Gap| match gap {
+        Gap::UnreadableProcesses { count } => Some(*count),
+        _ => None,
+    };
+    let most = gaps.iter().filter_map(count).max();
+    gaps.retain(|gap| count(gap).is_none() || count(gap) == most);
 }
 
 fn refuse(file: &FileSeen, typed: &str) -> Result<(), ErrorReport> {
@@ -75,7 +94,8 @@ fn refuse(file: &FileSeen, typed: &str) -> Result<(), ErrorReport> {
     })
 }
 
-fn reason(file: &FileSeen, each: &FileUse, several: bool) -> Reason {
+/// A use as a document has it. Of several files, each is named.
+pub(crate) fn reason(file: &FileSeen, each: &FileUse, several: bool) -> Reason {
     let mut reason = Reason::new(each.usage.reason(), explain::file_use(file, each, several));
     reason.path = each.path.clone().or_else(|| several.then(|| file.path.clone()));
     reason.deleted = each.deleted;

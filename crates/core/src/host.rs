@@ -412,6 +412,12 @@ pub trait Host {
         None
     }
 
+    /// How many descriptors each of these processes has open; one is missing where that may not be
+    /// seen.
+    fn open_files(&self, _pids: &[u32]) -> BTreeMap<u32, usize> {
+        BTreeMap::new()
+    }
+
     /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,
     /// or where it cannot be read within that time.
     fn script(&self, _shell: &Process, _limit: Duration) -> Option<String> {

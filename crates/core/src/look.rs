@@ -38,7 +38,7 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
         false => look_at_ports(host, &endpoints, options),
     };
     let by_endpoint: HashMap<Endpoint, &Sight> = endpoints.iter().copied().zip(&sights).collect();
-    let census = Census::take(host, targets);
+    let census = Census::take_with_files(host, targets);
     targets
         .iter()
         .map(|target| match target {
@@ -55,7 +55,7 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
             Target::Unix(name) => unix_report(host, &name.to_string(), options)
                 .unwrap_or_else(|| nothing(target, format!("no unix socket is called {target}"))),
             Target::Path(path) => unix_report(host, path, options).unwrap_or_else(|| {
-                process_report(host, target, &census.running(path), &census, options)
+                process_report(host, target, &census.meant_by(target), &census, options)
             }),
             Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
                 process_report(host, target, &census.meant_by(target), &census, options)
@@ -139,7 +139,7 @@ pub fn port_report(
         pids.extend(diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()));
         report.notes.extend(explain::split(diagnosis, snapshot));
         report.notes.extend(explain::own_ancestor(diagnosis, snapshot));
-        report.notes.extend(explain::reuse_advice(diagnosis));
+        report.notes.extend(explain::reuse_advice(diagnosis, snapshot));
         report.notes.extend(explain::wanting_containers(diagnosis, snapshot));
         report.notes.extend(explain::taken_first(diagnosis, snapshot));
         if options.ancestors {
@@ -367,7 +367,7 @@ fn process_report(
 ) -> TargetReport {
     if pids.is_empty() {
         let gaps = match target {
-            Target::Container(_) => gaps(census.snapshot()),
+            Target::Container(_) | Target::Path(_) => gaps(census.snapshot()),
             _ => Vec::new(),
         };
         return TargetReport { gaps, ..nothing(target, missing(target, census)) };
@@ -380,6 +380,9 @@ fn process_report(
         ..Scope::default()
     };
     let mut snapshot = host.snapshot(&scope);
+    if let Target::Path(_) = target {
+        census.snapshot().gaps.iter().for_each(|gap| snapshot.note(gap.clone()));
+    }
     learn(host, &mut snapshot, pids, &[], options);
     let mut report = empty_report(target.to_string());
     report.sockets = snapshot
@@ -389,6 +392,9 @@ fn process_report(
         .map(|socket| socket_report(socket, &snapshot))
         .collect();
     add_processes(&mut report, pids, &snapshot, options);
+    for process in &mut report.processes {
+        process.because = census.reasons(target, process.pid);
+    }
     report.gaps = gaps(&snapshot);
     if report.processes.is_empty() {
         report.explain = Some(missing(target, census));
@@ -419,7 +425,9 @@ fn missing(target: &Target, census: &Census) -> String {
             Some(near) => format!("no process is called {name}; did you mean {near}?"),
             None => format!("no process is called {name}"),
         },
-        Target::Path(path) => format!("no socket or running process has the path {path}"),
+        Target::Path(path) => {
+            format!("no socket has the path {path}, and no process runs it or has it open")
+        }
         Target::Container(name) => match census.containers_called(name).next() {
             Some(facts) => format!(
                 "container {} is {}: no process of it runs on this machine",

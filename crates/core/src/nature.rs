@@ -67,7 +67,14 @@ impl Nature {
 
     /// Whether whoever runs this machine wants it there: ending it helps nobody.
     pub(crate) fn is_wanted_here(&self) -> bool {
-        self.kind == NatureKind::Agent && self.advice.as_deref() == Some(agent::POLICY)
+        let wanted = [agent::POLICY, agent::APPLE, agent::AIRPLAY];
+        let advice = self.advice.as_deref();
+        self.kind == NatureKind::Agent && advice.is_some_and(|advice| wanted.contains(&advice))
+    }
+
+    /// How its port is had back by a setting, where there is one.
+    pub(crate) fn setting(&self) -> Option<&str> {
+        self.advice.as_deref().filter(|advice| *advice == agent::AIRPLAY)
     }
 
     fn advice(self, advice: impl Into<String>) -> Self {

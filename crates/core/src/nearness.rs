@@ -1,21 +1,32 @@
 //! How near two words are: for "did you mean" of names that match nothing.
 
-/// The nearest of those words, where one is near enough to have been meant: one slip in a short
-/// word, two in a longer one.
+/// The nearest of those words, where one is near enough to have been meant: it differs by one slip
+/// in a short word, by two in a longer one, or one begins with the whole other, four letters at
+/// least.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     words
         .into_iter()
-        // A longer difference in length is more slips than are forgiven.
-        .filter(|other| other.chars().count().abs_diff(length) <= 2)
-        .map(|other| (slips(&word, &other.to_lowercase()), other))
+        .map(|other| (far(&word, &other.to_lowercase()), other))
         .filter(|(slips, other)| {
             let shorter = other.chars().count().min(length);
             *slips <= if shorter > 3 { 2 } else { 1 } && *slips < shorter
         })
         .min_by_key(|(slips, other)| (*slips, *other))
         .map(|(_, other)| other)
+}
+
+/// One for a word that begins with the other; else the slips between them.
+fn far(a: &str, b: &str) -> usize {
+    let (first, second) = (a.chars().count(), b.chars().count());
+    let begins = first.min(second) >= 4 && (a.starts_with(b) || b.starts_with(a));
+    match first.abs_diff(second) {
+        _ if begins => 1,
+        0..=2 => slips(a, b),
+        // More slips than are forgiven, whatever the letters.
+        more => more,
+    }
 }
 
 /// How many letters to insert, delete, replace or swap with their neighbour to get from one word
@@ -45,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_the_one_with_fewest_slips() {
-        let running = ["node", "nginx", "postgres", "sh", "服务器"];
+        let running = ["node", "nginx", "postgres", "sh", "Web Content", "python3.12", "服务器"];
         for (word, want) in [
             ("nod", Some("node")),
             ("ndoe", Some("node")),
@@ -53,11 +64,16 @@ mod tests {
             ("ngnix", Some("nginx")),
             ("postgers", Some("postgres")),
             ("postmaster", None),
+            ("node-server", Some("node")),
+            ("post", Some("postgres")),
             ("服务", Some("服务器")),
             ("s", None),
             ("x", None),
             ("", None),
-            ("python", None),
+            ("python", Some("python3.12")),
+            ("postgresql", Some("postgres")),
+            ("web contant", Some("Web Content")),
+            ("ruby", None),
         ] {
             assert_eq!(nearest(word, running), want, "{word}");
         }

@@ -177,7 +177,9 @@ fn judge(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot) -> Option<Not
         (None, _) => return Some(NotMine::Unknown),
         _ => {}
     }
-    if kind == Some(SupervisorKind::SystemdUnit) {
+    let job = supervisor.as_ref().filter(|by| by.kind == SupervisorKind::LaunchdJob);
+    let daemon = job.is_some_and(|job| job.owner.is_none());
+    if kind == Some(SupervisorKind::SystemdUnit) || daemon {
         return Some(NotMine::SharedService);
     }
     let projects = (project::of(holder, snapshot), project::of(asker, snapshot));

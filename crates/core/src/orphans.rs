@@ -114,6 +114,8 @@ fn leads_nothing(process: &Process) -> bool {
 pub fn orphans(host: &dyn Host, wish: &ProcessesWish, all: bool) -> ProcessesReport {
     let facts = ProcessFacts { program: true, group: true, directory: true, arguments: true };
     let mut wish = ProcessesWish { facts, ..wish.clone() };
+    // They are left out for what they are, and not to be shown by an option.
+    wish.filter.kernel_threads = true;
     let limit = wish.limit.take().unwrap_or(usize::MAX);
     let mut survey = Survey::take(host, &wish);
     let found: BTreeMap<u32, (Standing, Vec<OrphanSign>)> = survey

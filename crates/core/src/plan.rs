@@ -20,7 +20,9 @@ use crate::remedy::published;
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
-use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
+use crate::supervisor::{
+    Proof, could_restart, is_mac, socket_unit_supervisor, supervisor_of, unit_guard,
+};
 
 pub use deed::{Conditions, Deed, asks_to_end, plan_deed, plan_order, port_holders};
 pub(crate) use deed::{SIGCONT, SIGSTOP};
@@ -297,6 +299,10 @@ fn obstacle(
                 (Some(_), _) if limits.uses_levers() => return Ok(()),
                 (Some(stop), _) => format!("what gives the port back: {stop}"),
                 (None, Some(why)) => format!("left alone: {why}"),
+                (None, None) if is_mac(snapshot) => {
+                    "stop that job, not the process: its file in one of the folders LaunchDaemons and LaunchAgents names the port below Sockets"
+                        .to_owned()
+                }
                 (None, None) => format!(
                     "stop that socket unit, not the service: systemctl {user}list-sockets names it"
                 ),
@@ -307,6 +313,13 @@ fn obstacle(
         CauseKind::InFlight if !limits.force => Refusal::Guarded(why(
             RefusalReason::InFlight,
             format!("{}; that is a guess, so it is left alone without --force", what()),
+        )),
+        CauseKind::OutgoingConnection if is_mac(snapshot) => Refusal::Helpless(why(
+            RefusalReason::OutgoingConnection,
+            format!(
+                "{}; macOS lets nobody close another program's connection, and that program is not stopped for it",
+                what()
+            ),
         )),
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,

@@ -32,7 +32,7 @@ struct Chosen<'a> {
 
 impl<'a> Chosen<'a> {
     fn new(host: &dyn Host, filter: &'a PortsFilter) -> Self {
-        let census = Census::take(host, &filter.targets);
+        let census = Census::take_with_files(host, &filter.targets);
         let pids = filter.targets.iter().flat_map(|target| match target {
             // A number needs no look at who lives: what nobody holds is not listed.
             Target::Pid(pid) | Target::Number(pid) => vec![*pid],

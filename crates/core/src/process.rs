@@ -189,6 +189,8 @@ pub enum SupervisorKind {
     SystemdUnit,
     /// A unit of a user's own systemd.
     SystemdUserUnit,
+    /// A job of launchd: a daemon of the system's, or somebody's agent.
+    LaunchdJob,
     /// A container engine.
     Container,
     /// A process manager such as pm2 or supervisord.

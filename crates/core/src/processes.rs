@@ -82,6 +82,8 @@ pub struct Choice {
     pub pids: Vec<u32>,
     /// How many were chosen before the limit.
     pub matched: usize,
+    /// How many of them the limit left out.
+    pub cut: usize,
 }
 
 /// Shows the processes that are wished for.
@@ -163,7 +165,8 @@ impl Survey {
         if wish.ports {
             self.look_for_ports(host, &pids);
         }
-        Choice { pids, matched }
+        let cut = matched - pids.len();
+        Choice { pids, matched, cut }
     }
 
     /// Looks for the ports of these processes: one list of all servers, and one walk over the
@@ -229,9 +232,8 @@ impl Survey {
         let chosen = choice.pids.iter().filter_map(|pid| self.snapshot.processes.get(pid));
         let processes: Vec<ProcessReport> =
             chosen.map(|process| self.row(process, wish.show_secrets)).collect();
-        let left = choice.matched.saturating_sub(choice.pids.len());
         let mut notes = Vec::new();
-        notes.extend((left > 0).then(|| explain::more_processes(left)));
+        notes.extend((choice.cut > 0).then(|| explain::more_processes(choice.cut)));
         notes.extend(explain::left_out(&wish.filter, &self.snapshot));
         ProcessesReport {
             schema: SCHEMA,
@@ -284,7 +286,7 @@ fn use_of_processor(
 
 /// The sockets at which each process waits for others: listeners, and UDP that is connected to
 /// nobody. One that several descriptors or threads have counts once.
-fn ports_of(seen: &Snapshot) -> BTreeMap<u32, Vec<ProcessPort>> {
+pub(crate) fn ports_of(seen: &Snapshot) -> BTreeMap<u32, Vec<ProcessPort>> {
     let mut found: BTreeMap<u32, Vec<ProcessPort>> = BTreeMap::new();
     let servers = seen.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none());
     for (socket, port) in servers.filter_map(|socket| Some((socket, port_of(socket)?))) {

@@ -15,7 +15,7 @@ use crate::nature::nature_of;
 use crate::plan::is_left_alone;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
-use crate::supervisor::{supervisor_of, unit_guard};
+use crate::supervisor::{is_mac, supervisor_of, unit_guard};
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,6 +132,16 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             foreign,
             "closes the connections where that is allowed, else asks their holder to end",
         )),
+        CauseKind::OutgoingConnection if is_mac(snapshot) => all.push(remedy(
+            Action::UseAnother,
+            None,
+            false,
+            &format!(
+                "macOS lets nobody close another program's connection: wait until it ends, or use a port outside the ephemeral range ({} to {})",
+                snapshot.policy.ephemeral.start(),
+                snapshot.policy.ephemeral.end()
+            ),
+        )),
         CauseKind::OutgoingConnection => {
             all.push(remedy(
                 Action::CloseConnection,
@@ -161,7 +171,10 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 Action::SetReuseAddr,
                 None,
                 false,
-                "a server that sets SO_REUSEADDR can bind beside them, if the one before it set it too",
+                match is_mac(snapshot) {
+                    false => "a server that sets SO_REUSEADDR can bind beside them, if the one before it set it too",
+                    true => "a server that sets SO_REUSEADDR can bind beside them, if they were its own user's",
+                },
             ));
         }
         CauseKind::Closing => all.push(remedy(
@@ -188,6 +201,15 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             false,
             "removes the file that nobody serves",
         )),
+        CauseKind::Privileged if is_mac(snapshot) => all.push(remedy(
+            Action::GetRight,
+            None,
+            true,
+            &format!(
+                "bind every address (0.0.0.0 or ::), for which macOS asks no right, use port {} or higher, or run it as root",
+                snapshot.policy.unprivileged_start
+            ),
+        )),
         CauseKind::Privileged => all.push(remedy(
             Action::GetRight,
             None,
@@ -197,7 +219,13 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 snapshot.policy.unprivileged_start
             ),
         )),
-        CauseKind::NotLocal | CauseKind::Reserved | CauseKind::NoPortsLeft => all.push(remedy(
+        CauseKind::Reserved => all.push(remedy(
+            Action::UseAnother,
+            None,
+            false,
+            "use another port: no right helps, not even root's",
+        )),
+        CauseKind::NotLocal | CauseKind::NoPortsLeft => all.push(remedy(
             Action::UseAnother,
             None,
             false,
@@ -243,7 +271,10 @@ fn another_port(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
         action: Action::UseAnother,
         argv: None,
         needs_root: false,
-        explain: format!("{} stays: let your program take another port", nature.name),
+        explain: match nature.setting() {
+            Some(setting) => format!("{} stays: {setting}", nature.name),
+            None => format!("{} stays: let your program take another port", nature.name),
+        },
     })
 }
 

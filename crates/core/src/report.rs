@@ -1021,6 +1021,92 @@ pub enum SettingOrigin {
     Environment,
 }
 
+/// The answer of `proc diff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DiffReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `diff`.
+    pub command: String,
+    /// Whether there is no difference: the exit code is 0.
+    pub ok: bool,
+    /// What was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<DiffSide>,
+    /// With what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<DiffSide>,
+    /// How many places serve in the second.
+    pub compared: usize,
+    /// The differences, by port, protocol and address.
+    pub differences: Vec<DifferenceReport>,
+    /// What could not be seen then or now.
+    pub gaps: Vec<GapReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// A recording that was compared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DiffSide {
+    /// The file; absent for this machine as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// When it was taken (RFC 3339).
+    pub taken_at: String,
+    /// The ports it was taken for; none for the whole machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
+}
+
+/// One difference between two recordings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DifferenceReport {
+    /// What kind.
+    pub kind: DifferenceKind,
+    /// Whether the evidence proves it: not where a holder could not be seen.
+    pub certain: bool,
+    /// The socket as it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket: Option<SocketReport>,
+    /// The socket as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<SocketReport>,
+    /// Who holds it now.
+    pub processes: Vec<ProcessReport>,
+    /// Who held it.
+    pub processes_before: Vec<ProcessReport>,
+    /// One sentence.
+    pub explain: String,
+}
+
+/// What changed at a place: a protocol, an address and a network namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum DifferenceKind {
+    /// Something is there now, and nothing was.
+    Opened,
+    /// Something was there, and nothing is.
+    Closed,
+    /// Nobody who has it now had it before.
+    ChangedHands,
+    /// The same command has it, as another process.
+    Restarted,
+    /// The same program has the same port at another address.
+    Moved,
+    /// It was bound and listens now.
+    Listening,
+    /// It listened and is only bound now.
+    ListensNoMore,
+}
+
 /// The answer of `proc doctor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -309,6 +309,9 @@ pub struct Snapshot {
     pub every_state: bool,
     /// The holders of those sockets, the processes asked for, and all their ancestors.
     pub processes: BTreeMap<u32, Process>,
+    /// Numbers asked for that are no process's but a thread's of one: whose.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub threads: BTreeMap<u32, u32>,
     /// Other network namespaces with sockets in the answer.
     pub namespaces: Vec<Namespace>,
     /// Listeners at the other ends of the connections in the answer, where those are local.
@@ -352,6 +355,7 @@ impl Snapshot {
             sockets: Vec::new(),
             every_state: false,
             processes: BTreeMap::new(),
+            threads: BTreeMap::new(),
             namespaces: Vec::new(),
             peer_listeners: Vec::new(),
             local_addresses: Vec::new(),

@@ -249,7 +249,10 @@ pub fn stuck(host: &dyn Host, wish: &ProcessesWish) -> Option<ProcessesReport> {
         }
     }
     let mut wish = wish.clone();
-    wish.facts = ProcessFacts { group: true, ..wish.facts };
+    // Names and jobs are told of those that are found, and groups are asked about.
+    wish.facts = ProcessFacts { group: true, program: true, arguments: true, ..wish.facts };
+    // They are never looked at, and not to be shown by an option.
+    wish.filter.kernel_threads = true;
     let mut survey = Survey::take(host, &wish);
     for (pid, group) in frozen(host, &survey.snapshot) {
         found.entry(pid).or_default().push(Evidence::Frozen { group });
@@ -341,4 +344,119 @@ fn frozen(host: &dyn Host, snapshot: &Snapshot) -> Vec<(u32, String)> {
         Some((process.id.pid, group))
     };
     snapshot.processes.values().filter_map(group_of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(300);
+
+    fn pulse(pid: u32, tid: u32, state: ProcessState) -> Pulse {
+        Pulse {
+            pid,
+            tid,
+            start: 7,
+            state,
+            own: Duration::from_millis(500),
+            kernel: Duration::from_millis(20),
+            faults: 10,
+            waits: Some(3),
+            tracer: None,
+        }
+    }
+
+    fn judged(old: Pulse, new: Pulse) -> Vec<Evidence> {
+        judge(&[old], &[new], WINDOW).remove(&new.pid).unwrap_or_default()
+    }
+
+    fn after(old: Pulse, own: u64, kernel: u64) -> Pulse {
+        Pulse {
+            own: old.own + Duration::from_millis(own),
+            kernel: old.kernel + Duration::from_millis(kernel),
+            ..old
+        }
+    }
+
+    #[test]
+    fn deaf_is_who_was_so_all_the_time() {
+        let old = pulse(10, 11, ProcessState::Uninterruptible);
+        assert_eq!(judged(old, old), [Evidence::Deaf { tid: 11 }]);
+        // It waited for a disk, got its data and waits for the next.
+        assert_eq!(judged(old, Pulse { waits: Some(4), ..old }), []);
+        assert_eq!(judged(old, after(old, 0, 10)), []);
+        assert_eq!(judged(old, Pulse { state: ProcessState::Running, ..old }), []);
+        let unread = Pulse { waits: None, ..old };
+        assert_eq!(judged(unread, unread), [], "what was not read proves nothing");
+        assert_eq!(judged(old, Pulse { start: 8, ..old }), [], "another thread of that number");
+    }
+
+    #[test]
+    fn a_computation_neither_waits_nor_grows_nor_asks_the_kernel() {
+        let old = pulse(10, 10, ProcessState::Running);
+        let share = Percent::from_tenths(967);
+        let spins = [Evidence::Spinning { tid: 10, share }];
+        assert_eq!(judged(old, after(old, 290, 0)), spins);
+        assert_eq!(judged(old, after(old, 290, 20)), spins);
+        for (other, why) in [
+            (after(old, 20, 0), "too little time to say"),
+            (after(old, 200, 90), "system calls"),
+            (Pulse { faults: 11, ..after(old, 290, 0) }, "it grows"),
+            (Pulse { waits: Some(4), ..after(old, 290, 0) }, "it waited"),
+        ] {
+            assert_eq!(judged(old, other), [], "{why}");
+        }
+        assert!(!spins[0].is_certain());
+    }
+
+    #[test]
+    fn stopped_traced_and_ended_processes_are_told_once() {
+        let both = |state| {
+            let threads = [pulse(10, 10, state), pulse(10, 11, state)];
+            judge(&threads, &threads, WINDOW).remove(&10).unwrap_or_default()
+        };
+        assert_eq!(both(ProcessState::Stopped), [Evidence::Stopped]);
+        assert_eq!(both(ProcessState::Traced), [Evidence::Traced { by: None }]);
+        assert_eq!(both(ProcessState::Zombie), [Evidence::Uncollected]);
+        assert_eq!(both(ProcessState::LeaderExited), []);
+        assert_eq!(both(ProcessState::Sleeping), [], "waiting is what servers do");
+    }
+
+    fn queue(inode: u64, waiting: u32, limit: u32) -> Queue {
+        let backlog = Backlog { waiting, limit };
+        Queue { inode, local: "tcp:127.0.0.1:3000".to_owned(), backlog, pids: vec![10] }
+    }
+
+    #[test]
+    fn queues_that_get_shorter_are_served() {
+        for (before, later, stays) in [
+            (queue(1, 3, 2), queue(1, 3, 2), true),
+            (queue(1, 1, 128), queue(1, 5, 128), true),
+            (queue(1, 3, 128), queue(1, 1, 128), false),
+            (queue(1, 0, 128), queue(1, 4, 128), false),
+            (queue(1, 3, 128), queue(2, 3, 128), false),
+        ] {
+            let left = unaccepted(&[before.clone()], &[later.clone()]);
+            assert_eq!(!left.is_empty(), stays, "{before:?} {later:?}");
+        }
+        let evidence = |waiting, limit, idle| {
+            let backlog = Backlog { waiting, limit };
+            Evidence::NotAccepting { local: String::new(), backlog, idle }.is_certain()
+        };
+        assert!(evidence(129, 128, true));
+        assert!(!evidence(129, 128, false), "it may only be slow");
+        assert!(!evidence(1, 128, true), "it may accept when it is woken");
+    }
+
+    #[test]
+    fn idle_is_who_neither_ran_nor_waited_anew_in_any_thread() {
+        let old = [pulse(10, 10, ProcessState::Sleeping), pulse(10, 11, ProcessState::Sleeping)];
+        assert_eq!(was_idle(10, &old, &old), Some(true));
+        let ran = [old[0], after(old[1], 10, 0)];
+        assert_eq!(was_idle(10, &old, &ran), Some(false));
+        let woke = [old[0], Pulse { waits: Some(9), ..old[1] }];
+        assert_eq!(was_idle(10, &old, &woke), Some(false));
+        assert_eq!(was_idle(10, &old, &old[..1]), Some(false), "a thread ended");
+        assert_eq!(was_idle(12, &old, &old), None);
+    }
 }

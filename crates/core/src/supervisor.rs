@@ -5,6 +5,7 @@
 mod cgroup;
 mod door;
 mod family;
+mod launchd;
 mod loops;
 mod managers;
 mod masters;
@@ -18,6 +19,7 @@ mod wrappers;
 
 pub use cgroup::{container_of, manager_user, scope_of, unit_of};
 pub use door::{container_proxy, door};
+pub(crate) use launchd::is_mac;
 pub(crate) use loops::runs_in_loop;
 pub use proof::Proof;
 pub(crate) use proof::proof_of;
@@ -86,7 +88,8 @@ pub(crate) fn origins(pid: u32, snapshot: &Snapshot) -> Vec<(u32, bool)> {
         .collect()
 }
 
-/// Whether a process is systemd as a manager of units: the machine's first process, or a user's.
+/// Whether a process is systemd as a manager of units: the machine's first process, or a user's; or
+/// launchd, which is one for all.
 pub fn is_service_manager(process: &Process) -> bool {
     // In another control group it is a container's first process that lost its parent.
     let of_user = || {
@@ -96,7 +99,8 @@ pub fn is_service_manager(process: &Process) -> bool {
                 path == "/" || manager_user(path).is_some_and(|uid| process.uid == Some(uid))
             })
     };
-    process.program() == "systemd" && (process.id.pid == 1 || of_user())
+    let systemd = process.program() == "systemd" && (process.id.pid == 1 || of_user());
+    systemd || launchd::is_launchd(process)
 }
 
 /// Whether a process is known to run others and to have nobody above it by design.

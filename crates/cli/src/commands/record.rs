@@ -1,13 +1,13 @@
 //! `proc record`: writes down what is seen, for `--replay` and for bug reports.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proc_core::report::ErrorReport;
 
 use super::target_word;
 use crate::answer::Answer;
 use crate::core_api::Core;
-use crate::output;
+use crate::output::reason;
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -28,13 +28,25 @@ pub struct Args {
 /// Records.
 ///
 /// # Errors
-/// As [`Core::record`], and a file that cannot be written.
+/// As [`write`].
 pub fn run(args: &Args, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let text = core.record(&args.targets)?;
-    let Some(path) = &args.output else { return Ok(Answer::Text(text)) };
+    write(&args.targets, args.output.as_deref(), core)
+}
+
+/// Records these targets, or everything, to that file or as the answer.
+///
+/// # Errors
+/// As [`Core::record`], and a file that cannot be written.
+pub fn write(
+    targets: &[String],
+    output: Option<&Path>,
+    core: &mut dyn Core,
+) -> Result<Answer, ErrorReport> {
+    let text = core.record(targets)?;
+    let Some(path) = output else { return Ok(Answer::Text(text)) };
     std::fs::write(path, text).map_err(|error| ErrorReport {
         kind: "failed".to_owned(),
-        explain: format!("cannot write {}: {}", path.display(), output::reason(&error)),
+        explain: format!("cannot write {}: {}", path.display(), reason(&error)),
         word: None,
         suggestion: None,
     })?;

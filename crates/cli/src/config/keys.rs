@@ -5,10 +5,10 @@ use proc_core::report::{SettingOrigin as Origin, SettingValue};
 use super::{Env, Setting};
 use crate::cli::{COMMANDS, is_target};
 use crate::columns::{Names, places};
-use crate::nearest::nearest;
 use crate::render::columns_of;
 use crate::split::split;
 use crate::{duration, sanitize};
+use proc_core::nearness::nearest;
 
 /// A key with one value.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "timeout",
-        about: "how long an act may take as a whole (--timeout); each command has its own",
+        about: "how long an act may take as a whole (--timeout)",
         kind: Kind::Duration,
         default: "",
         example: "\"1m\"",
@@ -74,7 +74,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "pager",
-        about: "what shows an answer that is longer than the terminal; empty for nothing",
+        about: "what shows an answer longer than the terminal; empty for none",
         kind: Kind::Command,
         default: "less -FRX",
         example: "\"less -FRX\"",

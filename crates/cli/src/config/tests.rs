@@ -113,7 +113,6 @@ fn what_is_wrong_is_one_sentence_with_its_place() {
         ("pager = \"less '\"", "1:9: pager: a ' is not closed"),
         ("color = \"auto\"\ncolour = \"auto\"", "2:1: color is set twice"),
         ("columns = 1", "1:11: columns is a table: `[columns]` on a line of its own"),
-        ("[columns]\nwhy = [\"pid\"]", "2:1: `why` has no columns to choose; these have: ports"),
         ("[columns]\nports = 3.5", "2:9: columns are a list such as [\"port\", \"name\"]"),
         (
             "[alias]\nfree = \"kill\"",

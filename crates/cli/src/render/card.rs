@@ -9,6 +9,7 @@ use proc_core::socket::TcpState;
 use proc_core::supervisor::StarterKind;
 
 use super::page::{Fit, Line, Page, Role, shown_columns};
+use super::reasons;
 use super::table::{Cell, Column, Table};
 use super::words;
 use crate::sanitize;
@@ -54,11 +55,12 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
     for note in notes(process) {
         page.push(Line::new(4).text(note));
     }
+    reasons::put_reasons(page, process);
 }
 
 /// Whose it is: `in ~/shop (git), started by claude (pid 8800)`. The directory that it runs in
 /// and its terminal are among the facts already.
-fn origin(process: &ProcessReport, view: &View) -> Option<String> {
+pub fn origin(process: &ProcessReport, view: &View) -> Option<String> {
     let origin = process.origin.as_ref();
     let project = origin
         .and_then(|origin| origin.project.as_ref())
@@ -80,7 +82,9 @@ fn origin(process: &ProcessReport, view: &View) -> Option<String> {
 
 fn notes(process: &ProcessReport) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(words::state(process.state).map(str::to_owned));
+    if !reasons::tell_state(process) {
+        notes.extend(words::state(process.state).map(str::to_owned));
+    }
     if process.exe_deleted {
         notes.push("its program was deleted or replaced since it started".to_owned());
     }
@@ -103,7 +107,7 @@ fn notes(process: &ProcessReport) -> Vec<String> {
 }
 
 /// `PostgreSQL: asked to end by SIGINT (its fast shutdown), never forced`.
-fn nature(nature: &NatureReport) -> String {
+pub fn nature(nature: &NatureReport) -> String {
     match &nature.advice {
         Some(advice) => format!("{}: {advice}", nature.name),
         None => nature.name.clone(),

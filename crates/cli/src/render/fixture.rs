@@ -5,10 +5,10 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
-    BindRow, CauseReport, CheckGroup, CheckReport, CheckStatus, CureReport, DoctorReport,
-    ErrorReport, GapReport, HolderReport, MachineReport, OtherPort, PortsReport, ProcessPort,
-    ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport, SupervisorReport,
-    TargetReport,
+    BindRow, CauseReport, CheckGroup, CheckReport, CheckStatus, CureReport, DiffReport, DiffSide,
+    DifferenceKind, DifferenceReport, DoctorReport, ErrorReport, GapReport, HolderReport,
+    MachineReport, OtherPort, PortsReport, ProcessPort, ProcessReport, ProcessesReport, SCHEMA,
+    SocketReport, StepReport, SupervisorReport, TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
 
@@ -220,6 +220,52 @@ pub fn lingering() -> TargetReport {
         }],
         sockets: vec![left],
         ..empty(":5000")
+    }
+}
+
+/// One place that is new and one that is gone.
+pub fn differences() -> DiffReport {
+    let side = |file: Option<&str>, minute: u8, ports: &[&str]| DiffSide {
+        file: file.map(str::to_owned),
+        taken_at: format!("2026-01-01T10:{minute:02}:00Z"),
+        ports: strings(ports),
+    };
+    let held = ports();
+    let difference =
+        |kind, now: Option<&SocketReport>, then: Option<&SocketReport>, explain: &str| {
+            DifferenceReport {
+                kind,
+                certain: true,
+                socket: now.cloned(),
+                before: then.cloned(),
+                processes: now.map(|_| held.processes[0].clone()).into_iter().collect(),
+                processes_before: Vec::new(),
+                explain: explain.to_owned(),
+            }
+        };
+    DiffReport {
+        schema: SCHEMA,
+        command: "diff".to_owned(),
+        ok: false,
+        before: Some(side(Some("before.json"), 0, &[":3000"])),
+        after: Some(side(None, 5, &[])),
+        compared: 3,
+        differences: vec![
+            difference(
+                DifferenceKind::Opened,
+                held.sockets.first(),
+                None,
+                "tcp 127.0.0.1:3000 is new, held by node (pid 4242)",
+            ),
+            difference(
+                DifferenceKind::Closed,
+                None,
+                held.sockets.get(2),
+                "tcp 0.0.0.0:80 is closed, which nobody held",
+            ),
+        ],
+        gaps: Vec::new(),
+        error: None,
     }
 }
 

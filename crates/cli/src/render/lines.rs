@@ -19,7 +19,9 @@ pub fn jsonl(answer: &Answer) -> String {
             messages + &report.targets.iter().map(document).collect::<String>()
         }
         Answer::Listed { report, .. } if report.error.is_none() => ports(report),
-        Answer::Processes { report, .. } if report.error.is_none() => {
+        Answer::Processes { report, .. } | Answer::Tree { report, .. }
+            if report.error.is_none() =>
+        {
             report.processes.iter().map(document).collect()
         }
         Answer::Picked(report) if report.error.is_none() => {
@@ -32,6 +34,12 @@ pub fn jsonl(answer: &Answer) -> String {
             report.acts.iter().map(document).collect()
         }
         Answer::Configured(report) => report.settings.iter().map(document).collect(),
+        Answer::Compared(report) if report.error.is_none() => {
+            report.differences.iter().map(document).collect()
+        }
+        Answer::Examined { report, .. } if report.error.is_none() => {
+            report.checks.iter().map(document).collect()
+        }
         _ => json(answer),
     }
 }

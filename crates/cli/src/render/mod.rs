@@ -5,9 +5,11 @@ mod card;
 mod check;
 mod columns;
 mod config;
+mod diff;
 mod doctor;
 #[cfg(test)]
 pub mod fixture;
+mod info;
 mod leases;
 mod lines;
 mod look;
@@ -19,6 +21,7 @@ mod reasons;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
+mod tree;
 mod undo;
 mod wait;
 mod watch;
@@ -32,11 +35,13 @@ pub use ports::offers as port_columns;
 pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
+pub use width::columns;
 
 use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
+use crate::cli::takes_columns;
 use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
@@ -54,6 +59,9 @@ pub fn human(answer: &Answer, view: &View) -> String {
         }
         Answer::Looked { telling: Telling::Why, report, counts } => {
             why::put(&mut page, &report.targets, counts, view);
+        }
+        Answer::Looked { telling: Telling::Info, report, .. } => {
+            info::put(&mut page, &report.targets, view);
         }
         Answer::Looked { telling: Telling::Check { reuse_addr }, report, .. } => {
             for target in &report.targets {
@@ -84,10 +92,16 @@ pub fn human(answer: &Answer, view: &View) -> String {
         Answer::Processes { report, shape: Shape::Table(columns) } => {
             processes::put(&mut page, report, columns.as_deref(), view);
         }
+        Answer::Tree { report, pids: true } => {
+            let meant = report.processes.iter().filter(|process| !process.context);
+            return meant.map(|process| format!("{}\n", process.pid)).collect();
+        }
+        Answer::Tree { report, pids: false } => return tree::text(report, view),
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
+        Answer::Compared(report) => diff::put(&mut page, report, view),
         Answer::Examined { report, named } => doctor::put(&mut page, report, *named),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
         Answer::Configured(report) => config::put(&mut page, report, view),
@@ -102,6 +116,7 @@ pub fn human(answer: &Answer, view: &View) -> String {
 pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
     match command {
         "ports" => Some(ports::offers()),
+        name if takes_columns(name) => Some(processes::offers()),
         _ => None,
     }
 }
@@ -113,9 +128,10 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
-        Answer::Processes { report, .. } => document(report),
+        Answer::Processes { report, .. } | Answer::Tree { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
+        Answer::Compared(report) => document(report),
         Answer::Examined { report, .. } => document(report),
         Answer::Undone { report, .. } => document(report),
         Answer::Configured(report) => document(report),

@@ -24,12 +24,20 @@ pub enum Role {
     Lingering,
     /// Not permitted.
     Denied,
+    /// A port that a browser can be sent to: a link where the terminal takes them. It leads to a
+    /// number on this machine, so no hostile text is ever a link.
+    Web {
+        /// The port.
+        port: u16,
+        /// Whether by TLS.
+        secure: bool,
+    },
 }
 
 impl Role {
     const fn style(self) -> Style {
         match self {
-            Self::Plain => Style::new(),
+            Self::Plain | Self::Web { .. } => Style::new(),
             Self::Strong => Style::new().bold(),
             Self::Dim => Style::new().dimmed(),
             Self::Held => bold(AnsiColor::Red),
@@ -147,12 +155,12 @@ fn render_line(out: &mut String, line: &Line, view: &View) {
         .collect();
     let limit = view.width.unwrap_or(usize::MAX);
     match line.fit {
-        Fit::Whole => emit(out, line.indent, &cells, view.color),
+        Fit::Whole => emit(out, line.indent, &cells, view),
         Fit::Cut => {
             let room = limit.saturating_sub(line.indent);
-            emit(out, line.indent, &cut(cells, room, view.ascii), view.color);
+            emit(out, line.indent, &cut(cells, room, view.ascii), view);
         }
-        Fit::Wrap => wrap(out, line.indent, &cells, limit, view.color),
+        Fit::Wrap => wrap(out, line.indent, &cells, limit, view),
     }
 }
 
@@ -200,13 +208,13 @@ pub fn cut_text(text: &str, room: usize, view: &View) -> String {
     cut(cells, room, view.ascii).into_iter().map(|(_, c)| c).collect()
 }
 
-fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, color: bool) {
+fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, view: &View) {
     let hang = indent + 2;
     let mut indent = indent;
     let mut rest = cells;
     loop {
         let (end, next) = line_end(rest, limit.saturating_sub(indent).max(1));
-        emit(out, indent, &rest[..end], color);
+        emit(out, indent, &rest[..end], view);
         if next >= rest.len() {
             return;
         }
@@ -237,7 +245,7 @@ fn line_end(cells: &[Cell], room: usize) -> (usize, usize) {
     (cells.len(), cells.len())
 }
 
-fn emit(out: &mut String, indent: usize, cells: &[Cell], color: bool) {
+fn emit(out: &mut String, indent: usize, cells: &[Cell], view: &View) {
     let last = cells.iter().rposition(|(_, c)| *c != ' ').map_or(0, |at| at + 1);
     let cells = &cells[..last];
     if !cells.is_empty() {
@@ -247,11 +255,21 @@ fn emit(out: &mut String, indent: usize, cells: &[Cell], color: bool) {
     while let Some((role, _)) = rest.first() {
         let run = rest.iter().position(|(other, _)| other != role).unwrap_or(rest.len());
         let style = role.style();
-        let coloured = color && *role != Role::Plain;
+        let coloured = view.color && !matches!(role, Role::Plain | Role::Web { .. });
         if coloured {
             out.push_str(&style.render().to_string());
         }
-        out.extend(rest[..run].iter().map(|(_, c)| *c));
+        let text = rest[..run].iter().map(|(_, c)| *c);
+        match role {
+            Role::Web { port, secure } if view.links => {
+                // OSC 8, ended by ST: the form that every terminal with links takes.
+                let scheme = if *secure { "https" } else { "http" };
+                out.push_str(&format!("\x1b]8;;{scheme}://localhost:{port}\x1b\\"));
+                out.extend(text);
+                out.push_str("\x1b]8;;\x1b\\");
+            }
+            _ => out.extend(text),
+        }
         if coloured {
             out.push_str(&style.render_reset().to_string());
         }
@@ -305,6 +323,17 @@ mod tests {
         let view = View { color: true, ..View::plain() };
         let line = Line::new(1).text("a ").with(Role::Held, "b").text(" c");
         assert_eq!(render(line, &view), " a \x1b[1m\x1b[31mb\x1b[0m c\n");
+    }
+
+    #[test]
+    fn a_link_is_around_its_piece_where_links_are_taken() {
+        let web = Role::Web { port: 3000, secure: false };
+        let line = Line::new(0).with(web, "3000").text(" x");
+        assert_eq!(render(line.clone(), &View::plain()), "3000 x\n");
+        let view = View { links: true, ..View::plain() };
+        let linked = "\x1b]8;;http://localhost:3000\x1b\\3000\x1b]8;;\x1b\\ x\n";
+        assert_eq!(render(line.clone(), &view), linked);
+        assert_eq!(render(line, &View { color: true, ..view }), linked);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use proc_core::addr::Exposure;
 use proc_core::report::{PortsReport, ProcessReport, SocketReport};
-use proc_core::socket::Protocol;
+use proc_core::socket::{Protocol, TcpState};
 
 use super::columns::Field;
 use super::page::{Line, Page, Role};
@@ -70,7 +70,7 @@ fn fields<'a>() -> Vec<Field<Row<'a>>> {
         value,
     };
     vec![
-        usual("port", "its number", "PORT", 0, None, |row, _| split(row.socket).1.into(), port),
+        usual("port", "its number", "PORT", 0, None, |row, _| port_cell(row), port),
         usual(
             "address",
             "the address, or the path or name of a unix socket",
@@ -206,6 +206,62 @@ fn reach(socket: &SocketReport) -> Cell {
 fn port(row: &Row<'_>) -> String {
     let (_, port) = split(row.socket);
     port.split_once('/').map(|(number, _)| number.to_owned()).unwrap_or_default()
+}
+
+/// The port; a link where a browser is likely to be answered there.
+fn port_cell(row: &Row<'_>) -> Cell {
+    let (_, text) = split(row.socket);
+    let listens = row.socket.state == Some(TcpState::Listen) && row.socket.netns.is_none();
+    let here = matches!(row.socket.exposure, Some(Exposure::Any))
+        || row.socket.local.starts_with("127.0.0.1:")
+        || row.socket.local.starts_with("[::1]:");
+    match port(row).parse::<u16>() {
+        Ok(number) if listens && here && serves_web(number, row.first) => {
+            Cell::new(Role::Web { port: number, secure: SECURE.contains(&number) }, text)
+        }
+        _ => text.into(),
+    }
+}
+
+/// Ports of HTTP by their registered names, and those of HTTPS.
+const WEB: [u16; 3] = [80, 8080, 8008];
+const SECURE: [u16; 2] = [443, 8443];
+
+/// Programs whose listeners speak HTTP as a rule: servers, and what web applications are written
+/// in. Nobody is asked for it, as a question could wake or change something.
+const WEB_PROGRAMS: [&str; 24] = [
+    "node",
+    "deno",
+    "bun",
+    "next-server",
+    "vite",
+    "python",
+    "python3",
+    "ruby",
+    "puma",
+    "php",
+    "java",
+    "dotnet",
+    "nginx",
+    "caddy",
+    "httpd",
+    "apache2",
+    "traefik",
+    "haproxy",
+    "lighttpd",
+    "gunicorn",
+    "uvicorn",
+    "hugo",
+    "rails",
+    "esbuild",
+];
+
+fn serves_web(port: u16, holder: Option<&ProcessReport>) -> bool {
+    let program = holder.map(|process| process.name.as_str()).unwrap_or_default();
+    // `python3.11`, `gunicorn: master`, `php8.2-fpm` (which speaks FastCGI).
+    let name = program.split([' ', ':']).next().unwrap_or_default();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    WEB.contains(&port) || SECURE.contains(&port) || WEB_PROGRAMS.contains(&name)
 }
 
 fn cwd<'a>(row: &Row<'a>) -> Option<&'a str> {
@@ -376,6 +432,32 @@ mod tests {
                 "4242     node            3000/tcp"
             ]
         );
+    }
+
+    #[test]
+    fn a_web_server_on_this_machine_is_a_link() {
+        let mut report = fixture::ports();
+        report.processes[1].name = "postgres".to_owned();
+        report.sockets[4] = fixture::socket(Protocol::Tcp, "0.0.0.0:5432", &[17]);
+        let view = View { links: true, ..View::plain() };
+        let mut page = Page::default();
+        put(&mut page, &report, None, &view);
+        let text = page.render(&view);
+        let links: Vec<&str> = text
+            .split("\x1b]8;;")
+            .filter_map(|part| part.strip_prefix("http")?.split_once('\x1b'))
+            .map(|(link, _)| link)
+            .collect();
+        // Not that of another network's address, nor of what speaks something else.
+        assert_eq!(links, ["://localhost:3000", "://localhost:80"]);
+        // Links take no columns.
+        let plain = text.replace("\x1b]8;;\x1b\\", "");
+        let plain = links
+            .iter()
+            .fold(plain, |text, link| text.replace(&format!("\x1b]8;;http{link}\x1b\\"), ""));
+        let mut page = Page::default();
+        put(&mut page, &report, None, &View::plain());
+        assert_eq!(plain, page.render(&View::plain()));
     }
 
     #[test]

@@ -227,7 +227,7 @@ pub fn user(process: &ProcessReport) -> String {
 }
 
 /// What a process is doing, where that is out of the ordinary.
-const fn state(state: ProcessState) -> &'static str {
+pub const fn state(state: ProcessState) -> &'static str {
     match state {
         ProcessState::Running | ProcessState::Sleeping | ProcessState::Other => "",
         unusual => unusual.name(),

@@ -1,7 +1,7 @@
 //! Processes with the reasons why they are in an answer: `for`, `orphans`, `stuck`. A few are shown
 //! as cards with a line for each reason; many as the table that every list is.
 
-use proc_core::report::{ProcessReport, ProcessesReport};
+use proc_core::report::{ProcessReport, ProcessesReport, ReasonKind};
 
 use super::card;
 use super::page::{Line, Page, Role};
@@ -26,10 +26,15 @@ pub fn put(page: &mut Page, report: &ProcessesReport, view: &View) {
             page.gap();
         }
         card::card(page, process, view);
-        ports(page, process);
-        reasons(page, process);
     }
     processes::after(page, report);
+}
+
+/// Whether the reasons say what the process is doing.
+pub fn tell_state(process: &ProcessReport) -> bool {
+    use ReasonKind::{Frozen, Stopped, Traced, Uncollected, Uninterruptible};
+    let states = [Frozen, Stopped, Traced, Uncollected, Uninterruptible];
+    process.because.iter().any(|reason| states.contains(&reason.kind))
 }
 
 fn ports(page: &mut Page, process: &ProcessReport) {
@@ -40,7 +45,12 @@ fn ports(page: &mut Page, process: &ProcessReport) {
     }
 }
 
-fn reasons(page: &mut Page, process: &ProcessReport) {
+/// The ports of a process that is shown for a reason, and the reasons, a line each.
+pub fn put_reasons(page: &mut Page, process: &ProcessReport) {
+    if process.because.is_empty() {
+        return;
+    }
+    ports(page, process);
     for reason in process.because.iter().take(REASONS) {
         let doubt = if reason.certain { "" } else { "perhaps: " };
         page.push(Line::new(4).with(Role::Lingering, format!("{doubt}{}", reason.explain)));
@@ -53,7 +63,7 @@ fn reasons(page: &mut Page, process: &ProcessReport) {
 
 #[cfg(test)]
 mod tests {
-    use proc_core::report::{Reason, ReasonKind};
+    use proc_core::report::Reason;
 
     use super::*;
     use crate::render::fixture;

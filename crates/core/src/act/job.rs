@@ -64,7 +64,7 @@ impl Job {
             false => look_at_ports(host, &endpoints, &options),
         };
         let mut sights = sights.into_iter();
-        let census = Census::take(host, targets);
+        let census = Census::take_with_files(host, targets);
         let unstick = request.limits.verb == Verb::Unstick;
         let mut jobs = Vec::new();
         for target in targets {
@@ -93,12 +93,12 @@ impl Job {
                 }
                 Target::Path(path) => {
                     // A socket's file first, as in looking: its server may well name it in an argument.
-                    let running = census.running(path);
+                    let using = census.meant_by(target);
                     let unix = Self::for_unix(host, path, target, request, &options);
                     let found = unix.report.outcome != Some(Outcome::NotFound);
-                    jobs.push(match found || running.is_empty() {
+                    jobs.push(match found || using.is_empty() {
                         true => unix,
-                        false => Self::for_processes(host, target, &running, request, &options),
+                        false => Self::for_processes(host, target, &using, request, &options),
                     });
                 }
                 Target::Number(number) => {

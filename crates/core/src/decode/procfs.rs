@@ -109,6 +109,8 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
 pub struct Status {
     /// The effective user.
     pub uid: Option<u32>,
+    /// The process: of a thread that is not its first, another number than asked for.
+    pub process: Option<u32>,
     /// How many threads.
     pub threads: Option<u32>,
     /// The letter of its state.
@@ -137,6 +139,7 @@ pub fn status(bytes: &[u8]) -> Status {
         let mut values = words(&line[colon + 1..]);
         match &line[..colon] {
             b"Uid" => status.uid = values.nth(1).and_then(number),
+            b"Tgid" => status.process = values.next().and_then(number),
             b"Threads" => status.threads = values.next().and_then(number),
             b"State" => status.state = values.next().and_then(<[u8]>::first).copied(),
             b"CapEff" => status.capabilities = values.next().and_then(hex),
@@ -675,13 +678,15 @@ mod tests {
     #[test]
     fn status_takes_the_effective_uid() {
         let text =
-            b"Name:\tcat\nState:\tT (stopped)\nUid:\t1000\t0\t1000\t1000\nNSpid:\t18904\t7\n\
+            b"Name:\tcat\nState:\tT (stopped)\nTgid:\t18900\nPid:\t18904\nUid:\t1000\t0\t1000\t1000\nNSpid:\t18904\t7\n\
             Threads:\t4\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000004002\n\
+            TracerPid:\t77\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n\
             CapEff:\t000001fffeffffff\nSeccomp:\t2\nSeccomp_filters:\t1\n";
         assert_eq!(
             status(text),
             Status {
                 uid: Some(0),
+                process: Some(18900),
                 threads: Some(4),
                 state: Some(b'T'),
                 capabilities: Some(0x0000_01ff_feff_ffff),
@@ -689,8 +694,8 @@ mod tests {
                 namespace_pids: vec![18904, 7],
                 ignored: Some(0x1001),
                 caught: Some(0x4002),
-                tracer: None,
-                waits: None,
+                tracer: Some(77),
+                waits: Some(12),
             }
         );
         assert_eq!(status(b""), Status::default());
@@ -791,6 +796,44 @@ mod tests {
                 (LocalAddress::Path("/run/log".into()), None, 21660),
             ]
         );
+    }
+
+    #[test]
+    fn fdinfo_of_every_descriptor() {
+        let text = b"pos:\t0\nflags:\t0100002\nmnt_id:\t27\nino:\t4711\n\
+                     lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:4711 0 EOF\n";
+        let want =
+            Descriptor { flags: Some(0o10_0002), mount: Some(27), inode: Some(4711), locked: true };
+        assert_eq!(descriptor(text), want);
+        let waits = b"flags:\t02\nlock:\t1: -> FLOCK  ADVISORY  WRITE 359 00:13:4711 0 EOF\n";
+        assert!(!descriptor(waits).locked, "it only waits for the lock");
+        assert_eq!(descriptor(b""), Descriptor::default());
+        assert_eq!(descriptor(b"flags:\t9\nmnt_id:\t-\n"), Descriptor::default());
+    }
+
+    #[test]
+    fn mapped_files_with_odd_names() {
+        let text =
+            b"7f00-7f01 r--p 00000000 fe:00 4711                       /srv/my app (deleted)\n\
+                     7f01-7f02 rw-p 00000000 00:00 0 \n\
+                     7f02-7f03 rw-p 00000000 00:00 0                          [heap]\n\
+                     7f03-7f04 r-xp 00001000 08:101 12 /a\\012b\n\
+                     garbage\n7f04-7f05 r-xp 0 xx:yy 12 /c\n";
+        let all: Vec<MappedFile<'_>> = mapped_files(text).collect();
+        let want = [
+            MappedFile { device: (0xfe, 0), inode: 4711, path: b"/srv/my app (deleted)" },
+            MappedFile { device: (8, 0x101), inode: 12, path: b"/a\\012b" },
+        ];
+        assert_eq!(all, want);
+    }
+
+    #[test]
+    fn system_calls() {
+        let in_read = b"0 0x3 0x7f3923f41000 0x20000 0x22 0xffffffff 0x0 0x7ffd 0x7f39\n";
+        assert_eq!(system_call(in_read), Some(SystemCall { number: 0, first_argument: 3 }));
+        for none in [&b"running\n"[..], b"-1 0x7ffd 0x7f39\n", b"", b"0\n", b"0 3\n"] {
+            assert_eq!(system_call(none), None);
+        }
     }
 
     #[test]

@@ -120,7 +120,11 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
         .processes
         .values()
         .filter(|process| {
-            filter.directory.is_some() && process.cwd.is_none() && !process.kernel_thread
+            // A zombie runs nowhere.
+            process.state != ProcessState::Zombie
+                && filter.directory.is_some()
+                && process.cwd.is_none()
+                && !process.kernel_thread
         })
         .count();
     if undecided > 0 {
@@ -130,6 +134,11 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// How many stand deeper in a tree than is shown.
+pub fn deeper_processes(number: usize) -> String {
+    format!("{} deeper than that", count(number, "more process stands", "more processes stand"))
 }
 
 /// How many more there are than were shown.

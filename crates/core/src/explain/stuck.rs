@@ -192,7 +192,7 @@ pub fn orphan(standing: Standing, sign: &OrphanSign, snapshot: &Snapshot) -> Rea
                 ),
                 Standing::Daemon => format!("it has nobody above it but {heir}, as a daemon has"),
             };
-            let certain = standing == Standing::Left;
+            let certain = standing != Standing::Perhaps;
             Reason { pid: Some(*by), certain, ..Reason::new(ReasonKind::ParentEnded, text) }
         }
         OrphanSign::LeaderEnded { leader } => {
@@ -226,4 +226,87 @@ pub fn no_orphan(filter: &ProcessFilter, daemons: usize) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::process::Percent;
+    use crate::socket::Backlog;
+    use crate::supervisor::tests::process;
+
+    fn said(evidence: &Evidence, place: &WaitingPlace) -> String {
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        let mut shell = process(5, 1, "/bin/bash", &["-bash"]);
+        shell.terminal = Some("pts/3".to_owned());
+        snapshot.processes.insert(5, shell);
+        let mut job = process(10, 5, "/usr/bin/node", &["node", "a.js"]);
+        job.terminal = Some("pts/3".to_owned());
+        stuck(&job, evidence, place, &snapshot, Duration::from_millis(300)).explain
+    }
+
+    #[test]
+    fn sentences() {
+        let nowhere = WaitingPlace::default();
+        let nfs = WaitingPlace {
+            function: Some("nfs_wait_bit_killable".to_owned()),
+            call: Some("read"),
+            file: Some("/mnt/nfs/a".to_owned()),
+        };
+        let vfork = WaitingPlace { call: Some("vfork"), ..WaitingPlace::default() };
+        let full = Backlog { waiting: 129, limit: 128 };
+        let one = Backlog { waiting: 1, limit: 128 };
+        let local = || "tcp:127.0.0.1:3000".to_owned();
+        for (evidence, place, want) in [
+            (
+                Evidence::Deaf { tid: 10 },
+                &nowhere,
+                "it waited for all of 300 ms, deaf to signals (state D)",
+            ),
+            (
+                Evidence::Deaf { tid: 12 },
+                &nfs,
+                "its thread 12 waited for all of 300 ms, deaf to signals (state D), for a file server (NFS) (in read of /mnt/nfs/a, nfs_wait_bit_killable)",
+            ),
+            (
+                Evidence::Deaf { tid: 10 },
+                &vfork,
+                "it waited for all of 300 ms, deaf to signals (state D), for the child it started to begin its program (in vfork)",
+            ),
+            (
+                Evidence::Stopped,
+                &nowhere,
+                "it is stopped, as by Ctrl-Z: a job of bash (pid 5) in pts/3, where `fg` continues it",
+            ),
+            (
+                Evidence::Traced { by: Some(99) },
+                &nowhere,
+                "it is stopped by pid 99, which debugs it",
+            ),
+            (
+                Evidence::Uncollected,
+                &nowhere,
+                "it has ended and bash (pid 5) does not collect it; it goes when that ends",
+            ),
+            (
+                Evidence::Spinning { tid: 10, share: Percent::from_tenths(980) },
+                &nowhere,
+                "it used 98 % of a processor for 300 ms without once waiting or touching new memory: an endless loop, or a long computation",
+            ),
+            (
+                Evidence::NotAccepting { local: local(), backlog: full, idle: true },
+                &nowhere,
+                "129 connections wait to be accepted on tcp:127.0.0.1:3000, where 128 may, and it did nothing for 300 ms",
+            ),
+            (
+                Evidence::NotAccepting { local: local(), backlog: one, idle: true },
+                &nowhere,
+                "1 connection waits to be accepted on tcp:127.0.0.1:3000, and it did nothing for 300 ms",
+            ),
+        ] {
+            assert_eq!(said(&evidence, place), want);
+        }
+    }
 }

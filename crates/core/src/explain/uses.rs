@@ -119,3 +119,67 @@ pub fn file_failed(path: &str, error: i32) -> String {
 pub const fn no_file_uses() -> &'static str {
     "this system cannot tell who uses a file"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(standing: Standing) -> FileSeen {
+        FileSeen { path: "/srv/log".to_owned(), standing, uses: Vec::new() }
+    }
+
+    #[test]
+    fn uses_in_words() {
+        let there = Standing::There(FileKind::File);
+        let open = |access, locked| Usage::Descriptor { fd: 3, access, locked };
+        for (usage, deleted, path, standing, several, want) in [
+            (Usage::Executable, false, None, there, false, "runs it"),
+            (Usage::Script, false, None, there, true, "runs /srv/log as a script"),
+            (Usage::Mapped, false, Some("/jail/log"), there, false, "has /jail/log mapped"),
+            (
+                open(Some(Access::Write), true),
+                false,
+                None,
+                there,
+                false,
+                "has it open to write and locked (descriptor 3)",
+            ),
+            (open(None, false), false, None, there, false, "has it open (descriptor 3)"),
+            (
+                open(Some(Access::Read), false),
+                true,
+                None,
+                there,
+                false,
+                "has it open to read (descriptor 3): an older file of that path",
+            ),
+            (
+                Usage::WorkingDirectory,
+                true,
+                None,
+                Standing::Missing,
+                false,
+                "works in it, which was removed",
+            ),
+        ] {
+            let each = FileUse { pid: 1, usage, deleted, path: path.map(str::to_owned) };
+            assert_eq!(file_use(&seen(standing), &each, several), want);
+        }
+    }
+
+    #[test]
+    fn nobody_is_said_by_what_the_path_is() {
+        for (standing, want) in [
+            (Standing::There(FileKind::File), "no process runs /srv/log or has it open"),
+            (Standing::There(FileKind::Directory), "no process works in /srv/log or has it open"),
+            (Standing::There(FileKind::Fifo), "no process has the named pipe /srv/log open"),
+            (
+                Standing::Missing,
+                "there is no /srv/log, and no process has a removed file of that path",
+            ),
+        ] {
+            let all = FilesSeen { files: vec![seen(standing)], ..FilesSeen::default() };
+            assert_eq!(no_file_user(&all), want);
+        }
+    }
+}

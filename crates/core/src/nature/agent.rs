@@ -14,10 +14,19 @@ pub(super) fn agent(subject: &Subject<'_>) -> Option<Nature> {
 
 pub(super) const POLICY: &str =
     "whoever runs this machine put it here and it comes back: use another port";
+/// The settings that give the port back; ending it does not.
+pub(super) const AIRPLAY: &str = "switch it off in System Settings, General, AirDrop & Handoff, AirPlay Receiver; or let your program take another port";
+/// What belongs to macOS itself.
+pub(super) const APPLE: &str =
+    "it belongs to macOS, which starts it again: let your program take another port";
 const QUIT: &str = "quit it as a person does, or use another port";
 
 /// Programs, what they are, what to do. The ports: docs/known-ports.md.
 const AGENTS: &[(&str, &str, &str)] = &[
+    ("ControlCenter", "AirPlay Receiver (ControlCenter)", AIRPLAY),
+    ("rapportd", "rapportd (Handoff and AirDrop)", APPLE),
+    ("sharingd", "sharingd (AirDrop and file sharing)", APPLE),
+    ("identityservicesd", "identityservicesd (iMessage and FaceTime)", APPLE),
     ("macmnsvc", "McAfee agent", POLICY),
     ("masvc", "McAfee agent", POLICY),
     ("macompatsvc", "McAfee agent", POLICY),

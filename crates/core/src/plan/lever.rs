@@ -166,7 +166,12 @@ impl Scene<'_> {
 
     /// The command, or the engine, of whoever manages this very process.
     fn managers_lever(&self, process: &Process, by: &Supervisor) -> Result<Option<Lever>, Refusal> {
-        let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
+        let unit = matches!(
+            by.kind,
+            SupervisorKind::SystemdUnit
+                | SupervisorKind::SystemdUserUnit
+                | SupervisorKind::LaunchdJob
+        );
         if by.kind == SupervisorKind::Parent || (unit && !self.is_the_unit(process, by)) {
             return Ok(None);
         }
@@ -219,8 +224,13 @@ impl Scene<'_> {
     /// hurt others.
     fn is_the_unit(&self, process: &Process, by: &Supervisor) -> bool {
         let snapshot = self.snapshot;
+        // launchd gives its label to the job's first process alone.
+        if by.kind == SupervisorKind::LaunchdJob && process.unit.as_ref() == Some(&by.name) {
+            return true;
+        }
         let parent = snapshot.processes.get(&process.ppid);
-        if parent.is_none_or(|parent| parent.cgroup != process.cgroup) {
+        let of_group = by.kind != SupervisorKind::LaunchdJob;
+        if of_group && parent.is_none_or(|parent| parent.cgroup != process.cgroup) {
             return true;
         }
         let facts = snapshot.units.iter().find(|unit| unit.id == by.name && unit.user == by.owner);
@@ -349,9 +359,11 @@ pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> St
     let already = argv.first().is_some_and(|word| word == "sudo");
     match (by.kind, foreign) {
         _ if asker == 0 || already => command,
-        (SupervisorKind::SystemdUnit, _) | (SupervisorKind::SystemdUserUnit, Some(_)) => {
+        (SupervisorKind::SystemdUnit, _)
+        | (SupervisorKind::SystemdUserUnit | SupervisorKind::LaunchdJob, Some(_)) => {
             format!("sudo {command}")
         }
+        (SupervisorKind::LaunchdJob, None) if by.owner.is_none() => format!("sudo {command}"),
         (_, Some(owner)) => format!("sudo -u {} {command}", user_name(owner, snapshot)),
         (_, None) => command,
     }

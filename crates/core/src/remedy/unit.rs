@@ -5,7 +5,7 @@ use super::{Action, Remedy};
 use crate::diagnosis::Cause;
 use crate::process::{Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
-use crate::supervisor::{socket_unit_supervisor, unit_guard};
+use crate::supervisor::{is_mac, socket_unit_supervisor, unit_guard};
 
 /// What stopping that supervisor does. Of a unit also what it does not do for good.
 pub(super) fn stop_supervisor(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
@@ -31,7 +31,11 @@ pub(super) fn stop_socket_unit(cause: &Cause, foreign: bool, snapshot: &Snapshot
         None => (
             None,
             foreign,
-            "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)".to_owned(),
+            match is_mac(snapshot) {
+                false => "stop the socket unit: systemctl list-sockets names it (with --user, those of your own systemd)",
+                true => "stop the job: its file in one of the folders LaunchDaemons and LaunchAgents names the port below Sockets",
+            }
+            .to_owned(),
         ),
         Some(unit) => (
             unit.stop.clone(),
@@ -54,14 +58,33 @@ pub(super) fn needs_root(supervisor: &Supervisor, snapshot: &Snapshot) -> bool {
     let asker = snapshot.asker.uid;
     match supervisor.kind {
         SupervisorKind::SystemdUnit => asker != 0,
-        SupervisorKind::SystemdUserUnit => asker != 0 && supervisor.owner != Some(asker),
+        SupervisorKind::SystemdUserUnit | SupervisorKind::LaunchdJob => {
+            asker != 0 && supervisor.owner != Some(asker)
+        }
         _ => false,
     }
+}
+
+/// `; it comes back …` for a job that is loaded anew with its file. Homebrew's command takes the file
+/// away.
+fn of_job(supervisor: &Supervisor, stop: &[String], snapshot: &Snapshot) -> String {
+    let mut units = snapshot.units.iter();
+    let enabled = units.any(|unit| {
+        unit.id == supervisor.name && unit.user == supervisor.owner && unit.is_enabled()
+    });
+    let (Some(target), true) = (stop.get(2), enabled && stop[0] == "launchctl") else {
+        return String::new();
+    };
+    let when = if supervisor.owner.is_some() { "login" } else { "boot" };
+    format!("; it comes back at the next {when}: launchctl disable {target} is for good")
 }
 
 /// `; starts again at boot …` for a unit that is enabled, or that something enabled starts.
 fn at_boot(supervisor: &Supervisor, snapshot: &Snapshot) -> String {
     let Some(stop) = &supervisor.stop else { return String::new() };
+    if supervisor.kind == SupervisorKind::LaunchdJob {
+        return of_job(supervisor, stop, snapshot);
+    }
     let enabled = stop.iter().filter(|name| {
         let mut units = snapshot.units.iter();
         units.any(|unit| &unit.id == *name && unit.user == supervisor.owner && unit.is_enabled())

@@ -21,7 +21,16 @@ pub fn door(process: &Process) -> Option<&'static str> {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
-    by_name.or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
+    by_name
+        .or_else(|| is_forwarder_of_colima(process).then_some(ENGINE))
+        .or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
+}
+
+/// Whether it is the ssh that carries ports out of Colima's virtual machine: all of them, in one
+/// process.
+fn is_forwarder_of_colima(process: &Process) -> bool {
+    let arguments = process.argv.get(1..).unwrap_or_default();
+    Program::of(process).file == "ssh" && arguments.iter().any(|it| it.contains("/.colima/_lima/"))
 }
 
 /// A container engine's forwarding process: `Some(None)` where it does not say to what.
@@ -37,7 +46,9 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
                 .map(|(ip, port)| format!("{ip}:{port}")),
         ),
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
-        | "passt.avx2" | "slirp4netns" | "conmon" => Some(None),
+        | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
+        | "OrbStack Helper" => Some(None),
+        _ if is_forwarder_of_colima(process) => Some(None),
         _ => None,
     }
 }
@@ -54,13 +65,25 @@ pub(super) const ENGINE: &str = "it runs containers: they lose their ports or en
 const NETWORK: &str = "this machine's network or name resolution depends on it";
 pub(super) const SESSION: &str = "whole sessions run inside of it";
 const SCREEN: &str = "it is a graphical session: every window ends with it";
-const SYSTEM: &str = "it is part of the operating system, which needs it or starts it again";
+pub(super) const SYSTEM: &str =
+    "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
 const MACHINE: &str = "a virtual machine runs in it and may lose data";
 
 /// The doors by executable.
 const DOORS: &[(&str, &[&str])] = &[
-    (LOGIN, &["sshd", "sshd-session", "sshd-auth", "dropbear", "mosh-server"]),
+    (
+        LOGIN,
+        &[
+            "sshd",
+            "sshd-session",
+            "sshd-auth",
+            "dropbear",
+            "mosh-server",
+            "screensharingd",
+            "ARDAgent",
+        ],
+    ),
     (
         ENGINE,
         &[
@@ -89,6 +112,8 @@ const DOORS: &[(&str, &[&str])] = &[
             "incusd",
             "systemd-nspawn",
             "OrbStack Helper",
+            "com.docker.virtualization",
+            "com.docker.vmnetd",
         ],
     ),
     (
@@ -102,6 +127,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "iwd",
             "connmand",
             "mDNSResponder",
+            "configd",
         ],
     ),
     (
@@ -139,6 +165,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "lightdm",
             "sddm",
             "WindowServer",
+            "loginwindow",
         ],
     ),
     (
@@ -152,6 +179,12 @@ const DOORS: &[(&str, &[&str])] = &[
             "rapportd",
             "sharingd",
             "identityservicesd",
+            "AirPlayXPCHelper",
+            "UserEventAgent",
+            "SystemUIServer",
+            "Finder",
+            "Dock",
+            "remoted",
             "svchost",
             "csrss",
             "wininit",

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    askers, door, is_interactive_shell, is_service_manager, manager_user, session, unit_of,
+    askers, door, is_interactive_shell, is_service_manager, launchd, manager_user, session, unit_of,
 };
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
@@ -34,6 +34,9 @@ pub struct Activation<'a> {
 pub fn activation<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<Activation<'a>> {
     let pids = socket.holders.pids();
     let holders = || pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    if let Some(job) = launchd_activation(socket, snapshot) {
+        return Some(job);
+    }
     if let Some(manager) = holders().find(|process| is_service_manager(process)) {
         let user = user_of_manager(manager);
         return Some(activated(user, listening(socket, user, snapshot), snapshot));
@@ -48,6 +51,27 @@ pub fn activation<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<Activat
         sockets.retain(|socket| starts(socket, &unit));
         (!sockets.is_empty()).then(|| activated(user, sockets, snapshot))
     })
+}
+
+/// The job of launchd whose socket this is: launchd holds every job's, the system's and the agents',
+/// and a job that runs has it too.
+fn launchd_activation<'a>(socket: &Socket, snapshot: &'a Snapshot) -> Option<Activation<'a>> {
+    if !launchd::is_mac(snapshot) {
+        return None;
+    }
+    let pids = socket.holders.pids();
+    let holders = || pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let by_launchd = holders().any(launchd::is_launchd);
+    let of_holder = |unit: &&UnitFacts| {
+        let home = holders().find_map(|process| home(process, snapshot));
+        by_launchd || home.is_some_and(|home| home == (unit.id.clone(), unit.user))
+    };
+    let jobs = snapshot.units.iter().filter(|unit| unit.listens_on(socket));
+    let mut jobs = by_name(jobs.filter(of_holder).collect());
+    // One job alone has a socket.
+    jobs.truncate(1);
+    let user = jobs.first().and_then(|job| job.user);
+    (by_launchd || !jobs.is_empty()).then(|| activated(user, jobs, snapshot))
 }
 
 /// The socket unit behind a socket that systemd keeps open, as what supervises it: stopping it,
@@ -73,7 +97,7 @@ pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Su
         .collect();
     along.extend(taken_along(&stopped, activation.user, snapshot));
     let mut supervisor = Supervisor {
-        kind: kind(activation.user),
+        kind: kind(activation.user, snapshot),
         name: first.id.clone(),
         pid: None,
         restarts: Some(true),
@@ -91,6 +115,9 @@ pub fn socket_unit_supervisor(socket: &Socket, snapshot: &Snapshot) -> Option<Su
 /// Why a unit is not to be stopped unless somebody insists: systemd itself refuses, or the
 /// machine needs it. `None` for ordinary ones, and for what is no unit.
 pub fn unit_guard(supervisor: &Supervisor, snapshot: &Snapshot) -> Option<&'static str> {
+    if supervisor.kind == SupervisorKind::LaunchdJob {
+        return launchd::guard(&supervisor.name);
+    }
     let units = [SupervisorKind::SystemdUnit, SupervisorKind::SystemdUserUnit];
     if !units.contains(&supervisor.kind) {
         return None;
@@ -132,7 +159,7 @@ pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<
     let sockets = triggers.iter().filter(|unit| unit.ends_with(".socket"));
     let stopped: Vec<&str> = sockets.copied().chain([unit.as_str()]).collect();
     let mut supervisor = Supervisor {
-        kind: kind(owner),
+        kind: kind(owner, snapshot),
         name: unit.clone(),
         pid: None,
         restarts: facts.and_then(|facts| comes_back(facts, &triggers)),
@@ -150,6 +177,9 @@ pub(super) fn unit_supervisor(process: &Process, snapshot: &Snapshot) -> Option<
 /// The service of a process, and the user whose manager has it (`None`: the system's), as the
 /// managers of this machine know it.
 pub(crate) fn home(process: &Process, snapshot: &Snapshot) -> Option<(String, Option<u32>)> {
+    if launchd::is_mac(snapshot) {
+        return launchd::home(process, snapshot);
+    }
     home_of_group(process.cgroup.as_deref()?, snapshot)
 }
 
@@ -167,8 +197,9 @@ pub(crate) fn home_of_group(cgroup: &str, snapshot: &Snapshot) -> Option<(String
     Some((unit, manager_user(below).filter(|_| by_user)))
 }
 
-const fn kind(owner: Option<u32>) -> SupervisorKind {
+fn kind(owner: Option<u32>, snapshot: &Snapshot) -> SupervisorKind {
     match owner {
+        _ if launchd::is_mac(snapshot) => SupervisorKind::LaunchdJob,
         Some(_) => SupervisorKind::SystemdUserUnit,
         None => SupervisorKind::SystemdUnit,
     }
@@ -278,6 +309,9 @@ fn stop_command(
     user: Option<&str>,
     snapshot: &Snapshot,
 ) -> Option<Vec<String>> {
+    if supervisor.kind == SupervisorKind::LaunchdJob {
+        return launchd::stop_command(supervisor);
+    }
     let guarded = |unit: &&str| {
         let other = Supervisor { name: (*unit).to_owned(), ..supervisor.clone() };
         // A control group may have any name; this one would be an option.

@@ -17,6 +17,8 @@ pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
 pub(crate) mod specimens;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod work_tree;
 
 #[cfg(target_os = "linux")]
 mod linux;

@@ -165,7 +165,10 @@ fn read_transport(transport: Transport, rest: &str, names: &dyn Names) -> Result
 fn read_pid(digits: &str) -> Result<Target, Fault> {
     pid(digits).map(Target::Pid).ok_or_else(|| {
         let pattern = digits.is_empty().then(|| "pid:PID".to_owned());
-        Problem::BadPid.perhaps(pattern)
+        let number = misread(digits).map(|digits| format!("pid:{digits}"));
+        let is_name = digits.starts_with(|c: char| c.is_alphabetic());
+        let name = is_name.then(|| digits.to_owned()).filter(|name| !name.contains(':'));
+        Problem::BadPid.perhaps(pattern.or(number).or(name))
     })
 }
 
@@ -280,8 +283,10 @@ fn read_address(
         let meant = in_transport(transport, &format!("[{before}]:{}", port_or_pattern(ports)));
         return Err(Problem::AmbiguousIpv6.with(meant));
     }
-    let meant = looks_like_ports(ports)
-        .then(|| Place { transport, address: AddressScope::Every }.spell(ports));
+    // `3000:` has its colon on the wrong side.
+    let ports_typed = if ports.is_empty() && is_digits(before) { before } else { ports };
+    let meant = looks_like_ports(ports_typed)
+        .then(|| Place { transport, address: AddressScope::Every }.spell(ports_typed));
     Place { transport, address: host(before, meant)? }.ports(ports, names)
 }
 
@@ -385,7 +390,8 @@ impl Place {
 
     fn service(self, name: &str, names: &dyn Names) -> Result<Target, Fault> {
         let Some(service) = service::built_in(name).or_else(|| names.service(name)) else {
-            let meant = service::nearest(name).map(|near| self.spell(near));
+            let near = || service::nearest(name).map(str::to_owned);
+            let meant = misread(name).or_else(near).map(|meant| self.spell(&meant));
             return Err(Problem::UnknownService { name: name.to_owned() }.perhaps(meant));
         };
         let port = match self.transport {
@@ -411,6 +417,20 @@ impl Place {
 fn is_service_name(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+*".contains(&byte))
+}
+
+/// Digits with letters that look like some in between: `300O`, `l23`.
+fn misread(word: &str) -> Option<String> {
+    let digits: String = word
+        .chars()
+        .map(|c| match c {
+            'o' | 'O' => '0',
+            'l' | 'I' => '1',
+            other => other,
+        })
+        .collect();
+    let is_port = is_digits(&digits) && digits.parse::<u16>().is_ok_and(|port| port != 0);
+    (is_port && digits != word && word.contains(|c: char| c.is_ascii_digit())).then_some(digits)
 }
 
 /// What a slip in a port or range was meant to be.

@@ -371,10 +371,15 @@ fn note(
 /// The unit or container of a process that is its first: what its manager starts again has its
 /// restrictions, its log and its restarts, and what is started beside it has not.
 fn managed(process: &Process, supervisor: &Supervisor, snapshot: &Snapshot) -> Option<What> {
-    use SupervisorKind::{Container, SystemdUnit, SystemdUserUnit};
+    use SupervisorKind::{Container, LaunchdJob, SystemdUnit, SystemdUserUnit};
     let parent = snapshot.processes.get(&process.ppid);
     let is_first = parent.is_none_or(|parent| parent.cgroup != process.cgroup);
-    if !is_first || !matches!(supervisor.kind, Container | SystemdUnit | SystemdUserUnit) {
+    let is_first = match supervisor.kind {
+        LaunchdJob => process.unit.as_ref() == Some(&supervisor.name),
+        Container | SystemdUnit | SystemdUserUnit => is_first,
+        _ => false,
+    };
+    if !is_first {
         return None;
     }
     let ran = supervisor.stop.clone()?;

@@ -63,6 +63,9 @@ pub struct Situation {
     /// Whether sock_diag was refused, so that `/proc/net` answered.
     #[serde(default)]
     proc_net: bool,
+    /// The system, where it is not Linux: `macos`.
+    #[serde(default)]
+    system: Option<String>,
     /// The kernel's own answers where the rules do not give them: `"tcp" = "EACCES"`,
     /// `"udp ::1" = "EADDRINUSE/ok"` (plain/with SO_REUSEADDR).
     #[serde(default)]
@@ -106,6 +109,8 @@ struct PolicyFacts {
     ephemeral: Option<[u16; 2]>,
     unprivileged_start: Option<u16>,
     wsl: bool,
+    /// Ports that the system keeps for programs of its own.
+    restricted: Vec<u16>,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +138,8 @@ struct ProcessFacts {
     state: Option<ProcessState>,
     terminal: Option<String>,
     cgroup: Option<String>,
+    /// The label that launchd gave it.
+    job: Option<String>,
     #[serde(default)]
     kernel_thread: bool,
     /// What managers, terminals and agents left in its environment.
@@ -291,13 +298,13 @@ impl Situation {
         let known = truth.iter().map(|socket| self.as_seen(socket, &asker)).collect();
         let mut processes: BTreeMap<u32, Process> =
             self.process.iter().map(|facts| (facts.pid, facts.process())).collect();
-        processes.entry(1).or_insert_with(|| first_process().process());
+        processes.entry(1).or_insert_with(|| self.first_process().process());
         let snapshot = Snapshot {
             // Whoever writes a situation knows everybody in it.
             families: processes.keys().copied().collect(),
             loops: self.loops.clone(),
             asker,
-            policy: self.policy.policy(),
+            policy: self.policy.policy(self.is_mac()),
             sockets: truth,
             every_state: true,
             processes,
@@ -305,7 +312,11 @@ impl Situation {
             peer_listeners: self.peer_listeners.clone(),
             marks: self.marks(),
             projects: self.directories_in_projects(),
-            source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
+            source: match () {
+                () if self.is_mac() => Source::PcbList,
+                () if self.proc_net => Source::ProcNet,
+                () => Source::SockDiag,
+            },
             redirects: self.redirect.clone(),
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
@@ -328,6 +339,23 @@ impl Situation {
         // The way a file takes: what it says must also be possible.
         Recording::from_json(json.as_bytes())
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    fn is_mac(&self) -> bool {
+        match self.system.as_deref() {
+            None => false,
+            Some("macos") => true,
+            Some(other) => panic!("no system {other}"),
+        }
+    }
+
+    fn first_process(&self) -> ProcessFacts {
+        match self.is_mac() {
+            false => first_process(),
+            true => {
+                ProcessFacts { run: "/sbin/launchd".to_owned(), cgroup: None, ..first_process() }
+            }
+        }
     }
 
     fn marks(&self) -> BTreeMap<u32, Marks> {
@@ -425,7 +453,8 @@ impl Situation {
             }),
             inode: owned.then(|| 70_000 + index as u64),
             cookie: Some(index as u64),
-            uid: owned.then(|| owner.map_or(1000, uid_of)),
+            // macOS remembers whose a TIME-WAIT was.
+            uid: (owned || self.is_mac()).then(|| owner.map_or(1000, uid_of)),
             cgroup: facts.cgroup.clone(),
             expires_ms: facts.ends_in_ms,
             v6only: Some(facts.v6only),
@@ -441,6 +470,10 @@ impl Situation {
     /// The socket with what this asker can learn about it: options by a descriptor of a process
     /// that is theirs, IPV6_V6ONLY of IPv6 sockets that are not connected.
     fn as_seen(&self, socket: &Socket, asker: &Asker) -> Socket {
+        // Its table tells everything of every socket.
+        if self.is_mac() {
+            return socket.clone();
+        }
         let mine = |pid: u32| {
             let holder = self.process.iter().find(|process| process.pid == pid);
             asker.uid == 0 || holder.is_some_and(|process| uid_of(&process.user) == asker.uid)
@@ -473,9 +506,13 @@ impl AskerFacts {
 }
 
 impl PolicyFacts {
-    fn policy(&self) -> Policy {
-        let usual = Policy::default();
+    fn policy(&self, mac: bool) -> Policy {
+        let usual = match mac {
+            true => Policy { ephemeral: 49152..=65535, ..Policy::default() },
+            false => Policy::default(),
+        };
         Policy {
+            restricted: self.restricted.iter().map(|&port| port..=port).collect(),
             ephemeral: self.ephemeral.map_or(usual.ephemeral, |[first, last]| first..=last),
             unprivileged_start: self.unprivileged_start.unwrap_or(usual.unprivileged_start),
             wsl: self.wsl,
@@ -522,7 +559,7 @@ impl ProcessFacts {
             threads: Some(1),
             kernel_thread: self.kernel_thread,
             cgroup: self.cgroup.clone(),
-            unit: cgroup.and_then(unit_of).map(|(unit, _)| unit),
+            unit: self.job.clone().or_else(|| cgroup.and_then(unit_of).map(|(unit, _)| unit)),
             container: cgroup.and_then(container_of),
             cpu_ms: None,
             memory: None,
@@ -544,6 +581,7 @@ fn first_process() -> ProcessFacts {
         state: None,
         terminal: None,
         cgroup: Some("/init.scope".to_owned()),
+        job: None,
         kernel_thread: false,
         marks: Marks::new(),
         session: None,

@@ -12,8 +12,13 @@ pub const FDINFO: usize = 8;
 /// The length of a `struct socket_fdinfo`: an answer of any other length is none.
 pub const SOCKET_FDINFO: usize = 792;
 
-/// PROX_FDTYPE_SOCKET.
+/// The length of a `struct vnode_fdinfowithpath`.
+pub const FILE_FDINFO: usize = 1200;
+
+/// PROX_FDTYPE_VNODE, PROX_FDTYPE_SOCKET and PROX_FDTYPE_PIPE.
+const VNODE: u32 = 1;
 const SOCKET: u32 = 2;
+const PIPE: u32 = 6;
 /// PROC_FP_SHARED, in `fi_status`: other descriptors refer to it too, here or in another process.
 const SHARED: u32 = 1;
 
@@ -48,6 +53,61 @@ pub struct Held {
 /// that breaks off in the middle of one is left out.
 pub fn sockets(list: &[u8]) -> Vec<i32> {
     numbers(list).filter(|(_, kind)| *kind == SOCKET).map(|(number, _)| number).collect()
+}
+
+/// What a descriptor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file, a directory, a device.
+    Vnode,
+    /// A socket.
+    Socket,
+    /// A pipe.
+    Pipe,
+    /// A kqueue, a semaphore, and the like.
+    Other,
+}
+
+/// What that descriptor of a list is; `None` where the process has none of that number.
+pub fn kind_of(list: &[u8], descriptor: i32) -> Option<Kind> {
+    let (_, kind) = numbers(list).find(|(number, _)| *number == descriptor)?;
+    Some(match kind {
+        VNODE => Kind::Vnode,
+        SOCKET => Kind::Socket,
+        PIPE => Kind::Pipe,
+        _ => Kind::Other,
+    })
+}
+
+/// A file that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenFile {
+    /// Its path, as bytes.
+    pub path: Vec<u8>,
+    /// Its device and its number there.
+    pub id: (u64, u64),
+    /// Its kind and permissions (st_mode, stat(2)).
+    pub mode: u16,
+    /// How it is open: `FREAD`, `FWRITE`, and the flags of open(2) (`fi_openflags`).
+    pub flags: u32,
+}
+
+/// What PROC_PIDFDVNODEPATHINFO answered. `None` for what is not of that length.
+pub fn file(bytes: &[u8]) -> Option<OpenFile> {
+    const STAT: usize = INFO;
+    const PATH: usize = INFO + 152;
+    if bytes.len() != FILE_FDINFO {
+        return None;
+    }
+    let fields = Fields(bytes);
+    let path = &bytes[PATH..];
+    let end = path.iter().position(|&byte| byte == 0).unwrap_or(path.len());
+    Some(OpenFile {
+        path: path[..end].to_vec(),
+        id: (fields.u32(STAT).into(), fields.u64(STAT + 8)),
+        mode: fields.u16(STAT + 4),
+        flags: fields.u32(0),
+    })
 }
 
 /// The names of the file ports that are sockets, of a list by PROC_PIDLISTFILEPORTS: descriptors
@@ -191,10 +251,30 @@ mod tests {
     }
 
     #[test]
+    fn an_open_file() {
+        let bytes = record(
+            FILE_FDINFO,
+            &[
+                (0, &0xa_u32.to_le_bytes()),
+                (24, &7_u32.to_le_bytes()),
+                (28, &0o100_644_u16.to_le_bytes()),
+                (32, &99_u64.to_le_bytes()),
+                (176, b"/tmp/log\0"),
+            ],
+        );
+        let want =
+            OpenFile { path: b"/tmp/log".to_vec(), id: (7, 99), mode: 0o100_644, flags: 0xa };
+        assert_eq!(file(&bytes), Some(want));
+        assert_eq!(file(&bytes[1..]), None);
+    }
+
+    #[test]
     fn lists_of_descriptors() {
         let item = |number: i32, kind: u32| [number.to_le_bytes(), kind.to_le_bytes()].concat();
         let list = [item(0, 1), item(5, 2), item(7, 2), vec![1, 2, 3]].concat();
         assert_eq!(sockets(&list), [5, 7]);
+        let kinds = [0, 5, 9].map(|number| kind_of(&list, number));
+        assert_eq!(kinds, [Some(Kind::Vnode), Some(Kind::Socket), None]);
         assert_eq!(ports(&item(0x1203, 2)), [0x1203]);
         assert!(sockets(&[]).is_empty());
     }

@@ -8,6 +8,7 @@
 
 pub mod descriptors;
 pub mod launchd;
+mod layout;
 pub mod pcb;
 pub mod plist;
 pub mod process;

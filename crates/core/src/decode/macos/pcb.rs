@@ -212,6 +212,11 @@ impl Block<'_> {
         };
         let mut row = owned(owner, Socket::new(transport.into(), LocalAddress::Inet(local), state));
         row.socket.remote = connected.then_some(remote);
+        if row.handle == 0 {
+            // User-space networking serves it for that process, and no descriptor shows it.
+            let process = u64::from(row.last_pid.unwrap_or(0));
+            row.socket.inode = Some(FLOW | process << 16 | u64::from(port));
+        }
         row.socket.v6only = place.v6only(local);
         row.socket.cookie = Some(numbered(generation, transport as u64));
         if let (Some(TcpState::TimeWait), Some(tcp), Some(clock)) = (state, tcp, clock) {
@@ -262,6 +267,9 @@ fn owned(owner: Fields<'_>, mut socket: Socket) -> Row {
         socket,
     }
 }
+
+/// The mark of an inode that no socket of the kernel's has.
+const FLOW: u64 = 1 << 63;
 
 /// The space that unix sockets are numbered in.
 const UNIX: u64 = 2;
@@ -387,6 +395,7 @@ pub(super) mod tests {
         options: u32,
         so_state: u16,
         socket_length: usize,
+        handle: u64,
     }
 
     impl Default for Said {
@@ -401,6 +410,7 @@ pub(super) mod tests {
                 options: 0x6,
                 so_state: 0,
                 socket_length: 104,
+                handle: 0xfeed,
             }
         }
     }
@@ -435,7 +445,7 @@ pub(super) mod tests {
                 &[
                     (0, &length.to_le_bytes()),
                     (4, &XSO_SOCKET.to_le_bytes()),
-                    (8, &0xfeed_u64.to_le_bytes()),
+                    (8, &self.handle.to_le_bytes()),
                     (20, &self.options.to_le_bytes()),
                     (26, &self.so_state.to_le_bytes()),
                     (40, &self.family.to_le_bytes()),
@@ -561,6 +571,12 @@ pub(super) mod tests {
         }
         let short = Said { socket_length: 72, ..Said::default() };
         assert!(inet_table(&table_of(&[short]), Transport::Tcp, None).rows.is_empty());
+    }
+
+    #[test]
+    fn what_user_space_serves_has_no_socket_and_is_somebodys() {
+        let flow = one(Said { handle: 0, ..Said::default() });
+        assert_eq!(flow.inode, Some(1 << 63 | 4242 << 16 | 3000));
     }
 
     #[test]

@@ -272,6 +272,7 @@ impl<'a> Xml<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 enum Tag<'a> {
     Open(&'a str),
     Close(&'a str),

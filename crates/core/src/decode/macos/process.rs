@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime};
 
 use super::Fields;
+use crate::decode::settings::Credentials;
 use crate::process::ProcessState;
 
 /// The length of a `struct kinfo_proc`.
@@ -39,6 +40,8 @@ pub struct Kinfo {
     pub terminal: Option<String>,
     /// Its scheduling priority as nice(1) counts it.
     pub nice: i32,
+    /// Its users and groups (`struct _pcred` and `struct _ucred`); no mask.
+    pub credentials: Credentials,
 }
 
 impl Kinfo {
@@ -66,7 +69,21 @@ fn kinfo(fields: Fields<'_>) -> Option<Kinfo> {
         name: fields.text(243, 17),
         terminal: terminal(fields.i32(572)),
         nice: i32::from(fields.byte(242).cast_signed()),
+        credentials: credentials(fields),
     })
+}
+
+fn credentials(fields: Fields<'_>) -> Credentials {
+    const MOST_GROUPS: usize = 16;
+    let count = usize::from(fields.u16(424)).min(MOST_GROUPS);
+    let groups: Vec<u32> = (0..count).map(|place| fields.u32(428 + 4 * place)).collect();
+    let (user, group) = (fields.u32(420), fields.u32(428));
+    Credentials {
+        uids: vec![fields.u32(392), user, fields.u32(396), user],
+        gids: vec![fields.u32(400), group, fields.u32(404), group],
+        groups,
+        umask: None,
+    }
 }
 
 /// SIDL to SZOMB (bsd/sys/proc.h). What runs and what waits are one state to macOS.
@@ -89,6 +106,12 @@ fn terminal(device: i32) -> Option<String> {
         PTY => format!("ttys{minor:03}"),
         _ => format!("device {major}, {minor}"),
     })
+}
+
+/// Milliseconds of so many ticks, of which each is that fraction of nanoseconds.
+pub fn milliseconds(ticks: u64, (numerator, denominator): (u32, u32)) -> u64 {
+    let nanoseconds = u128::from(ticks) * u128::from(numerator) / u128::from(denominator.max(1));
+    u64::try_from(nanoseconds / 1_000_000).unwrap_or(u64::MAX)
 }
 
 /// What names a process for good.
@@ -213,7 +236,11 @@ mod tests {
                 (40, &4242_i32.to_le_bytes()),
                 (242, &[0xfb]),
                 (243, b"ControlCenter\0"),
+                (392, &501_u32.to_le_bytes()),
                 (420, &501_u32.to_le_bytes()),
+                (424, &2_u16.to_le_bytes()),
+                (428, &20_u32.to_le_bytes()),
+                (432, &80_u32.to_le_bytes()),
                 (560, &1_i32.to_le_bytes()),
                 (564, &4242_i32.to_le_bytes()),
                 (572, &((16 << 24) | 3_i32).to_le_bytes()),
@@ -225,6 +252,8 @@ mod tests {
         assert_eq!((found.name.as_str(), found.state), ("ControlCenter", ProcessState::Stopped));
         assert_eq!(found.terminal.as_deref(), Some("ttys003"));
         assert_eq!((found.nice, found.started_us), (-5, 1_767_261_600_250_000));
+        assert_eq!(found.credentials.uids, [501, 501, 0, 501]);
+        assert_eq!(found.credentials.groups, [20, 80]);
         let nowhere = record(KINFO_PROC, &[(572, &(-1_i32).to_le_bytes())]);
         assert_eq!(list(&nowhere)[0].terminal, None);
     }
@@ -242,6 +271,13 @@ mod tests {
         assert_eq!(directory(&there).as_deref(), Some("/Users/me/shop"));
         assert_eq!(directory(&there[..2000]), None);
         assert_eq!(directory(&[0; DIRECTORIES]), None);
+    }
+
+    #[test]
+    fn ticks_are_a_fraction_of_nanoseconds() {
+        assert_eq!(milliseconds(24_000_000, (125, 3)), 1000);
+        assert_eq!(milliseconds(5_000_000, (1, 1)), 5);
+        assert_eq!(milliseconds(u64::MAX, (u32::MAX, 0)), u64::MAX);
     }
 
     fn procargs(count: i32, rest: &[u8]) -> Vec<u8> {

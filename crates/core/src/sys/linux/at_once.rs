@@ -9,10 +9,10 @@ use rustix::io::Errno;
 
 /// It cannot be told without perhaps waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unsure;
+pub(crate) struct Unsure;
 
 /// The kind of what a path leads to; `None` where there is nothing, or nothing to be seen.
-pub(super) fn kind(path: &Path) -> Result<Option<FileType>, Unsure> {
+pub(crate) fn kind(path: &Path) -> Result<Option<FileType>, Unsure> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let found = rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED);
     let file = match found {

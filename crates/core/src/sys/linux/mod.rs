@@ -2,7 +2,7 @@
 
 mod act;
 mod addresses;
-mod at_once;
+pub(crate) mod at_once;
 mod cgroup;
 mod children;
 mod circumstances;
@@ -23,7 +23,6 @@ mod script;
 mod see;
 mod sock_diag;
 mod units;
-mod work_tree;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -205,7 +204,7 @@ impl Host for LiveHost {
     }
 
     fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
-        work_tree::of_all(directories, limit)
+        super::work_tree::of_all(directories, limit)
     }
 
     fn units(&self, wish: &UnitWish, limit: Duration) -> UnitAnswer {
@@ -218,6 +217,10 @@ impl Host for LiveHost {
 
     fn condition(&self, pid: u32) -> Option<Condition> {
         condition::condition(pid)
+    }
+
+    fn open_files(&self, pids: &[u32]) -> BTreeMap<u32, usize> {
+        process::open_files(pids)
     }
 
     fn script(&self, shell: &Process, limit: Duration) -> Option<String> {

@@ -128,6 +128,15 @@ impl ProcessReader {
         })
     }
 
+    /// Whose thread has that number, where it is no process's own: `/proc` answers for the number of
+    /// every thread, and lists processes alone (proc(5)).
+    pub fn process_of_thread(&self, tid: u32) -> Option<u32> {
+        let mut page = [0; PAGE];
+        let dir = self.open(tid)?;
+        let status = procfs::status(read_page(dir.as_fd(), "status", &mut page)?);
+        status.process.filter(|&process| process != tid && process != 0)
+    }
+
     /// Who has that PID now: one open, one read.
     pub fn identity(&self, pid: u32) -> Option<ProcessId> {
         Some(ProcessId { pid, start: self.stat(pid)?.start })
@@ -339,6 +348,15 @@ pub fn environment(pid: u32) -> Option<Vec<u8>> {
 /// The size of the machine's pages, in which `/proc` counts memory.
 fn page_size() -> u64 {
     rustix::param::page_size() as u64
+}
+
+/// How many descriptors each of these processes has open, where that may be seen.
+pub fn open_files(pids: &[u32]) -> BTreeMap<u32, usize> {
+    let count = |pid: u32| {
+        let entries = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        Some((pid, entries.filter(Result::is_ok).count()))
+    };
+    pids.iter().filter_map(|&pid| count(pid)).collect()
 }
 
 fn own_pid() -> u32 {

@@ -595,6 +595,7 @@ impl Look<'_> {
     fn see_processes(&mut self) {
         if self.scope.all_processes {
             self.see_every_process();
+            self.tell_threads();
             return self.forget_vanished();
         }
         if !self.scope.among.is_empty() {
@@ -618,7 +619,21 @@ impl Look<'_> {
         wanted.push(self.snapshot.asker.pid);
         let Some(reader) = &self.reader else { return };
         self.snapshot.processes = reader.read_with_ancestors(&wanted);
+        self.tell_threads();
         self.forget_vanished();
+    }
+
+    /// Numbers asked for that are threads' are no processes: their processes are named instead.
+    fn tell_threads(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        for &tid in &self.scope.pids {
+            let Some(pid) = reader.process_of_thread(tid) else { continue };
+            self.snapshot.processes.remove(&tid);
+            self.snapshot.threads.insert(tid, pid);
+            for (pid, process) in reader.read_with_ancestors(&[pid]) {
+                self.snapshot.processes.entry(pid).or_insert(process);
+            }
+        }
     }
 
     fn see_every_process(&mut self) {

@@ -7,12 +7,15 @@ use std::ptr;
 
 use rustix::io::Errno;
 
-use crate::decode::macos::descriptors::SOCKET_FDINFO;
+use crate::decode::macos::descriptors::{FILE_FDINFO, SOCKET_FDINFO};
 use crate::decode::macos::process::{DIRECTORIES, KINFO_PROC, UNIQUE};
 
 // What the decoders count on, against the structs that the libc crate has of these.
 const _: () = assert!(size_of::<libc::proc_vnodepathinfo>() == DIRECTORIES);
 const _: () = assert!(size_of::<libc::proc_fdinfo>() == crate::decode::macos::descriptors::FDINFO);
+
+const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_user_time) == 16);
+const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_resident_size) == 64);
 
 /// PROC_PIDUNIQIDENTIFIERINFO (bsd/sys/proc_info_private.h).
 const UNIQUE_IDENTIFIER: c_int = 17;
@@ -153,6 +156,25 @@ pub(super) fn socket_of_descriptor(pid: u32, descriptor: i32) -> Option<[u8; SOC
     (filled == length).then_some(bytes)
 }
 
+/// The file behind a descriptor.
+pub(super) fn file_of_descriptor(pid: u32, descriptor: i32) -> Option<Vec<u8>> {
+    /// PROC_PIDFDVNODEPATHINFO.
+    const FILE_INFO: c_int = 2;
+    let mut bytes = vec![0_u8; FILE_FDINFO];
+    let length = c_int::try_from(bytes.len()).ok()?;
+    // SAFETY: a buffer of that length, which the kernel fills no further.
+    let filled = unsafe {
+        libc::proc_pidfdinfo(
+            number_of(pid),
+            descriptor,
+            FILE_INFO,
+            bytes.as_mut_ptr().cast(),
+            length,
+        )
+    };
+    (filled == length).then_some(bytes)
+}
+
 /// The socket behind a file port.
 pub(super) fn socket_of_port(pid: u32, name: u32) -> Option<[u8; SOCKET_FDINFO]> {
     let mut bytes = [0_u8; SOCKET_FDINFO];
@@ -184,6 +206,42 @@ pub(super) fn directories(pid: u32) -> Option<Vec<u8>> {
     (filled == DIRECTORIES).then_some(bytes)
 }
 
+/// The processor time of a process, in ticks of the machine's clock, and the bytes that it has in
+/// memory.
+pub(super) fn usage(pid: u32) -> Option<(u64, u64)> {
+    let mut found = std::mem::MaybeUninit::<libc::rusage_info_v0>::zeroed();
+    // SAFETY: the call fills a struct of that version, which zeros make a valid one of.
+    let answer = unsafe {
+        libc::proc_pid_rusage(number_of(pid), libc::RUSAGE_INFO_V0, found.as_mut_ptr().cast())
+    };
+    // SAFETY: it is of numbers alone, and was all zeros at least.
+    let found = unsafe { found.assume_init() };
+    let ticks = found.ri_user_time.saturating_add(found.ri_system_time);
+    (answer == 0).then_some((ticks, found.ri_resident_size))
+}
+
+/// `struct mach_timebase_info` (mach/mach_time.h): a tick is that many nanoseconds, as a fraction.
+#[repr(C)]
+struct Timebase {
+    numerator: u32,
+    denominator: u32,
+}
+
+unsafe extern "C" {
+    fn mach_timebase_info(info: *mut Timebase) -> c_int;
+}
+
+/// How long a tick is, in nanoseconds as a fraction: 125/3 on Apple's processors, 1/1 on Intel's.
+pub(super) fn tick() -> (u32, u32) {
+    let mut base = Timebase { numerator: 0, denominator: 0 };
+    // SAFETY: the call fills the one struct that it is given.
+    let answer = unsafe { mach_timebase_info(&raw mut base) };
+    match (answer, base.denominator) {
+        (0, 1..) => (base.numerator, base.denominator),
+        _ => (1, 1),
+    }
+}
+
 /// The executable's path, of anybody's process.
 pub(super) fn path(pid: u32) -> Option<String> {
     let mut bytes = [0_u8; libc::PROC_PIDPATHINFO_MAXSIZE as usize];
@@ -196,19 +254,27 @@ pub(super) fn path(pid: u32) -> Option<String> {
 
 fn info(pid: u32, flavor: c_int, argument: u64, bytes: &mut [u8]) -> Result<usize, Errno> {
     let length = c_int::try_from(bytes.len()).map_err(|_| Errno::INVAL)?;
+    forget_error();
     // SAFETY: a buffer of that length, which the kernel fills no further.
     let filled = unsafe {
         libc::proc_pidinfo(number_of(pid), flavor, argument, bytes.as_mut_ptr().cast(), length)
     };
     match usize::try_from(filled) {
         Ok(filled) if filled > 0 => Ok(filled),
-        // A process without any descriptor has a list of length 0, and so has a failure, which sets
-        // errno; one from before would be taken for it, so only what these calls answer counts.
-        _ => match last_error() {
-            error @ (Errno::PERM | Errno::SRCH | Errno::INVAL | Errno::ACCESS) => Err(error),
-            _ => Ok(0),
+        // A process without any descriptor has a list of length 0, and a failure is 0 as well: only
+        // errno tells them apart.
+        _ => match std::io::Error::last_os_error().raw_os_error() {
+            None | Some(0) => Ok(0),
+            Some(error) => Err(Errno::from_raw_os_error(error)),
         },
     }
+}
+
+/// Makes errno say of the next call alone whether it failed.
+fn forget_error() {
+    // SAFETY: the place of this thread's errno, which nobody else writes to.
+    let place = unsafe { &mut *libc::__error() };
+    *place = 0;
 }
 
 /// Milliseconds since boot without sleep (CLOCK_UPTIME_RAW), the clock of the kernel's TCP.
@@ -254,6 +320,25 @@ fn copied(text: *const c_char) -> Option<Vec<u8>> {
     // SAFETY: it is not null, and a C string of a call that has just succeeded.
     let text = unsafe { CStr::from_ptr(text) };
     Some(text.to_bytes().to_vec())
+}
+
+/// Takes over a user's identity: the groups first, as after the user they cannot be set any more.
+/// Calls alone, so that it may stand between fork and exec.
+pub(super) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> std::io::Result<()> {
+    let count = c_int::try_from(groups.len()).unwrap_or(c_int::MAX);
+    // SAFETY: as many groups as are said.
+    if unsafe { libc::setgroups(count, groups.as_ptr()) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it takes a number.
+    if unsafe { libc::setgid(gid) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it takes a number.
+    if unsafe { libc::setuid(uid) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// The addresses of this machine (getifaddrs(3)).
@@ -329,18 +414,6 @@ pub(super) fn signal_by_token(pid: u32, version: u32, signal: c_int) -> Option<R
         -1 => Err(last_error()),
         error => Err(Errno::from_raw_os_error(error)),
     })
-}
-
-/// The application that a process belongs to, as the system's own monitor tells it. `None` where
-/// this system has no such call, or it says nothing.
-pub(super) fn responsible(pid: u32) -> Option<u32> {
-    type Call = unsafe extern "C" fn(c_int) -> c_int;
-    let symbol = symbol(c"responsibility_get_pid_responsible_for_pid")?;
-    // SAFETY: the symbol of that name is a function of that type.
-    let call = unsafe { std::mem::transmute::<*mut c_void, Call>(symbol) };
-    // SAFETY: it takes a number and gives one.
-    let answer = unsafe { call(number_of(pid)) };
-    u32::try_from(answer).ok().filter(|&found| found != 0 && found != pid)
 }
 
 fn symbol(name: &CStr) -> Option<*mut c_void> {

@@ -306,7 +306,7 @@ const DIRECTORY: OFlags =
     OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// Permissions have 12 bits, and fit the system's narrower type.
-fn raw(mode: u32) -> Mode {
+pub(super) fn raw(mode: u32) -> Mode {
     Mode::from_raw_mode(u16::try_from(mode & 0o7777).unwrap_or(0))
 }
 

@@ -3,12 +3,14 @@
 //! yet seen running.
 
 mod act;
+pub(crate) mod at_once;
 mod ffi;
 mod holders;
 mod jobs;
 pub(crate) mod keep;
 mod probe;
 mod process;
+pub(crate) mod revive;
 mod see;
 mod tables;
 
@@ -19,13 +21,13 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::doctor::Circumstances;
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::Holder;
 use crate::unit::{UnitAnswer, UnitWish};
 
-pub(crate) use super::unsupported::revive;
 pub(crate) use act::{Events, Handle};
 
 /// Closes a connection by a reset (SO_LINGER of zero, setsockopt(2)): neither end keeps a TIME-WAIT.
@@ -115,8 +117,23 @@ impl Host for LiveHost {
         std::fs::remove_file(path)
     }
 
+    fn circumstances(&self) -> Circumstances {
+        let release = ffi::sysctl_by_name(c"kern.osproductversion").unwrap_or_default();
+        let release = String::from_utf8_lossy(&release).trim_end_matches('\0').to_owned();
+        Circumstances {
+            release: Some(release).filter(|release| !release.is_empty()),
+            program: ffi::path(std::process::id()),
+            service_manager: Some("launchd".to_owned()),
+            ..Circumstances::default()
+        }
+    }
+
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         process::arguments(pid).map(|started| started.environment)
+    }
+
+    fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
+        super::work_tree::of_all(directories, limit)
     }
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use super::ffi;
 use crate::decode::macos::launchd::label_of;
 use crate::decode::macos::process::{self as decode, Arguments, Kinfo, Unique};
-use crate::process::{Process, ProcessId};
-use crate::snapshot::{Asker, Policy};
+use crate::process::{Process, ProcessId, is_no_program};
+use crate::snapshot::{Asker, Policy, ProcessFacts};
 
 /// Every process of the machine at one moment, by PID.
 #[derive(Debug, Default)]
@@ -54,10 +54,15 @@ impl Census {
 
     /// A process with everything that may be read of it.
     pub(super) fn read(&self, pid: u32) -> Option<Process> {
-        Some(read(self.get(pid)?))
+        self.read_facts(pid, ProcessFacts::ALL)
     }
 
-    /// These processes and all their ancestors.
+    /// A process with some of that.
+    pub(super) fn read_facts(&self, pid: u32, facts: ProcessFacts) -> Option<Process> {
+        Some(read(self.get(pid)?, facts))
+    }
+
+    /// These processes and all their ancestors, with everything.
     pub(super) fn read_with_ancestors(&self, pids: &[u32]) -> BTreeMap<u32, Process> {
         let mut found = BTreeMap::new();
         for &pid in pids {
@@ -79,6 +84,12 @@ pub(super) fn identity(pid: u32) -> Option<ProcessId> {
     Some(id(&found))
 }
 
+/// The kernel's own words about a process.
+pub(super) fn known(id: ProcessId) -> Option<Kinfo> {
+    let bytes = ffi::one_process(id.pid).ok()?;
+    decode::list(&bytes).into_iter().find(|found| self::id(found) == id)
+}
+
 /// Its short name.
 pub(super) fn name(pid: u32) -> Option<String> {
     let bytes = ffi::one_process(pid).ok()?;
@@ -97,6 +108,11 @@ pub(super) fn children(pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         .collect()
 }
 
+/// The working directory of a process of this user.
+pub(super) fn directory(pid: u32) -> Option<String> {
+    decode::directory(&ffi::directories(pid)?)
+}
+
 /// What names it for good.
 pub(super) fn unique(pid: u32) -> Option<Unique> {
     decode::unique(&ffi::unique(pid)?)
@@ -111,9 +127,13 @@ fn id(process: &Kinfo) -> ProcessId {
     ProcessId { pid: process.pid, start: process.started_us }
 }
 
-fn read(known: &Kinfo) -> Process {
+/// A name of that many bytes may be the beginning of a longer one (MAXCOMLEN).
+const CUT: usize = 15;
+
+fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
     let pid = known.pid;
-    let started = arguments(pid);
+    // The label of its job is in its environment, which comes with the arguments.
+    let started = (facts.arguments || facts.group).then(|| arguments(pid)).flatten();
     let environment = started.as_ref().map(|started| started.environment.as_slice());
     // A job's own process: its children inherit the variable and are no jobs.
     let label = environment
@@ -121,12 +141,24 @@ fn read(known: &Kinfo) -> Process {
         .and_then(|environment| decode::variable(environment, "XPC_SERVICE_NAME"))
         .and_then(label_of);
     let lossy = |word: &Vec<u8>| String::from_utf8_lossy(word).into_owned();
+    let usage = ffi::usage(pid);
+    let cut = known.name.len() >= CUT;
+    let exe =
+        (facts.program || cut || is_no_program(&known.name)).then(|| ffi::path(pid)).flatten();
+    // The list cuts the name, and the program's file has it whole.
+    let file = exe.as_deref().map(crate::supervisor::file_name).unwrap_or_default();
+    let name = if cut && file.starts_with(&known.name) { file } else { &known.name };
     Process {
         ppid: known.ppid,
-        name: known.name.clone(),
-        exe: ffi::path(pid),
+        name: name.to_owned(),
+        exe: exe.clone(),
         argv: started.iter().flat_map(|started| &started.argv).map(lossy).collect(),
-        cwd: ffi::directories(pid).as_deref().and_then(decode::directory),
+        cwd: facts
+            .directory
+            .then(|| ffi::directories(pid))
+            .flatten()
+            .as_deref()
+            .and_then(decode::directory),
         uid: Some(known.uid),
         user: user_name(known.uid),
         state: known.state,
@@ -135,6 +167,8 @@ fn read(known: &Kinfo) -> Process {
         session: session(pid),
         terminal: known.terminal.clone(),
         unit: label,
+        cpu_ms: usage.map(|(ticks, _)| decode::milliseconds(ticks, ffi::tick())),
+        memory: usage.map(|(_, bytes)| bytes),
         ..Process::unread(id(known))
     }
 }

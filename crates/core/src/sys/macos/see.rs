@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::process::Census;
 use super::{holders, process, tables};
-use crate::addr::Transport;
+use crate::addr::{Endpoint, Transport};
 use crate::decode::macos::pcb::Row;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, Source, States};
 use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
@@ -47,7 +47,7 @@ impl Look<'_> {
             SocketScope::None => {}
             SocketScope::Ports(endpoints) => {
                 let transports: HashSet<Transport> =
-                    endpoints.iter().flat_map(|endpoint| endpoint.transports()).copied().collect();
+                    endpoints.iter().flat_map(Endpoint::transports).copied().collect();
                 let ports: HashSet<u16> =
                     endpoints.iter().map(|endpoint| endpoint.port.get()).collect();
                 let wanted =
@@ -167,9 +167,11 @@ impl Look<'_> {
             .map(|row| row.handle)
             .filter(|&handle| handle != 0)
             .collect();
-        let mut found = match wanted.is_empty() {
-            true => holders::Found::default(),
-            false => holders::find(self.census.pids(), &wanted),
+        let among = &self.scope.among;
+        let mut found = match (wanted.is_empty(), among.is_empty()) {
+            (true, _) => holders::Found::default(),
+            (false, true) => holders::find(self.census.pids(), &wanted),
+            (false, false) => holders::find(among.iter().copied(), &wanted),
         };
         let mut hidden = false;
         for (row, socket) in self.rows.iter().zip(&mut self.snapshot.sockets) {
@@ -187,6 +189,7 @@ impl Look<'_> {
                     found.holders.insert(row.handle, seen);
                     Holders::Processes { holders }
                 }
+                _ if !among.is_empty() => Holders::NotLooked,
                 // Nobody has used it but the kernel (`so_update_last_owner_locked`).
                 _ if row.last_pid.is_none() => Holders::Kernel,
                 (_, Some(pid)) => {
@@ -206,16 +209,21 @@ impl Look<'_> {
     fn see_processes(&mut self) {
         let thorough =
             self.scope.holders || !self.scope.pids.is_empty() || self.scope.all_processes;
-        if !thorough {
+        if !thorough || !self.scope.among.is_empty() {
             return;
         }
         let mut pids: Vec<u32> = self.scope.pids.clone();
-        if self.scope.all_processes {
-            pids.extend(self.census.pids());
-        }
         pids.extend(self.snapshot.sockets.iter().flat_map(|socket| socket.holders.pids()));
         pids.push(self.snapshot.asker.pid);
         self.snapshot.processes = self.census.read_with_ancestors(&pids);
+        if self.scope.all_processes {
+            for pid in self.census.pids() {
+                if !self.snapshot.processes.contains_key(&pid) {
+                    let read = self.census.read_facts(pid, self.scope.facts);
+                    self.snapshot.processes.extend(read.map(|process| (pid, process)));
+                }
+            }
+        }
     }
 }
 
