@@ -299,7 +299,7 @@ impl Core for Library {
             let endpoints = target.endpoints();
             if endpoints.is_empty() {
                 let sentence = format!("check takes ports, and `{target}` is none");
-                return Err(not_a_port(&target, sentence));
+                return Err(not_a_port(&target, &sentence));
             }
             for endpoint in endpoints {
                 asked.push(Endpoint {
@@ -468,7 +468,7 @@ impl Core for Library {
                     let sentence = format!(
                         "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
                     );
-                    return Err(not_a_port(&other, sentence));
+                    return Err(not_a_port(&other, &sentence));
                 }
             }
         }
@@ -481,7 +481,7 @@ impl Core for Library {
 }
 
 /// The error of a command that takes ports; a bare number was probably meant as one.
-fn not_a_port(target: &Target, sentence: String) -> ErrorReport {
+fn not_a_port(target: &Target, sentence: &str) -> ErrorReport {
     let meant = target.also_port().map(|port| format!(":{port}"));
     let hint = meant.as_ref().map_or(String::new(), |meant| format!("; for the port say {meant}"));
     ErrorReport {
