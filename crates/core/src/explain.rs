@@ -803,7 +803,10 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
         Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
-        Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_)) | None => String::new(),
+        Some(
+            HeldBy::InFlight(_) | HeldBy::Descriptor(_) | HeldBy::Owner | HeldBy::Heir { .. },
+        )
+        | None => String::new(),
     }
 }
 

@@ -98,6 +98,8 @@ pub enum SupervisorKind {
     SystemdUnit,
     /// A unit of a user's own systemd.
     SystemdUserUnit,
+    /// A service of Windows.
+    WindowsService,
     /// A container engine.
     Container,
     /// A process manager such as pm2 or supervisord.

@@ -23,6 +23,7 @@ use crate::sight::look_at_ports;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::unit::{UnitAnswer, UnitWish};
+use crate::windows::{WindowsFacts, WindowsWish};
 
 /// The version of the file. It changes when an older program could no longer read a file rightly.
 pub const RECORDING: u32 = 1;
@@ -321,6 +322,10 @@ impl Host for Tap<'_> {
         self.host.managers(engines, units, limit)
     }
 
+    fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
+        self.host.windows(wish, limit)
+    }
+
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
         self.host.redirects(ports)
     }
@@ -574,6 +579,10 @@ impl Host for ReplayHost {
 
     fn units(&self, _wish: &UnitWish, _limit: Duration) -> UnitAnswer {
         UnitAnswer { units: self.recording.snapshot.units.clone(), gaps: Vec::new() }
+    }
+
+    fn windows(&self, _wish: &WindowsWish, _limit: Duration) -> WindowsFacts {
+        self.recording.snapshot.windows.clone()
     }
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {

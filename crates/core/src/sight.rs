@@ -11,6 +11,7 @@ use crate::diagnosis::{CauseKind, Diagnosis, diagnose, is_unexplained};
 use crate::host::{Host, Watch};
 use crate::learn::{self, Learn, learn};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
+use crate::windows;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,9 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     let ports: Vec<u16> = endpoints.iter().map(|endpoint| endpoint.port.get()).collect();
     let holders = learn::holders(&snapshot);
     learn(host, &mut snapshot, &holders, &ports, options);
+    if options.learn != Learn::Nothing {
+        windows::learn_excluded(host, &mut snapshot, attempts.iter().flatten());
+    }
     let snapshot = std::sync::Arc::new(snapshot);
     endpoints
         .iter()

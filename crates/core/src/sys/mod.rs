@@ -17,8 +17,16 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::*;
+
 #[cfg(any(test, not(target_os = "linux")))]
-#[cfg_attr(target_os = "linux", allow(dead_code, reason = "compiled here for its tests alone"))]
+#[cfg_attr(
+    any(target_os = "linux", windows),
+    allow(dead_code, reason = "compiled here for its tests, or for a part of it")
+)]
 mod unsupported;
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub use unsupported::*;

@@ -40,6 +40,9 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: no.
     pub const SEES: bool = false;
 
+    /// Whether ports can be kept from others, and what was ended be started again: no.
+    pub const KEEPS: bool = false;
+
     /// This machine; what would interrupt a wait is not looked at.
     #[must_use]
     pub fn with_interrupt<T>(self, _: T) -> Self {

@@ -54,6 +54,8 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
             holders::by_descriptor(proc, &[pid], &holders::Wanted::new([inode])).holders
         }
         HeldBy::InFlight(_) => return !exited(pinned),
+        // Of other systems: not seen here.
+        HeldBy::Owner | HeldBy::Heir { .. } => return false,
         HeldBy::ThreadDescriptor { .. } | HeldBy::IoUring(_) | HeldBy::Mapping => {
             let wanted = holders::Wanted::new([inode]);
             holders::by_other_means(proc, &[pid], &wanted, &Default::default()).0.holders

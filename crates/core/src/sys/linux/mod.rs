@@ -72,6 +72,9 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
+    /// Whether ports can be kept from others, and what was ended be started again: yes.
+    pub const KEEPS: bool = true;
+
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
     #[must_use]
