@@ -9,6 +9,11 @@
 //! * both have SO_REUSEADDR, and the old one does not listen (UDP has no such exception), or
 //! * both have SO_REUSEPORT and one creator; remains that hold only a mini-socket
 //!   (TIME-WAIT, orphaned FIN-WAIT-2) have lost their creator and are forgiven that.
+//!
+//! Other kernels have other rules, in files of their own; [`Rules`] chooses.
+
+pub mod windows;
+pub mod xnu;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,8 +21,105 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, Transport, unmap};
-use crate::snapshot::Policy;
+use crate::snapshot::{Policy, Source};
 use crate::socket::{Socket, TcpState};
+
+/// Whose rules decide about binds: those of the kernel that the sockets were seen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Linux: the functions of this file.
+    Linux,
+    /// macOS: [`xnu`].
+    Xnu,
+    /// Windows: [`windows`].
+    Windows,
+}
+
+impl Rules {
+    /// The rules of the kernel that has such a table of sockets.
+    pub const fn of(source: Source) -> Self {
+        match source {
+            Source::PcbList => Self::Xnu,
+            Source::ExtendedTable => Self::Windows,
+            Source::SockDiag | Source::ProcNet => Self::Linux,
+        }
+    }
+
+    /// Those of the system that this is compiled for.
+    pub const fn native() -> Self {
+        match () {
+            () if cfg!(target_os = "macos") => Self::Xnu,
+            () if cfg!(windows) => Self::Windows,
+            () => Self::Linux,
+        }
+    }
+
+    /// As [`conflict`], by these rules.
+    pub fn conflict(self, new: &BindRequest, old: &Occupant) -> Conflict {
+        match self {
+            Self::Linux => conflict(new, old),
+            Self::Xnu => xnu::conflict(new, old),
+            Self::Windows => windows::conflict(new, old),
+        }
+    }
+
+    /// As [`predict`], by these rules.
+    pub fn predict(
+        self,
+        new: &BindRequest,
+        old: &[Occupant],
+        policy: &Policy,
+        may_bind_privileged: bool,
+    ) -> Prediction {
+        match self {
+            Self::Linux => predict(new, old, policy, may_bind_privileged),
+            Self::Xnu => xnu::predict(new, old, policy, may_bind_privileged),
+            Self::Windows => windows::predict(new, old),
+        }
+    }
+
+    /// As [`answers`]. XNU searches in the same order (`in_pcblookup_hash`).
+    pub fn answers(self, listeners: &[Occupant], destination: IpAddr) -> Vec<usize> {
+        answers(listeners, destination)
+    }
+
+    /// As [`infer_options`]. XNU's table tells every option of every socket: there is nothing to
+    /// infer. On Windows a refusal may be of the option or of the user: nothing follows for certain.
+    pub fn infer_options(
+        self,
+        attempts: &[Attempt],
+        occupants: &[Occupant],
+        complete: bool,
+    ) -> Vec<Learned> {
+        match self {
+            Self::Linux => infer_options(attempts, occupants, complete),
+            Self::Xnu | Self::Windows => vec![Learned::default(); occupants.len()],
+        }
+    }
+
+    /// The wildcards that together meet, in a plain bind, everything that any plain bind of an
+    /// unprivileged port meets: where these succeed, so do all others. XNU's dual-stack `::`
+    /// overlooks 0.0.0.0. None where no wildcard tells: on Windows one is bound beside a specific
+    /// address.
+    pub const fn telling_wildcards(self) -> &'static [IpAddr] {
+        const V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        const V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        match self {
+            Self::Linux => &[V6],
+            Self::Xnu => &[V6, V4],
+            Self::Windows => &[],
+        }
+    }
+
+    /// Whether the rights of a wildcard's bind tell those of a specific address: not on XNU, where
+    /// ports below 1024 ask for root only there.
+    pub const fn rights_are_alike(self) -> bool {
+        match self {
+            Self::Linux | Self::Windows => true,
+            Self::Xnu => false,
+        }
+    }
+}
 
 /// A bind somebody wants to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
-    Attempt, BindRequest, BindResult, Conflict, Occupant, conflict, covers, infer_options, overlaps,
+    Attempt, BindRequest, BindResult, Conflict, Occupant, Rules, covers, overlaps, xnu,
 };
 use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
 use crate::redirect;
 use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{activation, container_proxy};
+use crate::windows;
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,10 +145,12 @@ pub fn diagnose(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) 
     causes.extend(scene.connections());
     causes.extend(scene.remains());
     causes.extend(scene.permission());
+    causes.extend(scene.reserved());
     causes.extend(scene.not_local());
     causes.extend(scene.unexplained());
     causes.extend(scene.redirected());
     causes.extend(scene.other_namespaces());
+    causes.retain(|cause| !scene.is_harmless(cause));
     causes.sort_by_key(|cause| rank(cause.kind));
     let mut sockets: Vec<usize> =
         causes.iter().flat_map(|cause| cause.sockets.iter().copied()).collect();
@@ -198,6 +201,8 @@ struct Scene<'a> {
     snapshot: &'a Snapshot,
     /// The asker's own sockets on the endpoint, by place in the snapshot.
     own: Vec<(usize, Occupant)>,
+    /// Those of the kernel that answered.
+    rules: Rules,
 }
 
 impl<'a> Scene<'a> {
@@ -210,11 +215,12 @@ impl<'a> Scene<'a> {
             .filter(|(_, occupant)| touches(endpoint, occupant))
             .collect();
         let occupants: Vec<Occupant> = own.iter().map(|(_, occupant)| *occupant).collect();
-        let learned = infer_options(attempts, &occupants, false);
+        let rules = Rules::of(snapshot.source);
+        let learned = rules.infer_options(attempts, &occupants, false);
         for ((_, occupant), learned) in own.iter_mut().zip(learned) {
             *occupant = occupant.learn(learned);
         }
-        Self { endpoint, attempts, snapshot, own }
+        Self { endpoint, attempts, snapshot, own, rules }
     }
 
     fn socket(&self, index: usize) -> &'a Socket {
@@ -226,7 +232,11 @@ impl<'a> Scene<'a> {
         if refused(BindResult::InUse) {
             let remains_only = self.remains().next().is_some()
                 && self.unexplained().is_none()
+                && self.reserved().is_none()
                 && !self.blocked_by(|socket| !is_remains(socket));
+            if self.reserved().is_some() && !self.blocked_by(|_| true) {
+                return Verdict::Denied;
+            }
             return if remains_only { Verdict::Lingering } else { Verdict::Held };
         }
         if self.attempts.iter().any(|attempt| self.forbids(attempt)) {
@@ -244,18 +254,32 @@ impl<'a> Scene<'a> {
     fn forbids(&self, attempt: &Attempt) -> bool {
         match attempt.plain {
             BindResult::Ok | BindResult::InUse => false,
-            BindResult::Denied => true,
+            BindResult::Denied => !self.wildcard_is_open(attempt),
             BindResult::NotLocal | BindResult::Other(_) => {
                 matches!(self.endpoint.address, AddressScope::One(..))
             }
         }
     }
 
+    /// Whether every address was asked about and the dual-stack wildcard may be bound all the same:
+    /// on macOS a low port needs root on specific addresses alone.
+    fn wildcard_is_open(&self, attempt: &Attempt) -> bool {
+        !self.rules.rights_are_alike()
+            && matches!(self.endpoint.address, AddressScope::Every)
+            && self.attempts.iter().any(|other| {
+                let unspecified = other.address.ip().is_unspecified();
+                unspecified
+                    && other.address.is_ipv6()
+                    && other.transport == attempt.transport
+                    && other.plain == BindResult::Ok
+            })
+    }
+
     /// Whether a socket of that sort may stop a plain bind that was refused.
     fn blocked_by(&self, sort: impl Fn(&Socket) -> bool) -> bool {
         self.refused().any(|request| {
             self.own.iter().any(|(index, occupant)| {
-                sort(self.socket(*index)) && conflict(&request, occupant) != Conflict::No
+                sort(self.socket(*index)) && self.rules.conflict(&request, occupant) != Conflict::No
             })
         })
     }
@@ -340,6 +364,9 @@ impl<'a> Scene<'a> {
         }
         if pids.iter().any(|&pid| self.is_contained(pid)) {
             return (CauseKind::Container, true);
+        }
+        if holders.iter().all(|holder| matches!(holder.by, HeldBy::Heir { .. })) {
+            return (CauseKind::InheritedListener, false);
         }
         let by_state = by_state(socket);
         if by_state != CauseKind::Listener {
@@ -493,6 +520,53 @@ impl<'a> Scene<'a> {
         (denied && below && lacks).then(|| self.cause(CauseKind::Privileged, true, Vec::new()))
     }
 
+    /// A port that the system keeps for programs of its own and refuses as if it were in use.
+    fn reserved(&self) -> Option<Cause> {
+        let refused = self
+            .attempts
+            .iter()
+            .any(|attempt| attempt.plain == BindResult::InUse && self.is_restricted(attempt));
+        let certain = refused || self.excluded()?;
+        Some(self.cause(CauseKind::Reserved, certain, Vec::new()))
+    }
+
+    /// Whether Windows keeps the port back, where a bind was denied and nobody has it: a holder with
+    /// exclusive use is denied in the same way, so whoever has it comes first. Not certain of a
+    /// range that somebody put there, since that need not stop a program that names the port.
+    fn excluded(&self) -> Option<bool> {
+        let denied = self.attempts.iter().any(|attempt| attempt.plain == BindResult::Denied);
+        let range = windows::excluded(self.endpoint, self.snapshot)?;
+        (denied && !self.blocked_by(|_| true)).then_some(!range.administered)
+    }
+
+    /// Whether a cause keeps nobody from the port although it would elsewhere: where Windows lets
+    /// every plain bind pass, what is left of connections is no obstacle.
+    fn is_harmless(&self, cause: &Cause) -> bool {
+        self.rules == Rules::Windows
+            && matches!(
+                cause.kind,
+                CauseKind::TimeWait
+                    | CauseKind::Closing
+                    | CauseKind::AcceptedConnection
+                    | CauseKind::OutgoingConnection
+            )
+            && !self.attempts.is_empty()
+            && self.attempts.iter().all(|attempt| attempt.plain != BindResult::InUse)
+    }
+
+    /// Whether a socket that was seen may be why that bind was denied: on Windows exclusive use and
+    /// another user's sockets are.
+    fn denied_by_socket(&self, attempt: &Attempt) -> bool {
+        let request = plain(attempt, self.snapshot.asker.uid);
+        let explains = |old| self.rules.conflict(&request, old) != Conflict::No;
+        self.rules == Rules::Windows && self.own.iter().any(|(_, old)| explains(old))
+    }
+
+    fn is_restricted(&self, attempt: &Attempt) -> bool {
+        self.rules == Rules::Xnu
+            && xnu::is_restricted(&plain(attempt, self.snapshot.asker.uid), &self.snapshot.policy)
+    }
+
     fn not_local(&self) -> Option<Cause> {
         let asked = matches!(self.endpoint.address, AddressScope::One(..));
         let refused = self.attempts.iter().any(|attempt| attempt.plain == BindResult::NotLocal);
@@ -501,12 +575,16 @@ impl<'a> Scene<'a> {
 
     fn unexplained(&self) -> Option<Cause> {
         let denied_by_floor = self.permission().is_some();
+        let reserved = |attempt: &Attempt| self.is_restricted(attempt);
         let puzzle = self.attempts.iter().any(|attempt| match attempt.plain {
             BindResult::Ok | BindResult::NotLocal => false,
-            BindResult::Denied => !denied_by_floor,
+            BindResult::Denied => {
+                !denied_by_floor && self.excluded().is_none() && !self.denied_by_socket(attempt)
+            }
             BindResult::InUse => {
                 let request = plain(attempt, self.snapshot.asker.uid);
-                self.own.iter().all(|(_, old)| conflict(&request, old) == Conflict::No)
+                let explains = |old| self.rules.conflict(&request, old) != Conflict::No;
+                !reserved(attempt) && !self.own.iter().any(|(_, old)| explains(old))
             }
             // An address family that is switched off is no puzzle.
             BindResult::Other(_) => matches!(self.endpoint.address, AddressScope::One(..)),

@@ -2,6 +2,7 @@
 //! paths of other processes go into them as they are: who prints them escapes them.
 
 mod redirected;
+mod windows;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -12,12 +13,13 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::engine::{self, ContainerFacts};
 use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
-use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
+use crate::snapshot::{Gap, Namespace, Silence, Snapshot, Source};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
 pub use redirected::{drawn_never, elsewhere, taken_first};
+pub(crate) use windows::{excluded_release, in_wsl};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -25,7 +27,15 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
     let port = label(endpoint, cause, snapshot);
     let who = || holders(cause, snapshot);
     match cause.kind {
-        CauseKind::Listener => format!("{port} is held by {}{}", who(), halted(cause, snapshot)),
+        CauseKind::Listener => format!(
+            "{port} is held by {}{}{}",
+            who(),
+            halted(cause, snapshot),
+            windows::carried(cause, endpoint, snapshot)
+        ),
+        CauseKind::SharedListener if is_windows(snapshot) => {
+            windows::shared(cause, &port, snapshot)
+        }
         CauseKind::SharedListener => shared(cause, &port, snapshot),
         CauseKind::InheritedListener => inherited(cause, &port, snapshot),
         CauseKind::BoundNotListening => format!("{port} is bound, without listening, by {}", who()),
@@ -65,6 +75,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Redirected => redirected::cause(endpoint, snapshot),
         CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
+        CauseKind::Kernel if is_windows(snapshot) => windows::kernel(endpoint, &port, snapshot),
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
@@ -72,6 +83,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             "you may not bind {port}: ports below {} need CAP_NET_BIND_SERVICE",
             snapshot.policy.unprivileged_start
         ),
+        CauseKind::Reserved if is_windows(snapshot) => windows::excluded(endpoint, &port, snapshot),
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
@@ -168,6 +180,9 @@ fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
 
 fn inherited(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let who = holders(cause, snapshot);
+    if let Some(owner) = windows::gone_owner(cause, snapshot) {
+        return windows::heirs(cause, port, &who, owner);
+    }
     if cause.certain {
         return format!(
             "{port} is held by {who}; they inherited the listening socket, and the process that opened it is gone"
@@ -236,6 +251,9 @@ fn closing(cause: &Cause, port: &str, endpoint: &Endpoint, snapshot: &Snapshot) 
 }
 
 fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    if let Some(owner) = windows::gone_owner(cause, snapshot) {
+        return windows::nobodys_heir(port, owner);
+    }
     let first = sockets_of(cause, snapshot).next();
     let is = match first.map(|socket| (socket.state, socket.remote)) {
         Some((Some(TcpState::Bound), _)) => "is bound, without listening,",
@@ -536,7 +554,7 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
 
 /// What a gap means, and what would close it.
 pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
-    let root = || (snapshot.asker.uid != 0).then(|| "sudo".to_owned());
+    let root = || (snapshot.asker.uid != 0).then(|| more_rights(snapshot).to_owned());
     match gap {
         Gap::UnreadableProcesses { count } => (
             format!(
@@ -559,6 +577,10 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::NoSockets { protocol, error } => {
             (format!("{protocol} sockets could not be read ({error})"), None)
         }
+        Gap::NoBoundSockets if is_windows(snapshot) => (
+            "sockets that are bound without listening are not listed by this Windows".to_owned(),
+            Some("Windows 10 version 1809 or newer".to_owned()),
+        ),
         Gap::NoBoundSockets => (
             "this kernel does not list sockets that are bound without listening; those of your own processes were asked one by one".to_owned(),
             Some("Linux 6.8 or later".to_owned()),
@@ -803,9 +825,7 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
         Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
-        Some(
-            HeldBy::InFlight(_) | HeldBy::Descriptor(_) | HeldBy::Owner | HeldBy::Heir { .. },
-        )
+        Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_) | HeldBy::Owner | HeldBy::Heir { .. })
         | None => String::new(),
     }
 }
@@ -872,7 +892,7 @@ fn state_names<'a>(sockets: impl Iterator<Item = &'a Socket>) -> String {
 }
 
 fn user_of(uid: u32, snapshot: &Snapshot) -> String {
-    if uid == 0 {
+    if uid == 0 && !is_windows(snapshot) {
         return "root".to_owned();
     }
     if uid == snapshot.asker.uid {
@@ -940,6 +960,23 @@ fn kernel_guess(endpoint: &Endpoint) -> &'static str {
         4789 | 8472 => " (usually a VXLAN device)",
         51820 => " (usually WireGuard)",
         _ => " (NFS, WireGuard, VXLAN or the like)",
+    }
+}
+
+fn is_windows(snapshot: &Snapshot) -> bool {
+    snapshot.source == Source::ExtendedTable
+}
+
+/// What shows or does more on that system.
+fn more_rights(snapshot: &Snapshot) -> &'static str {
+    if is_windows(snapshot) { "an elevated terminal" } else { "sudo" }
+}
+
+/// A command for somebody with more rights: with sudo before it, or where to type it.
+pub fn with_more_rights(command: &str, snapshot: &Snapshot) -> String {
+    match is_windows(snapshot) {
+        true => format!("{command}, in an elevated terminal (Run as administrator)"),
+        false => format!("sudo {command}"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
-use crate::bind::{Attempt, BindResult};
+use crate::bind::{Attempt, BindResult, Rules};
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
@@ -231,6 +231,11 @@ pub trait Host {
     /// cannot tell, [`Host::now`], which is never less.
     fn spent(&self) -> Duration {
         self.now()
+    }
+
+    /// Whose rules decide about binds here.
+    fn rules(&self) -> Rules {
+        Rules::native()
     }
 
     /// Everything in scope, at one moment. What could not be seen is in its gaps.

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use crate::addr::{AddressScope, ORDINARY_ADDRESSES, Port, Transport};
-use crate::bind::{BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::bind::{BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::host::{Host, Watch};
 use crate::lease::{Busy, Claim, HeldLease, Leases};
 use crate::snapshot::{Policy, Scope, SocketScope, States};
@@ -438,11 +438,12 @@ impl Seat for Live<'_> {
             ..Scope::default()
         });
         let requests: Vec<BindRequest> = self.requests();
+        let rules = Rules::of(snapshot.source);
         let stopped = |old: &Occupant| {
             requests.iter().any(|new| {
                 let port = old.address.port();
                 let new = BindRequest { address: SocketAddr::new(new.address.ip(), port), ..*new };
-                conflict(&new, old) == Conflict::Yes
+                rules.conflict(&new, old) == Conflict::Yes
             })
         };
         let held: HashSet<u16> = snapshot

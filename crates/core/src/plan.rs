@@ -13,7 +13,7 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
-use crate::remedy::published;
+use crate::remedy::{http_sys, published};
 use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
@@ -235,11 +235,21 @@ fn obstacle(
             let cure = match (snapshot.asker.uid, container) {
                 (_, Some(argv)) => format!("; what gives the port back: {}", argv.join(" ")),
                 (0, None) => String::new(),
-                (_, None) => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+                (_, None) => {
+                    let command = format!("proc {} {endpoint}", limits.verb.name());
+                    format!(": {}", explain::with_more_rights(&command, snapshot))
+                }
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
         }
-        CauseKind::Kernel => Refusal::Helpless(why(RefusalReason::Kernel, what())),
+        CauseKind::Kernel => {
+            // Behind HTTP.sys somebody else can be stopped.
+            let cure = http_sys(endpoint, snapshot).into_iter().find_map(|remedy| remedy.argv);
+            let cure = cure.map_or(String::new(), |argv| {
+                format!("; what gives the port back: {}", argv.join(" "))
+            });
+            Refusal::Helpless(why(RefusalReason::Kernel, format!("{}{cure}", what())))
+        }
         CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
             Refusal::Denied(why(RefusalReason::MayNotBind, what()))
         }
@@ -275,8 +285,9 @@ fn obstacle(
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
-                "{}; to close it, and not that program, takes root: sudo proc free {endpoint}",
-                what()
+                "{}; to close it, and not that program, takes root: {}",
+                what(),
+                explain::with_more_rights(&format!("proc free {endpoint}"), snapshot)
             ),
         )),
         CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(

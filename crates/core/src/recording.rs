@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
-use crate::bind::{Attempt, BindRequest, BindResult, Occupant, predict};
+use crate::bind::{Attempt, BindRequest, BindResult, Occupant, Rules};
 use crate::engine::{EngineAnswer, EngineWish};
 use crate::host::{Host, Pinned, Watch, Woken, WorkTrees};
 use crate::learn::{self, Learn, learn};
@@ -384,6 +384,7 @@ impl ReplayHost {
     fn predicted(&self, transport: Transport, address: SocketAddr) -> Attempt {
         let recording = &self.recording;
         let snapshot = &recording.snapshot;
+        let rules = Rules::of(snapshot.source);
         let occupants: Vec<Occupant> =
             snapshot.sockets.iter().filter_map(Occupant::from_socket).collect();
         let bind = |reuse_addr| {
@@ -391,7 +392,7 @@ impl ReplayHost {
             let request = BindRequest { reuse_addr, ..plain };
             let may = snapshot.asker.may_bind_privileged;
             // Where an option that nobody saw decides, the port is not promised.
-            match predict(&request, &occupants, &snapshot.policy, may).result {
+            match rules.predict(&request, &occupants, &snapshot.policy, may).result {
                 Some(BindResult::Ok) if !self.is_local(address.ip()) => BindResult::NotLocal,
                 Some(result) => result,
                 None => BindResult::InUse,
@@ -530,6 +531,10 @@ impl Host for ReplayHost {
         self.waited.get()
     }
 
+    fn rules(&self) -> Rules {
+        Rules::of(self.recording.snapshot.source)
+    }
+
     fn snapshot(&self, scope: &Scope) -> Snapshot {
         let recorded = &self.recording.snapshot;
         let mut seen = Snapshot {
@@ -540,6 +545,12 @@ impl Host for ReplayHost {
             source: recorded.source,
             // What a script said is kept, its text is not.
             loops: recorded.loops.clone(),
+            // What is told of sockets comes with them; the rest is asked for.
+            windows: WindowsFacts {
+                owners: recorded.windows.owners.clone(),
+                gone: recorded.windows.gone.clone(),
+                ..WindowsFacts::default()
+            },
             ..Snapshot::empty(recorded.taken_at)
         };
         // Numbers of namespaces are places in the list, so the list stays whole where any is used.

@@ -135,9 +135,13 @@ pub(crate) fn probe(host: &dyn Host, endpoints: &[Endpoint]) -> Vec<Vec<Attempt>
     Prober::new(host).probe_all(endpoints)
 }
 
-/// Probes endpoints with as few binds as prove the whole table. A plain bind of the dual-stack
+/// The first port that anybody may bind on a specific address where rights differ from those of
+/// a wildcard (IPPORT_RESERVED of macOS; no setting moves it).
+const FLOOR: u16 = 1024;
+
+/// Probes endpoints with as few binds as prove the whole table. On Linux a plain bind of the dual-stack
 /// wildcard meets every socket that any ordinary bind would meet, so where it succeeds the rest
-/// is known (a test holds the measured matrix to that).
+/// is known (a test holds the measured matrix to that); on macOS it takes both wildcards.
 struct Prober<'a> {
     host: &'a dyn Host,
     /// Addresses found not to be bindable at all here, whatever the port.
@@ -155,9 +159,10 @@ impl<'a> Prober<'a> {
 
     fn probe(&mut self, endpoint: &Endpoint) -> Vec<Attempt> {
         let mut all = Vec::new();
+        let settles = self.host.rules().rights_are_alike() || endpoint.port.get() >= FLOOR;
         for &transport in endpoint.transports() {
             let addresses = table_addresses(endpoint);
-            match self.probe_wildcard(transport, endpoint.port) {
+            match settles && self.probe_wildcards(transport, endpoint.port) {
                 true => {
                     for address in addresses {
                         let result = self.availability(address);
@@ -179,9 +184,13 @@ impl<'a> Prober<'a> {
         all
     }
 
-    fn probe_wildcard(&self, transport: Transport, port: Port) -> bool {
-        let wildcard = SocketAddr::new(ORDINARY_ADDRESSES[2], port.get());
-        self.host.probe(transport, wildcard) == BindResult::Ok
+    /// Whether every wildcard that tells about all other addresses can be bound.
+    fn probe_wildcards(&self, transport: Transport, port: Port) -> bool {
+        let wildcards = self.host.rules().telling_wildcards();
+        !wildcards.is_empty()
+            && wildcards.iter().all(|&wildcard| {
+                self.host.probe(transport, SocketAddr::new(wildcard, port.get())) == BindResult::Ok
+            })
     }
 
     /// Whether an address can be bound at all: port 0 asks without taking any port that somebody

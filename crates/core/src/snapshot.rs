@@ -118,6 +118,10 @@ pub struct Policy {
     /// shows: its kernels have `microsoft` in their release (uname(2)).
     #[serde(default)]
     pub wsl: bool,
+    /// Ports that nobody may bind though nobody has them: the system keeps them for programs of
+    /// its own and says EADDRINUSE (macOS: `net.restricted_port.bitmap`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restricted: Vec<RangeInclusive<u16>>,
 }
 
 impl Default for Policy {
@@ -128,6 +132,7 @@ impl Default for Policy {
             unprivileged_start: 1024,
             rfc1337: false,
             wsl: false,
+            restricted: Vec::new(),
         }
     }
 }

@@ -160,9 +160,7 @@ pub struct Registered<'a> {
 
 /// Who registered URLs of that port with HTTP.sys, one entry a queue.
 pub fn registered(port: u16, snapshot: &Snapshot) -> Vec<Registered<'_>> {
-    let of_queue = |queue: &'_ HttpQueue| {
-        queue.urls.iter().position(|url| url.port == port)
-    };
+    let of_queue = |queue: &'_ HttpQueue| queue.urls.iter().position(|url| url.port == port);
     snapshot
         .windows
         .queues
@@ -247,9 +245,30 @@ pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Super
 
 /// Services without which Windows, its network or its users' sessions do not go on.
 const GUARDED: &[&str] = &[
-    "RpcSs", "RpcEptMapper", "DcomLaunch", "LSM", "SamSs", "Netlogon", "EventLog", "Power",
-    "ProfSvc", "gpsvc", "BFE", "mpssvc", "Dhcp", "Dnscache", "nsi", "TermService", "sshd", "WinDefend",
-    "LanmanWorkstation", "CryptSvc", "http", "hns", "vmcompute", "WslService",
+    "RpcSs",
+    "RpcEptMapper",
+    "DcomLaunch",
+    "LSM",
+    "SamSs",
+    "Netlogon",
+    "EventLog",
+    "Power",
+    "ProfSvc",
+    "gpsvc",
+    "BFE",
+    "mpssvc",
+    "Dhcp",
+    "Dnscache",
+    "nsi",
+    "TermService",
+    "sshd",
+    "WinDefend",
+    "LanmanWorkstation",
+    "CryptSvc",
+    "http",
+    "hns",
+    "vmcompute",
+    "WslService",
 ];
 
 /// Why a service is not stopped, where it is not.

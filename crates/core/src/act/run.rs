@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::group::Group;
 use super::job::Goal;
 use crate::addr::Endpoint;
-use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
@@ -461,25 +461,46 @@ impl<'a> Run<'a> {
                 continue;
             }
             let name = format!("{} (pid {})", victim.name, victim.id.pid);
-            match self.host.signal(pin, signal) {
+            let mut signal = signal;
+            let mut sent = self.host.signal(pin, signal);
+            if sent == Err(ActError::CannotBeAsked)
+                && self.limits.verb != Verb::Stop
+                && victim.never_forced.is_none()
+                && victim.part != Part::Kin
+            {
+                // Nobody can ask it: what comes after the asking comes at once.
+                signal = SIGKILL;
+                sent = self.host.signal(pin, signal);
+            }
+            match sent {
                 Ok(()) => {}
                 Err(ActError::Gone) => {
                     group.members[index].gone = true;
                     continue;
                 }
                 Err(ActError::Denied) => {
-                    return Err(format!(
-                        "you may not signal {name}: it is another user's; try sudo"
-                    ));
+                    return Err(match cfg!(windows) {
+                        true => format!(
+                            "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
+                        ),
+                        false => {
+                            format!("you may not signal {name}: it is another user's; try sudo")
+                        }
+                    });
+                }
+                Err(ActError::CannotBeAsked) if victim.part == Part::Kin => continue,
+                Err(error @ ActError::CannotBeAsked) => {
+                    return Err(format!("{name} cannot be asked to end: {error}"));
                 }
                 Err(error) => return Err(format!("{name} cannot be signalled: {error}")),
             }
             let pid = Some(victim.id.pid);
             if signal == SIGKILL {
-                self.note("forced", pid, format!("forced {name} to end (SIGKILL)"));
+                let by = if cfg!(windows) { "TerminateProcess" } else { "SIGKILL" };
+                self.note("forced", pid, format!("forced {name} to end ({by})"));
             } else {
-                let signal = signal_name(signal);
-                self.note("asked", pid, format!("asked {name} to end ({signal})"));
+                let asked = if cfg!(windows) { "WM_CLOSE".to_owned() } else { signal_name(signal) };
+                self.note("asked", pid, format!("asked {name} to end ({asked})"));
             }
             group.members[index].sent.push(signal);
             if victim.stopped
@@ -549,7 +570,7 @@ impl<'a> Run<'a> {
             if own.iter().any(|socket| !is_ending(socket)) {
                 return None;
             }
-            let plain = obstacles(&own, endpoint, false, snapshot.asker.uid);
+            let plain = obstacles(&own, endpoint, false, &snapshot);
             if plain.is_empty() {
                 return None;
             }
@@ -908,14 +929,16 @@ fn obstacles<'a>(
     sockets: &[&'a Socket],
     endpoint: &Endpoint,
     reuse_addr: bool,
-    uid: u32,
+    snapshot: &Snapshot,
 ) -> Vec<&'a Socket> {
-    let requests: Vec<BindRequest> = BindRequest::all_of(endpoint, reuse_addr, uid).collect();
+    let rules = Rules::of(snapshot.source);
+    let requests: Vec<BindRequest> =
+        BindRequest::all_of(endpoint, reuse_addr, snapshot.asker.uid).collect();
     sockets
         .iter()
         .filter(|socket| {
             Occupant::from_socket(socket).is_some_and(|occupant| {
-                requests.iter().any(|request| conflict(request, &occupant) != Conflict::No)
+                requests.iter().any(|request| rules.conflict(request, &occupant) != Conflict::No)
             })
         })
         .copied()

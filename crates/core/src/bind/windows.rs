@@ -189,8 +189,7 @@ fn meetings(new: &BindRequest, old: &Occupant) -> Vec<Option<(Reach, Reach)>> {
         .into_iter()
         .map(|v6only| {
             let (old_ip, new_ip) = (unmap(old.address.ip()), unmap(new.address.ip()));
-            meets((old_ip, v6only), (new_ip, new.v6only))
-                .then(|| (reach(old_ip), reach(new_ip)))
+            meets((old_ip, v6only), (new_ip, new.v6only)).then(|| (reach(old_ip), reach(new_ip)))
         })
         .collect();
     match meetings.iter().all(Option::is_none) {
@@ -325,7 +324,11 @@ mod tests {
         for state in [TcpState::TimeWait, TcpState::FinWait2, TcpState::LastAck] {
             let remains = old("127.0.0.1:80", Some(state), None);
             for reuse in [false, true] {
-                assert_eq!(conflict(&new("0.0.0.0:80", reuse), &remains), Conflict::No, "{state:?}");
+                assert_eq!(
+                    conflict(&new("0.0.0.0:80", reuse), &remains),
+                    Conflict::No,
+                    "{state:?}"
+                );
                 assert_eq!(conflict(&new("127.0.0.1:80", reuse), &remains), Conflict::No);
             }
         }

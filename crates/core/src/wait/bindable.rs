@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use super::{Eye, Step, Wish};
 use crate::addr::{AddressScope, Endpoint};
-use crate::bind::{
-    Attempt, BindRequest, BindResult, Conflict, Learned, Occupant, conflict, infer_options,
-};
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Learned, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, diagnose};
 use crate::explain;
 use crate::host::Host;
@@ -119,7 +117,7 @@ impl Bindable {
         let sights = look_at_ports(host, &self.endpoints, &self.options);
         self.attempts = sights.iter().map(|sight| sight.diagnosis.bind.clone()).collect();
         if let Some(sight) = sights.first() {
-            self.learn(&sight.snapshot.sockets);
+            self.learn(&sight.snapshot.sockets, host.rules());
         }
         match self.answer() {
             Step::Never { denied, .. } => {
@@ -185,7 +183,7 @@ impl Bindable {
     fn in_the_way(&self, table: &Snapshot) -> InTheWay {
         let mut found = InTheWay { sure: Vec::new(), unsure: Vec::new(), cost: Duration::ZERO };
         for socket in &table.sockets {
-            match self.stops(socket, table.asker.uid) {
+            match self.stops(socket, table.asker.uid, Rules::of(table.source)) {
                 Conflict::Yes => found.sure.push(socket.clone()),
                 Conflict::Unknown => found.unsure.push(socket.clone()),
                 Conflict::No => {}
@@ -195,14 +193,14 @@ impl Bindable {
     }
 
     /// Whether a socket stops an ordinary bind of any of the endpoints.
-    fn stops(&self, socket: &Socket, uid: u32) -> Conflict {
+    fn stops(&self, socket: &Socket, uid: u32, rules: Rules) -> Conflict {
         let Some(occupant) = Occupant::from_socket(socket) else { return Conflict::No };
         let learned = socket.cookie.and_then(|cookie| self.learned.get(&cookie));
         let occupant = occupant.learn(learned.copied().unwrap_or_default());
         let mut worst = Conflict::No;
         for &place in self.by_port.get(&occupant.address.port()).into_iter().flatten() {
             for request in BindRequest::all_of(&self.endpoints[place], self.reuse_addr, uid) {
-                match conflict(&request, &occupant) {
+                match rules.conflict(&request, &occupant) {
                     Conflict::Yes => return Conflict::Yes,
                     Conflict::Unknown => worst = Conflict::Unknown,
                     Conflict::No => {}
@@ -214,14 +212,14 @@ impl Bindable {
 
     /// Keeps what the sockets themselves and the kernel's answers tell of their options: a table
     /// read in passing says nothing of them.
-    fn learn(&mut self, sockets: &[Socket]) {
+    fn learn(&mut self, sockets: &[Socket], rules: Rules) {
         let own: Vec<(u64, Occupant)> = sockets
             .iter()
             .filter_map(|socket| Some((socket.cookie?, Occupant::from_socket(socket)?)))
             .collect();
         let occupants: Vec<Occupant> = own.iter().map(|(_, occupant)| *occupant).collect();
         let attempts: Vec<Attempt> = self.attempts.iter().flatten().copied().collect();
-        let inferred = infer_options(&attempts, &occupants, false);
+        let inferred = rules.infer_options(&attempts, &occupants, false);
         for ((cookie, occupant), inferred) in own.iter().zip(inferred) {
             let known = self.learned.entry(*cookie).or_default();
             known.reuse_addr = known.reuse_addr.or(occupant.reuse_addr).or(inferred.reuse_addr);
@@ -237,7 +235,7 @@ impl Bindable {
         if step != Step::Wait {
             return step;
         }
-        self.learn(&found.unsure);
+        self.learn(&found.unsure, host.rules());
         let unsure = !found.unsure.is_empty();
         let most = if unsure { MOST_UNSURE } else { MOST_DOUBT };
         let pause = match self.doubt.times {

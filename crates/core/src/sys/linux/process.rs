@@ -177,6 +177,7 @@ impl ProcessReader {
                 .map_or(default.rfc1337, |set| set != 0),
             reserved: self.reserved_ports(),
             wsl: self.is_wsl(),
+            restricted: Vec::new(),
         }
     }
 

@@ -6,7 +6,9 @@ use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_INVALID_PARAMETER, HANDLE, HWND, LPARAM, NO_ERROR, WAIT_OBJECT_0,
     WAIT_TIMEOUT,
 };
-use windows_sys::Win32::NetworkManagement::IpHelper::{MIB_TCPROW_LH, MIB_TCPROW_LH_0, SetTcpEntry};
+use windows_sys::Win32::NetworkManagement::IpHelper::{
+    MIB_TCPROW_LH, MIB_TCPROW_LH_0, SetTcpEntry,
+};
 use windows_sys::Win32::System::Threading::{
     PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
     WaitForMultipleObjects, WaitForSingleObject,

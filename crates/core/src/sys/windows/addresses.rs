@@ -20,9 +20,8 @@ pub(super) fn all() -> Vec<IpAddr> {
         let list = words.as_mut_ptr().cast();
         let family = u32::from(AF_UNSPEC);
         // SAFETY: the buffer is aligned and has `size` bytes.
-        let status = unsafe {
-            GetAdaptersAddresses(family, FLAGS, std::ptr::null(), list, &raw mut size)
-        };
+        let status =
+            unsafe { GetAdaptersAddresses(family, FLAGS, std::ptr::null(), list, &raw mut size) };
         match status {
             NO_ERROR => return listed(list),
             ERROR_BUFFER_OVERFLOW => {}

@@ -82,9 +82,8 @@ pub(super) fn run_for(
         }
     };
     // What it started may keep the pipes open for ever.
-    let taken = |pipe: Receiver<Vec<u8>>| {
-        pipe.recv_timeout(Duration::from_millis(500)).unwrap_or_default()
-    };
+    let taken =
+        |pipe: Receiver<Vec<u8>>| pipe.recv_timeout(Duration::from_millis(500)).unwrap_or_default();
     (end, taken(output), taken(errors))
 }
 

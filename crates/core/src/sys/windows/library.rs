@@ -7,7 +7,10 @@ const FROM_SYSTEM: u32 = 0x800;
 
 /// A function of a library of the system, as an address; `None` where there is none of that name,
 /// which must end in a zero byte.
-pub(super) fn function(library: &str, name: &'static [u8]) -> Option<unsafe extern "system" fn() -> isize> {
+pub(super) fn function(
+    library: &str,
+    name: &'static [u8],
+) -> Option<unsafe extern "system" fn() -> isize> {
     debug_assert!(name.ends_with(&[0]));
     let wide = super::process::wide(library);
     // SAFETY: the name ends in a zero; a module that is loaded stays so, as nobody unloads these.

@@ -82,7 +82,8 @@ impl<'a> Parameters<'a> {
         let (from, to) = (at as *const c_void, bytes.as_mut_ptr().cast());
         // SAFETY: the buffer has `length` bytes; an address that is none in the other process makes
         // the call fail.
-        let done = unsafe { ReadProcessMemory(self.process.raw(), from, to, length, &raw mut read) };
+        let done =
+            unsafe { ReadProcessMemory(self.process.raw(), from, to, length, &raw mut read) };
         (done != 0 && read == length).then_some(bytes)
     }
 }

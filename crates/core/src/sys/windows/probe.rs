@@ -48,10 +48,13 @@ impl Drop for Bound {
 
 fn bound(transport: Transport, address: SocketAddr, reuse_addr: bool) -> Result<Bound, i32> {
     start();
-    let (family, kind) = (if address.is_ipv6() { AF_INET6 } else { AF_INET }, match transport {
-        Transport::Tcp => SOCK_STREAM,
-        Transport::Udp => SOCK_DGRAM,
-    });
+    let (family, kind) = (
+        if address.is_ipv6() { AF_INET6 } else { AF_INET },
+        match transport {
+            Transport::Tcp => SOCK_STREAM,
+            Transport::Udp => SOCK_DGRAM,
+        },
+    );
     let flags = WSA_FLAG_NO_HANDLE_INHERIT;
     // SAFETY: no protocol is described, so the pointer may be null.
     let raw = unsafe { WSASocketW(family.into(), kind, 0, std::ptr::null(), 0, flags) };
@@ -135,7 +138,11 @@ mod tests {
     #[test]
     fn every_family_can_be_bound_and_another_machines_address_cannot() {
         for address in ["0.0.0.0:0", "127.0.0.1:0", "[::]:0", "[::1]:0"] {
-            assert_eq!(plain(Transport::Tcp, address.parse().unwrap()), BindResult::Ok, "{address}");
+            assert_eq!(
+                plain(Transport::Tcp, address.parse().unwrap()),
+                BindResult::Ok,
+                "{address}"
+            );
         }
         assert_eq!(plain(Transport::Tcp, "192.0.2.9:0".parse().unwrap()), BindResult::NotLocal);
     }

@@ -102,8 +102,8 @@ pub(super) fn read(entry: &Entry) -> Process {
     process.exe = image(&handle);
     let readable = open(entry.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ).ok();
     let parameters = readable.as_ref().and_then(Parameters::of);
-    let line = command_line(&handle)
-        .or_else(|| parameters.as_ref().and_then(Parameters::command_line));
+    let line =
+        command_line(&handle).or_else(|| parameters.as_ref().and_then(Parameters::command_line));
     process.argv = line.map(|line| split(&line)).unwrap_or_default();
     process.cwd = parameters.as_ref().and_then(Parameters::directory);
     if let Some((uid, user)) = token(&handle).and_then(|token| owner(&token)) {
@@ -224,7 +224,9 @@ type QueryProcess = unsafe extern "system" fn(*mut c_void, u32, *mut c_void, u32
 pub(super) fn query(process: &Handle, class: u32, room: usize) -> Option<Vec<u64>> {
     let function = library::function("ntdll.dll", b"NtQueryInformationProcess\0")?;
     // SAFETY: this is its signature (winternl.h).
-    let call = unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, QueryProcess>(function) };
+    let call = unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, QueryProcess>(function)
+    };
     let mut words = vec![0_u64; room.div_ceil(8)];
     let mut size = 0;
     let length = u32::try_from(room).ok()?;

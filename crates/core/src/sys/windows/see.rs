@@ -62,8 +62,7 @@ pub(super) fn key(row: &Row) -> u64 {
 
 /// Every row there is, for who looks for one again.
 pub(super) fn rows() -> Vec<Row> {
-    let scope =
-        Scope { sockets: SocketScope::AllPorts, states: States::All, ..Scope::default() };
+    let scope = Scope { sockets: SocketScope::AllPorts, states: States::All, ..Scope::default() };
     let mut gaps = Snapshot::empty(SystemTime::UNIX_EPOCH);
     let tables = tables(&scope, &mut gaps);
     wanted_rows(&scope, &tables, &mut gaps)
@@ -138,7 +137,8 @@ fn birth(entry: &Entry, with_time: bool) -> Birth {
 fn add_holders(snapshot: &mut Snapshot, rows: &[Row], entries: &BTreeMap<u32, Entry>) {
     let owners: BTreeSet<u32> = rows.iter().map(|row| row.pid).collect();
     let births = |all: bool| -> BTreeMap<u32, Birth> {
-        let entry = |(pid, entry): (&u32, &Entry)| (*pid, birth(entry, all || owners.contains(pid)));
+        let entry =
+            |(pid, entry): (&u32, &Entry)| (*pid, birth(entry, all || owners.contains(pid)));
         entries.iter().map(entry).collect()
     };
     let mut known = births(false);
@@ -204,7 +204,10 @@ fn add_processes(snapshot: &mut Snapshot, scope: &Scope, entries: &BTreeMap<u32,
     for pid in wanted {
         let Some(entry) = entries.get(&pid) else { continue };
         let mut process = process::read(entry);
-        let birth = Birth { parent: entry.parent, created: Some(process.id.start).filter(|time| *time != 0) };
+        let birth = Birth {
+            parent: entry.parent,
+            created: Some(process.id.start).filter(|time| *time != 0),
+        };
         let parent = entries.get(&entry.parent).filter(|parent| parent.pid != IDLE);
         // A parent that is younger only has the number of the one that ended.
         if !parent.is_some_and(|parent| is_parent(&self::birth(parent, true), &birth)) {
@@ -233,4 +236,3 @@ fn add_users_and_services(snapshot: &mut Snapshot, tables: &[Table]) {
     let owners = tables.iter().flat_map(|table| table::services(table, wanted));
     snapshot.windows.owners.extend(owners.map(|(row, name)| (key(&row), name)));
 }
-

@@ -4,9 +4,8 @@ use std::ffi::c_void;
 
 use windows_sys::Win32::Foundation::{ERROR_INSUFFICIENT_BUFFER, NO_ERROR};
 use windows_sys::Win32::NetworkManagement::IpHelper::{
-    GetExtendedTcpTable, GetExtendedUdpTable,
-    TCP_TABLE_OWNER_MODULE_ALL, TCP_TABLE_OWNER_MODULE_LISTENER, TCPIP_OWNER_MODULE_BASIC_INFO,
-    UDP_TABLE_OWNER_MODULE,
+    GetExtendedTcpTable, GetExtendedUdpTable, TCP_TABLE_OWNER_MODULE_ALL,
+    TCP_TABLE_OWNER_MODULE_LISTENER, TCPIP_OWNER_MODULE_BASIC_INFO, UDP_TABLE_OWNER_MODULE,
 };
 use windows_sys::Win32::System::Memory::{GetProcessHeap, HeapFree, HeapSize};
 
@@ -109,7 +108,9 @@ pub(super) fn bound(v6: bool) -> Option<Vec<Row>> {
     };
     let function = library::function("iphlpapi.dll", name)?;
     // SAFETY: this is its signature, as netstat calls it (System Informer's netprv.c has it).
-    let call = unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, BoundTable>(function) };
+    let call = unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, BoundTable>(function)
+    };
     // SAFETY: it takes nothing.
     let heap = unsafe { GetProcessHeap() };
     let mut table: *mut c_void = std::ptr::null_mut();
@@ -147,7 +148,9 @@ pub(super) fn services(table: &Table, wanted: impl Fn(&Row) -> bool) -> Vec<(Row
         return Vec::new();
     };
     // SAFETY: the four functions have this signature but for the type of the row (iphlpapi.h).
-    let call = unsafe { std::mem::transmute::<unsafe extern "system" fn() -> isize, OwnerModule>(function) };
+    let call = unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, OwnerModule>(function)
+    };
     let bytes = table.bytes().get(table.layout.first_row()..).unwrap_or_default();
     let mut found = Vec::new();
     for raw in bytes.chunks_exact(table.layout.row_size()) {
