@@ -4,6 +4,7 @@ use proc_core::report::{
     ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
 };
 
+use crate::columns::Shape;
 use crate::core_api::{Looked, Verb};
 use crate::exit::{self, Exit, Question};
 
@@ -37,8 +38,8 @@ pub enum Answer {
     Listed {
         /// The document.
         report: PortsReport,
-        /// Whether only PIDs are wanted.
-        pids: bool,
+        /// How it is to be shown.
+        shape: Shape,
     },
     /// Free ports.
     Picked(PickReport),

@@ -149,7 +149,7 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
     let wrong = |error: ErrorReport, args: &[OsString]| Stop::Wrong {
         error: Box::new(error),
         command: typed_command(args).unwrap_or_default().to_owned(),
-        json: has_flag(args, &["--json"]),
+        json: has_flag(args, &["--json", "--jsonl"]),
         quiet: has_flag(args, &["--quiet", "-q"]),
     };
     check_utf8(&args).map_err(|error| wrong(error, &args))?;

@@ -303,13 +303,14 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
+            protected: Vec::new(),
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,
             timeout: request.timeout,
         };
-        let keep_env = request.keep_env;
+        let (keep_env, verb) = (request.keep_env, request.verb);
         let request = act::ActRequest {
             limits,
             dry_run: request.dry_run,
@@ -332,7 +333,7 @@ impl Core for Library {
             answer
         };
         let mut reports = act::act(host, &targets, &request, &mut consent, progress);
-        witness.keep(host, &mut || Store::make(&state()?), limits.verb.name(), &mut reports);
+        witness.keep(host, &mut || Store::make(&state()?), verb.name(), &mut reports);
         Ok(reports)
     }
 

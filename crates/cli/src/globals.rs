@@ -10,6 +10,9 @@ pub struct Globals {
     /// Answer with one JSON document on stdout, errors included
     #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Output")]
     pub json: bool,
+    /// Answer with one JSON object a line: one for each target or port
+    #[arg(long, global = true, conflicts_with_all = ["json", "quiet"], help_heading = "Output")]
+    pub jsonl: bool,
     /// Print nothing; the exit code is the answer
     #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
@@ -34,6 +37,13 @@ pub struct Globals {
     /// Answer from a file that `proc record` wrote, not from this machine
     #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
     pub replay: Option<PathBuf>,
+}
+
+impl Globals {
+    /// Whether a program reads the answer.
+    pub const fn for_programs(&self) -> bool {
+        self.json || self.jsonl
+    }
 }
 
 /// When to colour.

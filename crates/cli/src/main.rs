@@ -4,6 +4,7 @@
 
 mod answer;
 mod cli;
+mod columns;
 mod commands;
 mod core_api;
 mod dispatch;
@@ -49,9 +50,15 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
     let globals = &cli.globals;
     let answer = carry_out(cli);
     let exit = answer.exit();
+    if !globals.quiet {
+        Output::note(&render::gaps_beside(&answer, globals.jsonl, || {
+            view(globals, Stream::Stderr)
+        }));
+    }
     match &answer {
         _ if globals.quiet => {}
         _ if globals.json => output.answer(&render::json(&answer)),
+        _ if globals.jsonl => output.answer(&render::jsonl(&answer)),
         Answer::Failed { error, .. } => {
             Output::note(&render::error(error, &view(globals, Stream::Stderr)));
         }
@@ -64,7 +71,7 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
 fn carry_out(cli: &Cli) -> Answer {
     let globals = &cli.globals;
     let manner = manner(&cli.command);
-    let silent = globals.quiet || globals.json;
+    let silent = globals.quiet || globals.for_programs();
     let prompt = Prompt {
         yes: manner.yes,
         quiet: globals.quiet,

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use proc_core::report::{LeasesReport, PickReport, PortsReport, Report, UndoReport, WatchEvent};
+use proc_core::report::{
+    LeasesReport, PickReport, PortLine, PortsReport, Report, UndoReport, WatchEvent,
+};
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ fn generate() -> String {
     let documents = [
         generator.subschema_for::<Report>(),
         generator.subschema_for::<PortsReport>(),
+        generator.subschema_for::<PortLine>(),
         generator.subschema_for::<PickReport>(),
         generator.subschema_for::<LeasesReport>(),
         generator.subschema_for::<UndoReport>(),
@@ -22,7 +25,7 @@ fn generate() -> String {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport; for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc watch` a WatchEvent on each line.",
+        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc watch` a WatchEvent on each line.",
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -1,6 +1,7 @@
 //! Every sentence about a port, beside nothing else, so that tone and terms stay one. Names and
 //! paths of other processes go into them as they are: who prints them escapes them.
 
+mod processes;
 mod redirected;
 mod windows;
 
@@ -18,6 +19,7 @@ use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
 
+pub use processes::{bytes, left_out, more_processes, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub(crate) use windows::{excluded_release, in_wsl};
 
@@ -825,7 +827,17 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
         Some(HeldBy::ThreadDescriptor { tid, .. }) => format!(", in its thread {tid} alone"),
         Some(HeldBy::IoUring(_)) => ", registered in its io_uring".to_owned(),
         Some(HeldBy::Mapping) => ", mapped into its memory".to_owned(),
-        Some(HeldBy::InFlight(_) | HeldBy::Descriptor(_) | HeldBy::Owner | HeldBy::Heir { .. })
+        Some(HeldBy::LastUse) => {
+            ", the last to use it by the kernel's table (its descriptors are another user's to see)"
+                .to_owned()
+        }
+        Some(
+            HeldBy::InFlight(_)
+            | HeldBy::FilePort(_)
+            | HeldBy::Descriptor(_)
+            | HeldBy::Owner
+            | HeldBy::Heir { .. },
+        )
         | None => String::new(),
     }
 }

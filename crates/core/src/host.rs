@@ -18,15 +18,15 @@ use crate::windows::{WindowsFacts, WindowsWish};
 
 pub use crate::sys::LiveHost;
 
-/// A process that cannot be mistaken for another: on Linux a pidfd, on Windows a handle, opened before
-/// its identity was checked.
+/// A process that cannot be mistaken for another: on Linux a pidfd, on macOS a kqueue that hears
+/// of its end, on Windows a handle, opened before its identity was checked.
 #[derive(Debug)]
 pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
     #[cfg_attr(
-        not(any(target_os = "linux", windows)),
+        not(any(target_os = "linux", target_os = "macos", windows)),
         allow(dead_code, reason = "no other system has one yet")
     )]
     pub(crate) handle: Option<sys::Handle>,

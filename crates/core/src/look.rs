@@ -1,6 +1,7 @@
 //! Answers "what holds this, and why?" for targets of every kind, as reports.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::SystemTime;
 
 use crate::addr::{Endpoint, Transport, exposure};
 use crate::bind::Attempt;
@@ -548,25 +549,7 @@ pub fn process_facts(
     options: &LookOptions,
 ) -> ProcessReport {
     ProcessReport {
-        pid: process.id.pid,
-        ppid: process.ppid,
-        started_at: process.started_at.map(crate::timestamp::rfc3339),
-        age_ms: process.age(snapshot.taken_at).map(|age| age.as_millis() as u64),
-        name: process.program().to_owned(),
-        exe: process.exe.clone(),
-        exe_deleted: process.exe_deleted,
-        argv: match options.show_secrets {
-            true => process.argv.clone(),
-            false => mask_argv(&process.argv),
-        },
-        cwd: process.cwd.clone(),
-        user: process.user.clone(),
-        uid: process.uid,
-        state: process.state,
-        terminal: process.terminal.clone(),
-        session: process.session,
         container: container_report(process, snapshot),
-        unit: process.unit.clone(),
         supervisor: supervisor_of(process.id.pid, snapshot).map(|supervisor| SupervisorReport {
             kind: supervisor.kind,
             name: supervisor.name,
@@ -580,6 +563,56 @@ pub fn process_facts(
         origin: Some(origin_of(process.id.pid, snapshot)).filter(|origin| !origin.is_empty()),
         started_by: started_by(process.id.pid, snapshot),
         ancestors: snapshot.ancestors(process.id.pid).iter().map(|p| p.id.pid).collect(),
+        ..process_row(process, snapshot.taken_at, options.show_secrets)
+    }
+}
+
+/// What the process alone tells, without a look at others: what a list of many shows.
+pub fn process_row(process: &Process, now: SystemTime, show_secrets: bool) -> ProcessReport {
+    ProcessReport {
+        pid: process.id.pid,
+        ppid: process.ppid,
+        started_at: process.started_at.map(crate::timestamp::rfc3339),
+        age_ms: process.age(now).map(|age| age.as_millis() as u64),
+        name: process.program().to_owned(),
+        exe: process.exe.clone(),
+        exe_deleted: process.exe_deleted,
+        argv: match show_secrets {
+            true => process.argv.clone(),
+            false => mask_argv(&process.argv),
+        },
+        cwd: process.cwd.clone(),
+        user: process.user.clone(),
+        uid: process.uid,
+        state: process.state,
+        terminal: process.terminal.clone(),
+        session: process.session,
+        container: process.container.as_ref().map(|container| ContainerReport {
+            engine: container.engine.clone(),
+            id: container.id.clone(),
+            name: None,
+            image: None,
+            project: None,
+            service: None,
+            directory: None,
+            restart: None,
+            outside: false,
+        }),
+        unit: process.unit.clone(),
+        supervisor: None,
+        nature: None,
+        origin: None,
+        started_by: None,
+        ancestors: Vec::new(),
+        ports: None,
+        cpu_percent: None,
+        cpu_ms: None,
+        memory_bytes: None,
+        threads: None,
+        because: Vec::new(),
+        depth: None,
+        context: false,
+        details: None,
     }
 }
 

@@ -51,7 +51,7 @@ impl Verb {
 }
 
 /// What is allowed, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// What is wanted.
     pub verb: Verb,
@@ -59,6 +59,9 @@ pub struct Limits {
     pub force: bool,
     /// Refuse what is not the asker's own ([`crate::origin::is_mine`]).
     pub mine: bool,
+    /// Names of processes that are never acted on without [`Self::force`], matched as a target's
+    /// are ([`crate::target::is_called`]).
+    pub protected: Vec<String>,
     /// Signal the holders and use no other lever.
     pub only_signal: bool,
     /// Do not ask: SIGKILL at once.
@@ -203,7 +206,7 @@ pub(crate) fn plan_port_again(
             CauseKind::AcceptedConnection
                 if limits.verb == Verb::Free && snapshot.asker.may_destroy =>
             {
-                refusal::all_mine(&cause.pids, snapshot, limits)?;
+                refusal::all_open(&cause.pids, snapshot, limits)?;
                 plan.destroy.extend(of_cause().cloned());
             }
             _ => sockets.extend(of_cause()),
@@ -297,7 +300,7 @@ fn obstacle(
                 what()
             ),
         )),
-        CauseKind::OutgoingConnection => return refusal::all_mine(&cause.pids, snapshot, limits),
+        CauseKind::OutgoingConnection => return refusal::all_open(&cause.pids, snapshot, limits),
         _ => return Ok(()),
     })
 }

@@ -37,6 +37,97 @@ pub enum ProcessState {
     Other,
 }
 
+impl ProcessState {
+    /// Every one.
+    pub const ALL: [Self; 8] = [
+        Self::Running,
+        Self::Sleeping,
+        Self::Uninterruptible,
+        Self::Stopped,
+        Self::Traced,
+        Self::Zombie,
+        Self::LeaderExited,
+        Self::Other,
+    ];
+
+    /// Its word, as typed and as in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Sleeping => "sleeping",
+            Self::Uninterruptible => "uninterruptible",
+            Self::Stopped => "stopped",
+            Self::Traced => "traced",
+            Self::Zombie => "zombie",
+            Self::LeaderExited => "leader-exited",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A share of one processor, in tenths of a percent: 1000 is all of one, and a process with several
+/// busy threads has more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "f64", into = "f64")]
+pub struct Percent(u32);
+
+impl Percent {
+    /// That many tenths of a percent.
+    pub const fn from_tenths(tenths: u32) -> Self {
+        Self(tenths)
+    }
+
+    /// What used `used` within `window`, as a whole number of tenths; 0 for no time at all.
+    pub fn of(used: Duration, window: Duration) -> Self {
+        let window = window.as_micros().max(1);
+        let tenths = (used.as_micros() * 1000 + window / 2) / window;
+        Self(u32::try_from(tenths).unwrap_or(u32::MAX))
+    }
+
+    /// In tenths of a percent.
+    pub const fn tenths(self) -> u32 {
+        self.0
+    }
+}
+
+impl From<f64> for Percent {
+    /// Rounded to tenths; what is negative or no number is 0.
+    fn from(percent: f64) -> Self {
+        Self((percent * 10.0).round() as u32)
+    }
+}
+
+impl From<Percent> for f64 {
+    fn from(percent: Percent) -> Self {
+        Self::from(percent.0) / 10.0
+    }
+}
+
+impl std::fmt::Display for Percent {
+    /// `12.5`, `100`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 % 10 {
+            0 => write!(f, "{}", self.0 / 10),
+            tenth => write!(f, "{}.{tenth}", self.0 / 10),
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Percent {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Percent".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "number",
+            "minimum": 0,
+            "description": "A share of one processor in percent, to a tenth: a process with several busy threads has more than 100."
+        })
+    }
+}
+
 /// What runs a process from inside a box with its own name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -153,6 +244,12 @@ pub struct Process {
     pub unit: Option<String>,
     /// The container the control group names.
     pub container: Option<Container>,
+    /// Processor time that all its threads have used since it started, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// How much of its memory is in the machine's (resident set), in bytes, shared pages included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
 impl Process {
@@ -178,6 +275,8 @@ impl Process {
             cgroup: None,
             unit: None,
             container: None,
+            cpu_ms: None,
+            memory: None,
         }
     }
 
@@ -195,10 +294,15 @@ impl Process {
     /// renamed its main thread (Node 20 says `MainThread`), or `argv[0]` where an interpreter set
     /// a title.
     pub fn program(&self) -> &str {
-        let renamed = self.name.ends_with("MainThread") || self.name.is_empty();
         match &self.exe {
-            Some(exe) if renamed => exe.rsplit('/').next().unwrap_or(exe),
+            Some(exe) if is_no_program(&self.name) => exe.rsplit('/').next().unwrap_or(exe),
             _ => &self.name,
         }
     }
+}
+
+/// Whether a short name is one that a runtime gave its main thread, so that the executable has to
+/// be read to know the program.
+pub fn is_no_program(name: &str) -> bool {
+    name.ends_with("MainThread") || name.is_empty()
 }

@@ -261,6 +261,7 @@ fn wide_scope(endpoints: &[Endpoint]) -> Scope {
         options: true,
         pids: Vec::new(),
         all_processes: whole,
+        ..Scope::default()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
-use crate::process::{ProcessState, SupervisorKind};
+use crate::process::{Percent, ProcessState, SupervisorKind};
 use crate::remedy::Remedy;
 use crate::socket::{HeldBy, Protocol, TcpState};
 use crate::supervisor::StartedBy;
@@ -470,8 +470,73 @@ pub struct ProcessReport {
     /// Who had it started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_by: Option<StartedBy>,
-    /// Its ancestors, nearest first.
+    /// Its ancestors, nearest first; in lists of processes left out.
     pub ancestors: Vec<u32>,
+    /// Where it can be reached, where that was looked for: the sockets that it waits at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Vec<ProcessPort>>,
+    /// How much of one processor it used while that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_percent: Option<Percent>,
+    /// Processor time since it started, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_ms: Option<u64>,
+    /// Its memory in the machine's, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// How many threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<u32>,
+    /// Why it is in the answer, a sentence each, where that is not what was asked for by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// How deep it stands in a tree; 0 for its root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
+    /// Whether it is in a tree only for what is above or below it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub context: bool,
+    /// Everything else (`info`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<DetailReport>>,
+}
+
+/// A socket at which a process waits for others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProcessPort {
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// Its port.
+    pub port: u16,
+    /// `address:port`.
+    pub local: String,
+    /// Who can reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<crate::addr::Exposure>,
+}
+
+/// What only a look at one process tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DetailReport {
+    /// Its parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<NamedReport>,
+    /// Its children.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<NamedReport>,
+    /// How many connections it has open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<usize>,
+    /// How many descriptors it has open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<usize>,
+    /// The marks of managers, terminals and agents in its environment, secrets masked.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub marks: std::collections::BTreeMap<String, String>,
 }
 
 impl ProcessReport {
@@ -637,6 +702,8 @@ pub enum RefusalReason {
     Door,
     /// It is an editor, or a part of one, with somebody's unsaved work (`--force`).
     Editor,
+    /// Its name is one of those that are never acted on (`--force`).
+    Protected,
     /// SIGKILL would cost it data: a database, a virtual machine (`--force`).
     NeverForced,
     /// systemd holds the port for a socket unit that could not be named (`--force`).
@@ -728,6 +795,47 @@ pub struct PortsReport {
     pub processes: Vec<ProcessReport>,
     /// What could not be seen.
     pub gaps: Vec<GapReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// A line of `proc ports --jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PortLine {
+    /// The socket.
+    pub socket: SocketReport,
+    /// Its holders.
+    pub processes: Vec<ProcessReport>,
+}
+
+/// The answer of `proc list` and of every other command that shows processes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ProcessesReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `list`, `by`, `in`, `info`, `tree`, …
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The processes, in the order asked for; of a tree, each below its parent.
+    pub processes: Vec<ProcessReport>,
+    /// How many there are without `--limit`.
+    pub matched: usize,
+    /// For how long processor use was measured, in milliseconds, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_ms: Option<u64>,
+    /// What could not be seen.
+    pub gaps: Vec<GapReport>,
+    /// What else a person should know: what was left out and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Where there is none, why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<String>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
 }

@@ -36,6 +36,51 @@ pub struct Scope {
     pub pids: Vec<u32>,
     /// Whether to read every process of the machine.
     pub all_processes: bool,
+    /// Which facts to read of them then.
+    pub facts: ProcessFacts,
+    /// Where not empty: holders are looked for among these processes alone, by their descriptors,
+    /// and nothing else is read of them. A socket without one then says nothing.
+    pub among: Vec<u32>,
+}
+
+/// Which facts are read where every process is ([`Scope::all_processes`]). Number, name, parent,
+/// user, state, start, processor time and memory are in one file and always read; each of the
+/// others costs system calls for every process of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// The executable. Without, it is read only where the name tells no program.
+    pub program: bool,
+    /// The arguments.
+    pub arguments: bool,
+    /// The working directory.
+    pub directory: bool,
+    /// The control group, and with it unit and container.
+    pub group: bool,
+}
+
+impl ProcessFacts {
+    /// Nothing but what is always read.
+    pub const BARE: Self =
+        Self { program: false, arguments: false, directory: false, group: false };
+    /// Everything.
+    pub const ALL: Self = Self { program: true, arguments: true, directory: true, group: true };
+
+    /// What either wants.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            program: self.program || other.program,
+            arguments: self.arguments || other.arguments,
+            directory: self.directory || other.directory,
+            group: self.group || other.group,
+        }
+    }
+}
+
+impl Default for ProcessFacts {
+    fn default() -> Self {
+        Self::ALL
+    }
 }
 
 /// Which TCP states are asked for. Listeners cost microseconds whatever else there is; all others

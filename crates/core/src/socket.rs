@@ -193,6 +193,11 @@ pub enum HeldBy {
         /// The process that opened the socket.
         of: u32,
     },
+    /// A Mach port of that name that stands for its descriptor, as launchd keeps them (macOS).
+    FilePort(u32),
+    /// The kernel's table names the process as the last one that used the socket, and its
+    /// descriptors may not be read (macOS): mostly the holder, not for certain.
+    LastUse,
 }
 
 /// One process's hold on one socket.

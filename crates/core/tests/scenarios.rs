@@ -234,6 +234,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         verb: Verb::Kill,
         force: false,
         mine: false,
+        protected: Vec::new(),
         only_signal: false,
         now: false,
         signal: 15,
@@ -250,7 +251,10 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "--mine" => limits.mine = true,
             "--now" => limits.now = true,
             "--only-signal" => limits.only_signal = true,
-            other => of = target(other),
+            other => match other.strip_prefix("--protect=") {
+                Some(name) => limits.protected.push(name.to_owned()),
+                None => of = target(other),
+            },
         }
     }
     let plan = match &of {

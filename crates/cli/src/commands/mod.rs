@@ -53,7 +53,7 @@ pub struct LookArgs {
     #[arg(long, short)]
     pub all_states: bool,
     /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "quiet"])]
     pub pids: bool,
 }
 

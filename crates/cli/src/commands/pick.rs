@@ -242,7 +242,7 @@ fn print(
     let keeping = if args.no_lease { Keeping::Nothing } else { Keeping::Timed(time) };
     let host = LiveHost::default();
     let picked = pick(&host, leases, wish, keeping, &[]).map_err(|problem| failure(&problem))?;
-    if !globals.json {
+    if !globals.for_programs() {
         tell(&picked, globals);
     }
     let kept = picked.kept && !args.no_lease;
@@ -267,7 +267,7 @@ fn become_command(
     wish: &Wish,
     address: Option<AddressScope>,
 ) -> Result<Answer, ErrorReport> {
-    if globals.json {
+    if globals.for_programs() {
         let explain = "`--json` and a command exclude each other: stdout is the command's";
         return Err(error("usage", explain.to_owned()));
     }

@@ -6,8 +6,10 @@ use proc_core::socket::Protocol;
 
 use super::target_word;
 use crate::answer::Answer;
+use crate::columns::{Offer, Shape, TableArgs, offer_text};
 use crate::core_api::{Core, LookOptions, PortsOptions};
 use crate::globals::Globals;
+use crate::render::port_columns;
 
 /// Its arguments.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -17,7 +19,9 @@ Examples:
   proc ports --exposed        those that other machines can reach
   proc ports --mine           those of this work tree, terminal and agent
   proc ports --tcp :3000-4000
-  proc ports node             those of the processes named node")]
+  proc ports node             those of the processes named node
+  proc ports --columns port,name,directory
+  proc ports --csv > ports.csv")]
 pub struct Args {
     /// Only these ports or processes
     #[arg(value_name = "TARGET", value_parser = target_word)]
@@ -47,8 +51,10 @@ pub struct Args {
     #[arg(long)]
     mine: bool,
     /// Print PIDs alone, one a line
-    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[arg(long, conflicts_with_all = ["json", "jsonl", "quiet", "columns", "csv"])]
     pids: bool,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
 /// Lists.
@@ -56,6 +62,11 @@ pub struct Args {
 /// # Errors
 /// As [`Core::ports`].
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
+    let offers = port_columns();
+    if args.table.wants_offer() {
+        return Ok(Answer::Text(offer_text(&offers)));
+    }
+    let shape = args.shape(&offers)?;
     let look = LookOptions {
         every_state: false,
         all_namespaces: args.all_namespaces,
@@ -64,10 +75,14 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
     };
     let report =
         core.ports(&args.targets, PortsOptions { unix: args.unix, mine: args.mine, look })?;
-    Ok(Answer::Listed { report: args.filter(report), pids: args.pids })
+    Ok(Answer::Listed { report: args.filter(report), shape })
 }
 
 impl Args {
+    fn shape(&self, offers: &[Offer]) -> Result<Shape, ErrorReport> {
+        if self.pids { Ok(Shape::Pids) } else { self.table.shape("ports", offers) }
+    }
+
     /// The report with only the sockets asked for, and only their holders.
     fn filter(&self, mut report: PortsReport) -> PortsReport {
         report.sockets.retain(|socket| self.wants_protocol(socket) && self.wants_reach(socket));

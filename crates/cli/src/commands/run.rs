@@ -86,7 +86,7 @@ fn refuse(globals: &Globals) -> Result<(), ErrorReport> {
             suggestion: None,
         })
     };
-    if globals.json {
+    if globals.for_programs() {
         return usage("--json", "run has no document: stdout and the exit code are the command's");
     }
     if globals.replay.is_some() {

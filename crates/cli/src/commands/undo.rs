@@ -62,7 +62,7 @@ fn number(word: &str) -> Result<u64, String> {
 /// # Errors
 /// A state directory that cannot be used, an act that is not there or cannot be read.
 pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
-    if !LiveHost::KEEPS {
+    if !LiveHost::REVIVES {
         return Err(error("unsupported", cannot_keep("undo")));
     }
     if globals.replay.is_some() {

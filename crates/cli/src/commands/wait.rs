@@ -137,7 +137,7 @@ pub fn run(
         udp: args.udp,
         any: args.any,
         timeout: args.timeout,
-        tells: !globals.quiet && !globals.json,
+        tells: !globals.quiet && !globals.for_programs(),
         show_secrets: globals.show_secrets,
     };
     Ok(Answer::waited(args.any, connect()?.wait(&targets, &request, progress)?))

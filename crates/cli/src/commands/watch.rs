@@ -81,7 +81,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         count: args.count,
     };
     let mut lines = Lines {
-        json: globals.json,
+        json: globals.for_programs(),
         view: view(globals, Stream::Stdout),
         clock: if args.utc { Clock::utc() } else { Clock::local() },
         flurry: Flurry::default(),

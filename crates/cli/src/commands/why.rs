@@ -145,7 +145,7 @@ fn input(
     let live = intake::is_live();
     let manner = Manner {
         pass_through: live && !globals.quiet,
-        at_once: live && !globals.quiet && !globals.json && way.telling == Telling::Why,
+        at_once: live && !globals.quiet && !globals.for_programs() && way.telling == Telling::Why,
     };
     let mut told: Option<Exit> = None;
     let mut say = |failures: Vec<Failure>, core: &mut dyn Core| {

@@ -128,7 +128,7 @@ pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view
     order.sort_by_key(|socket| socket.remote.is_some());
     let rows = order.iter().take(most).map(|socket| socket_row(socket)).collect();
     let table = Table {
-        columns: [
+        columns: vec![
             Column { title: "", expendable: 0, least: None },
             Column { title: "", expendable: 0, least: None },
             Column { title: "", expendable: 3, least: None },
@@ -139,6 +139,7 @@ pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view
         rows,
         headings: false,
         indent: 2,
+        ..Table::default()
     };
     table.put(page, view);
     if sockets.len() > most {
@@ -147,7 +148,7 @@ pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view
     }
 }
 
-fn socket_row(socket: &SocketReport) -> [Cell; 6] {
+fn socket_row(socket: &SocketReport) -> Vec<Cell> {
     let address = match &socket.remote {
         Some(remote) => format!("{} → {remote}", socket.local),
         None => socket.local.clone(),
@@ -162,7 +163,7 @@ fn socket_row(socket: &SocketReport) -> [Cell; 6] {
         let pids: Vec<String> = socket.holders.iter().map(|h| h.pid.to_string()).collect();
         pids.join(", ")
     });
-    [
+    vec![
         socket.protocol.name().into(),
         address.into(),
         reach.into(),
@@ -196,9 +197,14 @@ fn extras(socket: &SocketReport) -> String {
 /// What could not be seen, and what would show it.
 pub fn gaps(page: &mut Page, gaps: &[GapReport]) {
     for gap in gaps {
-        let cure = gap.cure.as_ref().map(|cure| format!(" (try {cure})")).unwrap_or_default();
-        page.push(Line::new(2).with(Role::Dim, format!("{}{cure}", gap.what)));
+        page.push(Line::new(2).with(Role::Dim, self::gap(gap)));
     }
+}
+
+/// The same of one, as a sentence.
+pub fn gap(gap: &GapReport) -> String {
+    let cure = gap.cure.as_ref().map(|cure| format!(" (try {cure})")).unwrap_or_default();
+    format!("{}{cure}", gap.what)
 }
 
 /// One remedy: the command to copy and what it does, or advice where there is no command.

@@ -5,8 +5,8 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
-    BindRow, CauseReport, GapReport, HolderReport, OtherPort, PortsReport, ProcessReport, SCHEMA,
-    SocketReport, StepReport, SupervisorReport, TargetReport,
+    BindRow, CauseReport, ErrorReport, GapReport, HolderReport, OtherPort, PortsReport,
+    ProcessReport, SCHEMA, SocketReport, StepReport, SupervisorReport, TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
 
@@ -65,6 +65,15 @@ pub fn process(pid: u32, ppid: u32, name: &str, argv: &[&str]) -> ProcessReport 
         origin: None,
         started_by: None,
         ancestors: Vec::new(),
+        ports: None,
+        cpu_percent: None,
+        cpu_ms: None,
+        memory_bytes: None,
+        threads: None,
+        because: Vec::new(),
+        depth: None,
+        context: false,
+        details: None,
     }
 }
 
@@ -239,5 +248,15 @@ pub fn ports() -> PortsReport {
         ],
         gaps: vec![],
         error: None,
+    }
+}
+
+/// A failure with that sentence.
+pub fn error(explain: &str) -> ErrorReport {
+    ErrorReport {
+        kind: "failed".to_owned(),
+        explain: explain.to_owned(),
+        word: None,
+        suggestion: None,
     }
 }

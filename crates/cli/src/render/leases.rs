@@ -30,10 +30,10 @@ pub fn put(page: &mut Page, report: &LeasesReport, view: &View) {
     }
 }
 
-fn table(report: &LeasesReport) -> Table<6> {
+fn table(report: &LeasesReport) -> Table {
     let column = |title, expendable, least| Column { title, expendable, least };
     Table {
-        columns: [
+        columns: vec![
             column("PORT", 0, None),
             column("UNTIL", 0, None),
             column("PID", 2, Some(8)),
@@ -43,18 +43,18 @@ fn table(report: &LeasesReport) -> Table<6> {
         ],
         rows: report.leases.iter().map(row).collect(),
         headings: true,
-        indent: 0,
+        ..Table::default()
     }
 }
 
-fn row(lease: &LeaseReport) -> [Cell; 6] {
+fn row(lease: &LeaseReport) -> Vec<Cell> {
     let until = match (lease.kind, lease.left_ms) {
         (Some(LeaseKind::Timed), Some(left)) => format!("{} from now", words::span(left)),
         _ => "its command ends".to_owned(),
     };
     let pids: Vec<String> = lease.pids.iter().map(u32::to_string).collect();
     let user = lease.user.clone().or_else(|| lease.uid.map(words::user)).unwrap_or_default();
-    [
+    vec![
         Cell::new(Role::Strong, format!("{}/{}", lease.port, lease.protocol)),
         until.into(),
         pids.join(",").into(),

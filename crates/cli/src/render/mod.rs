@@ -3,9 +3,11 @@
 mod act;
 mod card;
 mod check;
+mod columns;
 #[cfg(test)]
 pub mod fixture;
 mod leases;
+mod lines;
 mod look;
 mod message;
 mod page;
@@ -17,9 +19,12 @@ mod undo;
 mod wait;
 mod watch;
 mod why;
+mod width;
 mod words;
 
 pub use act::{plan, progress};
+pub use lines::jsonl;
+pub use ports::offers as port_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
 
@@ -27,6 +32,7 @@ use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
+use crate::columns::Shape;
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -54,11 +60,16 @@ pub fn human(answer: &Answer, view: &View) -> String {
         }
         Answer::Acted { report, .. } => act::put(&mut page, &report.targets, view),
         Answer::Waited { report, .. } => wait::put(&mut page, &report.targets, view),
-        Answer::Listed { report, pids: true } => {
+        Answer::Listed { report, shape: Shape::Pids } => {
             let held = report.sockets.iter().flat_map(|socket| &socket.holders);
             return pids(held.map(|holder| holder.pid));
         }
-        Answer::Listed { report, pids: false } => ports::put(&mut page, report, view),
+        Answer::Listed { report, shape: Shape::Csv(columns) } => {
+            return ports::csv(report, columns.as_deref());
+        }
+        Answer::Listed { report, shape: Shape::Table(columns) } => {
+            ports::put(&mut page, report, columns.as_deref(), view);
+        }
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
@@ -84,6 +95,17 @@ pub fn json(answer: &Answer) -> String {
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),
+    }
+}
+
+/// What could not be seen, for stderr: where the answer is rows alone and has no place for it.
+pub fn gaps_beside(answer: &Answer, jsonl: bool, view: impl FnOnce() -> View) -> String {
+    match answer {
+        Answer::Listed { report, shape } if jsonl || matches!(shape, Shape::Csv(_)) => {
+            let view = view();
+            report.gaps.iter().map(|gap| note(&card::gap(gap), &view)).collect()
+        }
+        _ => String::new(),
     }
 }
 
@@ -165,7 +187,7 @@ mod tests {
 
     #[test]
     fn pids_are_unique_and_ascending() {
-        let answer = Answer::Listed { report: fixture::ports(), pids: true };
+        let answer = Answer::Listed { report: fixture::ports(), shape: Shape::Pids };
         assert_eq!(human(&answer, &View::plain()), "17\n4242\n");
         let report = report_of("on", vec![fixture::held(), fixture::held()], Exit::Yes);
         let answer = Answer::Looked { telling: Telling::Pids, report, counts: Vec::new() };

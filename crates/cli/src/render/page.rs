@@ -1,11 +1,10 @@
 //! A page of lines with roles, and how it becomes text: cleaned, fitted to the width, coloured.
 //! Everything that is shown to a person passes through here, so nothing hostile gets by.
 
-use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthChar;
-
+use super::width::{advances, columns};
 use crate::sanitize;
 use crate::terminal::View;
+use anstyle::{AnsiColor, Style};
 
 /// What a piece of text is, which decides its colour. The words say the same without colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,13 +161,10 @@ fn clean(text: &str, view: &View) -> String {
     if view.ascii { sanitize::ascii(&safe).into_owned() } else { safe.into_owned() }
 }
 
-/// How many columns a cleaned text takes on a terminal (UAX 11).
-pub fn columns(text: &str) -> usize {
-    text.chars().map(char_columns).sum()
-}
-
-fn char_columns(c: char) -> usize {
-    c.width().unwrap_or(0)
+/// How many columns each cell takes.
+fn widths(cells: &[Cell]) -> Vec<usize> {
+    let chars: Vec<char> = cells.iter().map(|(_, c)| *c).collect();
+    advances(&chars)
 }
 
 /// How many columns a raw text takes once it is shown.
@@ -181,15 +177,15 @@ const fn ellipsis(ascii: bool) -> &'static str {
 }
 
 fn cut(mut cells: Vec<Cell>, room: usize, ascii: bool) -> Vec<Cell> {
-    let total: usize = cells.iter().map(|(_, c)| char_columns(*c)).sum();
-    if total <= room {
+    let widths = widths(&cells);
+    if widths.iter().sum::<usize>() <= room {
         return cells;
     }
     let sign = ellipsis(ascii);
     let room = room.saturating_sub(columns(sign));
     let mut used = 0;
-    let keep = cells.iter().position(|(_, c)| {
-        used += char_columns(*c);
+    let keep = widths.iter().position(|width| {
+        used += width;
         used > room
     });
     cells.truncate(keep.unwrap_or(cells.len()));
@@ -224,8 +220,9 @@ fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, color: bo
 fn line_end(cells: &[Cell], room: usize) -> (usize, usize) {
     let mut used = 0;
     let mut blank = None;
-    for (at, (_, c)) in cells.iter().enumerate() {
-        used += char_columns(*c);
+    let widths = widths(cells);
+    for (at, ((_, c), width)) in cells.iter().zip(widths).enumerate() {
+        used += width;
         if *c == ' ' {
             // A blank may stand beyond the edge: it is not printed there.
             if at > 0 {

@@ -1,7 +1,8 @@
 //! A table that fits: on a terminal columns shrink and then go, the least important first; where
 //! there is no width, everything is shown.
 
-use super::page::{Fit, Line, Page, Role, columns, cut_text, shown_columns};
+use super::page::{Fit, Line, Page, Role, cut_text, shown_columns};
+use super::width::columns;
 use crate::terminal::View;
 
 /// A column.
@@ -31,6 +32,12 @@ impl Cell {
     }
 }
 
+impl From<Option<String>> for Cell {
+    fn from(text: Option<String>) -> Self {
+        text.unwrap_or_default().into()
+    }
+}
+
 impl From<&str> for Cell {
     fn from(text: &str) -> Self {
         Self::new(Role::Plain, text)
@@ -43,28 +50,30 @@ impl From<String> for Cell {
     }
 }
 
-/// Columns and rows.
-#[derive(Clone, Debug)]
-pub struct Table<const N: usize> {
+/// Columns and rows: every row has a cell for every column.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
     /// The columns.
-    pub columns: [Column; N],
+    pub columns: Vec<Column>,
     /// The rows.
-    pub rows: Vec<[Cell; N]>,
+    pub rows: Vec<Vec<Cell>>,
     /// Whether the headings are shown.
     pub headings: bool,
     /// How far in it begins.
     pub indent: usize,
+    /// Whether a column that is empty in every row is shown all the same: it was asked for.
+    pub keeps_empty: bool,
 }
 
 const BETWEEN: usize = 2;
 
-impl<const N: usize> Table<N> {
+impl Table {
     /// Puts the table on a page.
     pub fn put(&self, page: &mut Page, view: &View) {
         let widths = self.widths(view);
         if self.headings {
-            let titles: [Cell; N] =
-                std::array::from_fn(|at| Cell::new(Role::Dim, self.columns[at].title));
+            let titles: Vec<Cell> =
+                self.columns.iter().map(|column| Cell::new(Role::Dim, column.title)).collect();
             page.push(self.line(&titles, &widths, view));
         }
         for row in &self.rows {
@@ -72,7 +81,7 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    fn line(&self, row: &[Cell; N], widths: &[Option<usize>; N], view: &View) -> Line {
+    fn line(&self, row: &[Cell], widths: &[Option<usize>], view: &View) -> Line {
         let mut line = Line::new(self.indent).fit(Fit::Whole);
         let mut pad = 0;
         for (cell, width) in row.iter().zip(widths) {
@@ -88,8 +97,9 @@ impl<const N: usize> Table<N> {
 
     /// The width of each column, or `None` for one that is not shown: because it is empty in
     /// every row, or because there is no room.
-    fn widths(&self, view: &View) -> [Option<usize>; N] {
-        let mut widths: [Option<usize>; N] = std::array::from_fn(|at| self.natural(at, view));
+    fn widths(&self, view: &View) -> Vec<Option<usize>> {
+        let mut widths: Vec<Option<usize>> =
+            (0..self.columns.len()).map(|at| self.natural(at, view)).collect();
         let Some(limit) = view.width else { return widths };
         let room = limit.saturating_sub(self.indent);
         while total(&widths) > room {
@@ -103,9 +113,9 @@ impl<const N: usize> Table<N> {
 
     /// Makes the most expendable column narrower if that is enough, or else takes it away; those
     /// that stay are narrowed as far as they go, the widest first. Whether anything gave way.
-    fn give_way(&self, widths: &mut [Option<usize>; N], excess: usize) -> bool {
+    fn give_way(&self, widths: &mut [Option<usize>], excess: usize) -> bool {
         let slack = |at: usize| widths[at]?.checked_sub(self.columns[at].least?).filter(|s| *s > 0);
-        let shown = (0..N).filter(|at| widths[*at].is_some());
+        let shown = (0..widths.len()).filter(|at| widths[*at].is_some());
         let first = shown.clone().max_by_key(|at| self.columns[*at].expendable);
         match first.filter(|at| self.columns[*at].expendable > 0) {
             Some(at) => {
@@ -126,11 +136,11 @@ impl<const N: usize> Table<N> {
     fn natural(&self, at: usize, view: &View) -> Option<usize> {
         let widest = self.rows.iter().map(|row| shown_columns(&row[at].text, view)).max()?;
         let title = if self.headings { self.columns[at].title.len() } else { 0 };
-        (widest > 0).then(|| widest.max(title))
+        (widest > 0 || self.keeps_empty).then(|| widest.max(title))
     }
 }
 
-fn total<const N: usize>(widths: &[Option<usize>; N]) -> usize {
+fn total(widths: &[Option<usize>]) -> usize {
     let shown: Vec<usize> = widths.iter().flatten().copied().collect();
     shown.iter().sum::<usize>() + shown.len().saturating_sub(1) * BETWEEN
 }
@@ -139,19 +149,19 @@ fn total<const N: usize>(widths: &[Option<usize>; N]) -> usize {
 mod tests {
     use super::*;
 
-    fn table() -> Table<3> {
+    fn table() -> Table {
         Table {
-            columns: [
+            columns: vec![
                 Column { title: "PORT", expendable: 0, least: None },
                 Column { title: "NAME", expendable: 1, least: Some(4) },
                 Column { title: "WHERE", expendable: 2, least: Some(6) },
             ],
             rows: vec![
-                ["80".into(), "nginx".into(), "/var/www/html".into()],
-                ["8080".into(), "服务器服务器".into(), "/".into()],
+                vec!["80".into(), "nginx".into(), "/var/www/html".into()],
+                vec!["8080".into(), "服务器服务器".into(), "/".into()],
             ],
             headings: true,
-            indent: 0,
+            ..Table::default()
         }
     }
 
@@ -181,5 +191,42 @@ mod tests {
         );
         assert_eq!(at(Some(11)), "PORT  NAME\n80    nginx\n8080  服务…\n");
         assert_eq!(at(Some(5)), "PORT\n80\n8080\n");
+    }
+
+    #[test]
+    fn signs_of_every_width_stand_in_line() {
+        let names = ["👍🏽", "🇩🇪🇫🇷", "e\u{301}", "❤\u{fe0f}", "👨\u{200d}👩", "한국", "a\tb", ""];
+        let table = Table {
+            columns: vec![
+                Column { title: "NAME", expendable: 0, least: Some(4) },
+                Column { title: "X", expendable: 0, least: None },
+            ],
+            rows: names.iter().map(|name| vec![(*name).into(), "x".into()]).collect(),
+            headings: true,
+            ..Table::default()
+        };
+        let mut page = Page::default();
+        table.put(&mut page, &View::plain());
+        let text = page.render(&View::plain());
+        for line in text.lines() {
+            let (before, _) = line.rsplit_once(['x', 'X']).unwrap();
+            assert_eq!(columns(before), "👨\\u{200d}👩  ".len() - 4, "{text}");
+        }
+        assert_eq!(text.lines().count(), names.len() + 1);
+    }
+
+    #[test]
+    fn an_empty_column_is_shown_only_where_it_was_asked_for() {
+        let mut table = Table { rows: vec![vec!["80".into(), "".into(), "/".into()]], ..table() };
+        let shown = |table: &Table| {
+            let mut page = Page::default();
+            table.put(&mut page, &View::plain());
+            page.render(&View::plain())
+        };
+        assert_eq!(shown(&table), "PORT  WHERE\n80    /\n");
+        table.keeps_empty = true;
+        assert_eq!(shown(&table), "PORT  NAME  WHERE\n80          /\n");
+        table.rows.clear();
+        assert_eq!(shown(&table), "");
     }
 }

@@ -76,7 +76,7 @@ fn chain(process: &ProcessReport, target: &TargetReport) -> String {
 fn bind_table(page: &mut Page, rows: &[BindRow], view: &View) {
     let several = rows.iter().any(|row| row.protocol != rows[0].protocol);
     let table = Table {
-        columns: [
+        columns: vec![
             Column { title: "", expendable: 0, least: None },
             Column { title: "address", expendable: 0, least: None },
             Column { title: "plain", expendable: 0, least: None },
@@ -93,7 +93,7 @@ fn bind_table(page: &mut Page, rows: &[BindRow], view: &View) {
                 };
                 let protocol = if several { row.protocol.name() } else { "" };
                 let predicted = if row.predicted { "worked out, not asked" } else { "" };
-                [
+                vec![
                     protocol.into(),
                     address.into(),
                     answer(&row.plain),
@@ -104,6 +104,7 @@ fn bind_table(page: &mut Page, rows: &[BindRow], view: &View) {
             .collect(),
         headings: true,
         indent: 2,
+        ..Table::default()
     };
     table.put(page, view);
 }

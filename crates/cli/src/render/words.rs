@@ -4,6 +4,7 @@ use proc_core::addr::Exposure;
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::ProcessState;
 use proc_core::report::{Outcome, ProcessReport, SocketReport};
+use serde::Serialize;
 
 use super::page::Role;
 use crate::sanitize;
@@ -68,9 +69,14 @@ pub const fn outcome_role(outcome: Option<Outcome>) -> Role {
 
 /// The cause's word, as in JSON.
 pub fn cause_name(kind: CauseKind) -> String {
-    match serde_json::to_value(kind) {
+    word(kind)
+}
+
+/// The word that JSON has for one of a closed set.
+pub fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
-        _ => format!("{kind:?}"),
+        _ => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod iptables;
 pub mod ipvs;
+pub mod macos;
 pub mod nftables;
 pub mod passwd;
 pub mod procfs;

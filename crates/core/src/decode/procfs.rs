@@ -38,6 +38,10 @@ pub struct Stat {
     pub threads: u32,
     /// When it started, in ticks since boot ([`TICKS_PER_SECOND`]).
     pub start: u64,
+    /// Processor time of all its threads, user's and kernel's, in ticks.
+    pub cpu_ticks: u64,
+    /// The pages of it that are in memory; `None` where the line ends before.
+    pub resident_pages: Option<u64>,
 }
 
 impl Stat {
@@ -70,8 +74,11 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
     let session = signed(fields.next()?)?;
     let tty = signed(fields.next()?)?;
     let flags: u32 = number(fields.nth(1)?)?;
-    let threads = number(fields.nth(10)?)?;
+    let user: u64 = number(fields.nth(4)?)?;
+    let kernel: u64 = number(fields.next()?)?;
+    let threads = number(fields.nth(4)?)?;
     let start = number(fields.nth(1)?)?;
+    let resident_pages = fields.nth(1).and_then(number);
     Some(Stat {
         pid: number(words(&bytes[..open]).next()?)?,
         name: lossy(&bytes[open + 1..close]),
@@ -83,6 +90,8 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
         kernel_thread: flags & PF_KTHREAD != 0,
         threads,
         start,
+        cpu_ticks: user.saturating_add(kernel),
+        resident_pages,
     })
 }
 
@@ -506,6 +515,8 @@ mod tests {
                 kernel_thread: false,
                 threads: 3,
                 start: 134_430,
+                cpu_ticks: 0,
+                resident_pages: Some(360),
             }
         );
         assert_eq!(terminal_name(stat.tty).as_deref(), Some("pts/3"));
@@ -518,6 +529,14 @@ mod tests {
             assert_eq!((stat.name.as_str(), stat.ppid, stat.start), (name, 18858, 134_430));
         }
         assert_eq!(stat(&with_name(b"\xff")).unwrap().name, "\u{fffd}");
+    }
+
+    #[test]
+    fn time_and_memory_are_those_of_the_manual_page() {
+        // utime 14, stime 15; the times of its children beside them do not count.
+        let text = b"7 (x) R 1 7 7 0 -1 0 10 11 12 13 1400 15 1600 1700 20 0 1 0 3 2300 24 25";
+        let stat = stat(text).unwrap();
+        assert_eq!((stat.cpu_ticks, stat.resident_pages), (1415, Some(24)));
     }
 
     #[test]

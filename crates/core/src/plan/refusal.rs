@@ -9,6 +9,7 @@ use crate::process::{Process, SupervisorKind};
 use crate::report::{RefusalReason, RefusalReport};
 use crate::snapshot::{Snapshot, Source};
 use crate::supervisor::{door, supervisor_of};
+use crate::target::is_called;
 
 /// Why nothing will be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +88,7 @@ pub(super) fn guard(
     limits: &Limits,
 ) -> Result<(), Refusal> {
     if !limits.force
-        && let Some((reason, what)) = rail(process, snapshot)
+        && let Some((reason, what)) = rail(process, snapshot).or_else(|| protected(process, limits))
     {
         let instead = instead(process, reason, snapshot);
         let explain = format!("{} {what}{instead}; --force does it all the same", named(process));
@@ -109,6 +110,26 @@ pub(super) fn all_mine(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Re
         return Err(Refusal::Guarded(Why { reason, pid: Some(pid), explain }));
     }
     Ok(())
+}
+
+/// Whether somebody said that processes of this name are never acted on.
+fn protected(process: &Process, limits: &Limits) -> Option<(RefusalReason, String)> {
+    let name = limits.protected.iter().find(|name| is_called(process, name))?;
+    Some((RefusalReason::Protected, format!("is left alone: {name} is a protected name")))
+}
+
+/// Whether closing connections of these is allowed: that does not end them, and is acting on them.
+///
+/// # Errors
+/// The first that is protected by its name, or that `--mine` leaves.
+pub(super) fn all_open(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+    let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    for process in processes.filter(|_| !limits.force) {
+        let Some((reason, what)) = protected(process, limits) else { continue };
+        let explain = format!("{} {what}; --force does it all the same", named(process));
+        return Err(Refusal::Guarded(Why::of(process, reason, explain)));
+    }
+    all_mine(pids, snapshot, limits)
 }
 
 /// Whether a guard rail stands before this process.

@@ -2,13 +2,17 @@
 //! order, word, wait or decide. The only `unsafe` is here. What the bytes mean is in
 //! [`crate::decode`].
 //!
-//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
+//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS` and `REVIVES`, and
 //! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
 //! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the
 //! library. What every Unix does alike is in a file of its own.
 
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod last_words;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
 
@@ -17,16 +21,21 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(target_os = "macos")]
+pub use macos::*;
+
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-#[cfg(any(test, not(target_os = "linux")))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "macos"))))]
 #[cfg_attr(
-    any(target_os = "linux", windows),
+    any(target_os = "linux", target_os = "macos", windows),
     allow(dead_code, reason = "compiled here for its tests, or for a part of it")
 )]
 mod unsupported;
-#[cfg(not(any(target_os = "linux", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub use unsupported::*;

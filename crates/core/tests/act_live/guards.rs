@@ -339,7 +339,7 @@ fn another_user_s_process_is_denied() {
     for ask in [FREE, KILL, STOP] {
         // Its descriptors are hidden from this user, the process itself is not.
         for target in [tcp(&actor), format!("pid:{}", actor.pid())] {
-            let report = as_user(ask, &target);
+            let report = as_user(ask.clone(), &target);
             assert_outcome(&report, Outcome::Denied);
             assert_says(&report, "sudo proc");
             assert_says(&report, "root");

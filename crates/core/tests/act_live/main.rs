@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_millis(700);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One act as a test asks for it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Ask {
     limits: Limits,
     dry_run: bool,
@@ -40,6 +40,7 @@ const fn ask(verb: Verb) -> Ask {
         verb,
         force: false,
         mine: false,
+        protected: Vec::new(),
         only_signal: false,
         now: false,
         signal: 15,
@@ -76,13 +77,13 @@ impl Ask {
 
     /// Acts on one target with consent.
     #[track_caller]
-    fn on(self, target: &str) -> TargetReport {
+    fn on(&self, target: &str) -> TargetReport {
         self.with(target, || Consent::Yes)
     }
 
     /// Acts on one target; `consent` runs between the plan and the act.
     #[track_caller]
-    fn with(self, target: &str, consent: impl FnMut() -> Consent) -> TargetReport {
+    fn with(&self, target: &str, consent: impl FnMut() -> Consent) -> TargetReport {
         let mut reports = self.by(&LiveHost::default(), target, consent, |_| {});
         assert_eq!(reports.len(), 1, "{reports:#?}");
         reports.remove(0)
@@ -91,14 +92,14 @@ impl Ask {
     /// Acts through that host, telling `progress` of each event.
     #[track_caller]
     fn by(
-        self,
+        &self,
         host: &dyn Host,
         words: &str,
         mut consent: impl FnMut() -> Consent,
         mut progress: impl FnMut(&EventReport),
     ) -> Vec<TargetReport> {
         let request =
-            ActRequest { limits: self.limits, dry_run: self.dry_run, show_secrets: false };
+            ActRequest { limits: self.limits.clone(), dry_run: self.dry_run, show_secrets: false };
         let mut told: Vec<EventReport> = Vec::new();
         let mut planned = Vec::new();
         let reports = act(

@@ -524,6 +524,8 @@ impl ProcessFacts {
             cgroup: self.cgroup.clone(),
             unit: cgroup.and_then(unit_of).map(|(unit, _)| unit),
             container: cgroup.and_then(container_of),
+            cpu_ms: None,
+            memory: None,
         }
     }
 }

@@ -1,8 +1,6 @@
 //! The calls that change the world, and those that wait for it: pidfds, signals, destroyed
 //! sockets. Who and what is decided elsewhere.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,9 +15,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use super::holders;
 use super::process::ProcessReader;
 use super::sock_diag::{DestroyEvents, SockDiag};
-use crate::host::{ActError, Hindrance, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Pinned, Ran, Watch, Woken};
 use crate::process::ProcessId;
 use crate::socket::{HeldBy, Holder, Socket, TcpState};
+use crate::sys::last_words::{LastWords, not_run};
 
 /// A pidfd: it names one process for ever, whatever becomes of the number.
 pub(crate) type Handle = OwnedFd;
@@ -54,8 +53,10 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
             holders::by_descriptor(proc, &[pid], &holders::Wanted::new([inode])).holders
         }
         HeldBy::InFlight(_) => return !exited(pinned),
-        // Of other systems: not seen here.
-        HeldBy::Owner | HeldBy::Heir { .. } => return false,
+        // No look on this system says so.
+        HeldBy::FilePort(_) | HeldBy::LastUse | HeldBy::Owner | HeldBy::Heir { .. } => {
+            return false;
+        }
         HeldBy::ThreadDescriptor { .. } | HeldBy::IoUring(_) | HeldBy::Mapping => {
             let wanted = holders::Wanted::new([inode]);
             holders::by_other_means(proc, &[pid], &wanted, &Default::default()).0.holders
@@ -213,75 +214,7 @@ pub(crate) fn run(argv: &[String], interrupt: Option<BorrowedFd<'_>>, timeout: D
     let success = child.wait().is_ok_and(|status| status.success());
     // What is there by now: a daemon that it started may keep the pipes open for ever.
     words.iter_mut().for_each(LastWords::read);
-    let [output, errors] = words;
-    let message = match errors.line() {
-        // supervisorctl(1) and sv(8) complain to stdout.
-        line if line.is_empty() && !success => output.line(),
-        line => line,
-    };
-    Ran { success, message, output: output.whole(), hindrance: None }
-}
-
-fn not_run(program: &str, error: &std::io::Error) -> Ran {
-    let hindrance = match error.kind() {
-        ErrorKind::NotFound => Some(Hindrance::Missing),
-        ErrorKind::PermissionDenied => Some(Hindrance::Denied),
-        _ => None,
-    };
-    let message = match hindrance {
-        Some(Hindrance::Missing) => format!("there is no program {program} here"),
-        _ => format!("{program}: {error}"),
-    };
-    Ran { hindrance, ..Ran::failed(message) }
-}
-
-/// What a command writes to one of its pipes: read as it comes, so that nobody waits for a full
-/// pipe, and only its end kept.
-struct LastWords {
-    pipe: Option<File>,
-    text: Vec<u8>,
-}
-
-impl LastWords {
-    /// The most that is kept, in bytes.
-    const KEPT: usize = 16 * 1024;
-
-    fn of(pipe: Option<impl Into<OwnedFd>>) -> Self {
-        let pipe = pipe.map(|pipe| File::from(pipe.into()));
-        // A pipe that would block cannot be read without a wait of its own.
-        let pipe = pipe.filter(|pipe| rustix::io::ioctl_fionbio(pipe, true).is_ok());
-        Self { pipe, text: Vec::new() }
-    }
-
-    /// Takes what is there; at its end the pipe is closed.
-    fn read(&mut self) {
-        let mut buffer = [0; 4096];
-        while let Some(pipe) = &mut self.pipe {
-            match pipe.read(&mut buffer) {
-                Ok(count @ 1..) => {
-                    self.text.extend_from_slice(&buffer[..count]);
-                    let surplus = self.text.len().saturating_sub(Self::KEPT);
-                    self.text.drain(..surplus);
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Ok(0) | Err(_) => self.pipe = None,
-            }
-        }
-    }
-
-    fn whole(&self) -> String {
-        String::from_utf8_lossy(&self.text).into_owned()
-    }
-
-    /// The last line that says anything, rather than where more is said (`See system logs and
-    /// 'systemctl status web.service' for details.`).
-    fn line(&self) -> String {
-        let text = self.whole();
-        let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
-        let says = |line: &&str| !line.starts_with("See ");
-        lines().find(says).or_else(|| lines().next()).unwrap_or("").to_owned()
-    }
+    LastWords::told(words, success)
 }
 
 /// Why a command is not waited for any longer; `None` where it ended by itself.
@@ -312,7 +245,7 @@ fn await_command(
         let mut fds = vec![PollFd::new(pidfd, PollFlags::IN)];
         fds.extend(interrupt.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         let before_words = fds.len();
-        let pipes = words.iter().filter_map(|words| words.pipe.as_ref());
+        let pipes = words.iter().filter_map(LastWords::pipe);
         fds.extend(pipes.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
         let left = deadline.saturating_duration_since(Instant::now());
         let time = Timespec {
@@ -358,25 +291,5 @@ pub(crate) fn act_error(error: Errno) -> ActError {
         Errno::PERM | Errno::ACCESS => ActError::Denied,
         Errno::NOSYS | Errno::OPNOTSUPP => ActError::Unsupported,
         other => ActError::Other(other.raw_os_error()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn last(text: &str) -> String {
-        LastWords { pipe: None, text: text.as_bytes().to_vec() }.line()
-    }
-
-    #[test]
-    fn the_last_word_is_what_is_said_and_not_where_more_is_written() {
-        let systemctl = "Failed to stop web.service: Interactive authentication required.\n\
-            See system logs and 'systemctl status web.service' for details.\n\n";
-        let want = "Failed to stop web.service: Interactive authentication required.";
-        assert_eq!(last(systemctl), want);
-        assert_eq!(last("See the log\n"), "See the log");
-        assert_eq!(last("one\ntwo\n \n"), "two");
-        assert_eq!(last(""), "");
     }
 }

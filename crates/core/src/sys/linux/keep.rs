@@ -71,6 +71,15 @@ pub(crate) fn user_name(uid: u32) -> Option<String> {
     ProcessReader::new().ok()?.user_name(uid)
 }
 
+/// A user's home directory by `/etc/passwd` (passwd(5)).
+pub(crate) fn home_of(uid: u32) -> Option<std::path::PathBuf> {
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    text.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        (fields.get(2)?.parse() == Ok(uid)).then(|| fields.get(5).map(std::path::PathBuf::from))?
+    })
+}
+
 /// This process, which stays the same across exec(2).
 pub(crate) fn own_process() -> ProcessId {
     let pid = std::process::id();

@@ -9,7 +9,6 @@ mod engine;
 mod glance;
 mod holders;
 pub(crate) mod keep;
-pub(crate) mod ledger;
 mod namespaces;
 mod options;
 mod probe;
@@ -72,8 +71,11 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
-    /// Whether ports can be kept from others, and what was ended be started again: yes.
+    /// Whether ports can be kept from others: yes.
     pub const KEEPS: bool = true;
+
+    /// Whether what was ended can be started again: yes.
+    pub const REVIVES: bool = true;
 
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,8 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::decode::passwd::user_names;
 use crate::decode::procfs::{self, Stat, TICKS_PER_SECOND};
-use crate::process::{Process, ProcessId, ProcessState};
-use crate::snapshot::{Asker, Policy};
+use crate::process::{Process, ProcessId, ProcessState, is_no_program};
+use crate::snapshot::{Asker, Policy, ProcessFacts};
 use crate::supervisor::{container_of, unit_of};
 
 /// The most bytes of arguments or environment read; a process may have 6 MB of them, and nobody
@@ -25,6 +26,11 @@ const LONGEST_ARGUMENTS: usize = 1 << 20;
 const LONGEST_PASSWD: usize = 4 << 20;
 /// One page: every other file and link read here fits, as the kernel writes them page by page.
 const PAGE: usize = 4096;
+/// From this many processes on a second thread saves more than it costs.
+const WORTH_THREADS: usize = 100;
+const MOST_THREADS: usize = 4;
+/// Processes a thread takes at once where there are many.
+const BLOCK: usize = 16;
 
 /// Why `/proc` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,32 +72,44 @@ impl ProcessReader {
     /// The process, or `None` if there is none of that PID (or none this user may know of). What
     /// may not be read of it is `None` or empty inside.
     pub fn read(&self, pid: u32) -> Option<Process> {
+        self.read_facts(pid, ProcessFacts::ALL)
+    }
+
+    /// As [`ProcessReader::read`], those facts alone.
+    pub fn read_facts(&self, pid: u32, facts: ProcessFacts) -> Option<Process> {
         // Everything is read below one open directory, which stays the process it was opened
         // for: facts of two processes that had the same PID can not be mixed.
         let dir = self.open(pid)?;
         let mut page = [0; PAGE];
         let stat = procfs::stat(read_page(dir.as_fd(), "stat", &mut page)?)?;
         let uid = rustix::fs::fstat(&dir).ok().map(|facts| facts.st_uid);
-        let cgroup = read_page(dir.as_fd(), "cgroup", &mut page).and_then(procfs::cgroup);
+        let cgroup = match facts.group {
+            true => read_page(dir.as_fd(), "cgroup", &mut page).and_then(procfs::cgroup),
+            false => None,
+        };
         // A main thread that ended took its view of the program along; the others still have it.
         let dir = match stat.process_state() {
             ProcessState::LeaderExited => living_thread(&dir, pid).unwrap_or(dir),
             _ => dir,
         };
-        let (exe, exe_deleted) = match stat.kernel_thread {
-            true => (None, false),
-            false => executable(dir.as_fd(), &mut page),
+        let wants_program = facts.program || is_no_program(&stat.name);
+        let (exe, exe_deleted) = match wants_program && !stat.kernel_thread {
+            true => executable(dir.as_fd(), &mut page),
+            false => (None, false),
         };
         Some(Process {
             id: ProcessId { pid, start: stat.start },
             ppid: stat.ppid,
             exe,
             exe_deleted,
-            argv: match stat.kernel_thread {
-                true => Vec::new(),
-                false => arguments(dir.as_fd(), &mut page),
+            argv: match facts.arguments && !stat.kernel_thread {
+                true => arguments(dir.as_fd(), &mut page),
+                false => Vec::new(),
             },
-            cwd: link(dir.as_fd(), "cwd", &mut page).map(lossy),
+            cwd: match facts.directory {
+                true => link(dir.as_fd(), "cwd", &mut page).map(lossy),
+                false => None,
+            },
             uid,
             user: uid.and_then(|uid| self.user_name(uid)),
             state: stat.process_state(),
@@ -104,6 +122,8 @@ impl ProcessReader {
             unit: cgroup.as_deref().and_then(unit_of).map(|(unit, _)| unit),
             container: cgroup.as_deref().and_then(container_of),
             cgroup,
+            cpu_ms: Some(stat.cpu_ticks.saturating_mul(1000 / TICKS_PER_SECOND)),
+            memory: stat.resident_pages.map(|pages| pages.saturating_mul(page_size())),
             name: stat.name,
         })
     }
@@ -125,6 +145,48 @@ impl ProcessReader {
                 processes.insert(next, process);
                 next = ppid;
             }
+        }
+        processes
+    }
+
+    /// Every one of these processes, those facts of each, by several threads where there are many.
+    /// A parent that is none of them is read too: it may have ended since, or be new.
+    pub fn read_every(&self, pids: &[u32], facts: ProcessFacts) -> BTreeMap<u32, Process> {
+        let next = AtomicUsize::new(0);
+        let read = || {
+            let mut processes = Vec::new();
+            loop {
+                let start = next.fetch_add(BLOCK, Ordering::Relaxed);
+                if start >= pids.len() {
+                    return processes;
+                }
+                let block = &pids[start..pids.len().min(start + BLOCK)];
+                processes.extend(block.iter().filter_map(|&pid| self.read_facts(pid, facts)));
+            }
+        };
+        let threads = match std::thread::available_parallelism() {
+            Ok(count) if pids.len() >= WORTH_THREADS => count.get().min(MOST_THREADS),
+            _ => 1,
+        };
+        let mut found = std::thread::scope(|scope| {
+            // A machine without room for another thread (ulimit -u) still gets its answer.
+            let others: Vec<_> = (1..threads)
+                .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, read).ok())
+                .collect();
+            let mut found = read();
+            others.into_iter().flat_map(|other| other.join()).for_each(|part| found.extend(part));
+            found
+        });
+        found.sort_unstable_by_key(|process| process.id.pid);
+        let mut processes: BTreeMap<u32, Process> =
+            found.into_iter().map(|process| (process.id.pid, process)).collect();
+        let parents: Vec<u32> = processes
+            .values()
+            .map(|process| process.ppid)
+            .filter(|&ppid| ppid != 0 && !processes.contains_key(&ppid))
+            .collect();
+        for (pid, process) in self.read_with_ancestors(&parents) {
+            processes.entry(pid).or_insert(process);
         }
         processes
     }
@@ -270,6 +332,11 @@ fn asker_without_procfs(confined: bool) -> Asker {
 pub fn environment(pid: u32) -> Option<Vec<u8>> {
     let mut page = [0; PAGE];
     read_all(CWD, &format!("/proc/{pid}/environ"), &mut page, LONGEST_ARGUMENTS)
+}
+
+/// The size of the machine's pages, in which `/proc` counts memory.
+fn page_size() -> u64 {
+    rustix::param::page_size() as u64
 }
 
 fn own_pid() -> u32 {

@@ -396,6 +396,18 @@ impl Look<'_> {
         }
         let Some(reader) = self.reader.take() else { return };
         let proc = reader.directory();
+        if !self.scope.among.is_empty() {
+            let found = holders::by_descriptor(proc, &self.scope.among, &wanted);
+            if found.unreadable > 0 {
+                self.snapshot.note(Gap::UnreadableProcesses { count: found.unreadable });
+            }
+            if found.starved {
+                self.snapshot.note(Gap::TooFewDescriptors);
+            }
+            self.claim(&found.holders);
+            self.reader = Some(reader);
+            return;
+        }
         self.pids = holders::pids(proc).unwrap_or_default();
         let hinted = self.pids_of_cgroups();
         put_first(&mut self.pids, &hinted);
@@ -581,6 +593,13 @@ impl Look<'_> {
     }
 
     fn see_processes(&mut self) {
+        if self.scope.all_processes {
+            self.see_every_process();
+            return self.forget_vanished();
+        }
+        if !self.scope.among.is_empty() {
+            return;
+        }
         let mut wanted: Vec<u32> = self
             .snapshot
             .sockets
@@ -592,17 +611,29 @@ impl Look<'_> {
             .collect();
         wanted.sort_unstable();
         wanted.dedup();
-        if wanted.is_empty() && !self.scope.all_processes {
+        if wanted.is_empty() {
             return;
         }
         // Who runs the holder cannot be told apart from who runs the asker without it.
         wanted.push(self.snapshot.asker.pid);
         let Some(reader) = &self.reader else { return };
-        if self.scope.all_processes {
-            wanted = holders::pids(reader.directory()).unwrap_or_default();
-        }
         self.snapshot.processes = reader.read_with_ancestors(&wanted);
         self.forget_vanished();
+    }
+
+    fn see_every_process(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        let pids = holders::pids(reader.directory()).unwrap_or_default();
+        self.snapshot.processes = reader.read_every(&pids, self.scope.facts);
+        let unread = |pid: &&u32| !self.snapshot.processes.contains_key(pid);
+        // One that is there and cannot be read: descriptors ran out here.
+        let missed = pids.iter().filter(unread).any(|&pid| exists(reader.directory(), pid));
+        if missed {
+            self.snapshot.note(Gap::TooFewDescriptors);
+        }
+        if !pids.contains(&1) {
+            self.snapshot.note(Gap::HiddenProcesses);
+        }
     }
 
     /// A holder that ended between the walk and now holds nothing any more. One that is there and
@@ -611,9 +642,6 @@ impl Look<'_> {
     fn forget_vanished(&mut self) {
         let Some(proc) = self.reader.as_ref().map(ProcessReader::directory) else { return };
         let processes: &BTreeMap<u32, _> = &self.snapshot.processes;
-        let exists = |pid: u32| {
-            rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
-        };
         let mut unread = false;
         for socket in &mut self.snapshot.sockets {
             if let Holders::Processes { holders } = &mut socket.holders {
@@ -621,7 +649,7 @@ impl Look<'_> {
                     // A zombie holds nothing any more.
                     let process = processes.get(&holder.pid);
                     let known = process.is_some_and(|p| p.state != ProcessState::Zombie);
-                    let lives = process.is_none() && exists(holder.pid);
+                    let lives = process.is_none() && exists(proc, holder.pid);
                     unread |= lives;
                     known || lives
                 });
@@ -716,6 +744,11 @@ fn release_lists_bound() -> Option<bool> {
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     let version = (numbers.next()?, numbers.next()?);
     (version >= (6, 8)).then_some(true)
+}
+
+/// Whether there is a process of that number.
+fn exists(proc: BorrowedFd<'_>, pid: u32) -> bool {
+    rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
 }
 
 /// How many processes there are, by the link count of `/proc`: no listing needed.

@@ -58,8 +58,11 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
-    /// Whether ports can be kept from others, and what was ended be started again: not yet.
+    /// Whether ports can be kept from others: not yet.
     pub const KEEPS: bool = false;
+
+    /// Whether what was ended can be started again: not yet.
+    pub const REVIVES: bool = false;
 
     /// This machine, with what tells that the person wants to stop: it ends every wait.
     #[must_use]

@@ -71,7 +71,7 @@ impl Ledger {
         if FileType::from_raw_mode(facts.st_mode) != FileType::RegularFile {
             return Err(refused("it is no ordinary file".to_owned()));
         }
-        if facts.st_uid != super::keep::user() {
+        if facts.st_uid != crate::sys::keep::user() {
             return Err(refused("it belongs to another user".to_owned()));
         }
         if u64::try_from(facts.st_size).unwrap_or(u64::MAX) > most as u64 {
@@ -97,8 +97,7 @@ impl Ledger {
     }
 
     fn put(&self, name: &str, bytes: &[u8], new: bool) -> io::Result<()> {
-        let thread = rustix::thread::gettid().as_raw_nonzero();
-        let draft = format!(".{name}.{thread}.{}", super::keep::since_boot().as_nanos());
+        let draft = format!(".{name}.{}.{}", drafts(), crate::sys::keep::since_boot().as_nanos());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | FILE;
         let file = openat(&self.0, &*draft, flags, OWNERS)?;
         let done = write_all(&file, bytes).and_then(|()| self.name(&draft, name, new));
@@ -157,9 +156,17 @@ fn make_all(base: &Path) -> io::Result<()> {
     builder.recursive(true).mode(0o700).create(base)
 }
 
+/// A name for a draft that nobody else has at this moment: no two threads get the same number, and
+/// no other process has this PID.
+fn drafts() -> String {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    format!("{}-{count}", std::process::id())
+}
+
 fn check(directory: &OwnedFd, name: &str) -> io::Result<()> {
     let facts = fstat(directory)?;
-    if facts.st_uid != super::keep::user() {
+    if facts.st_uid != crate::sys::keep::user() {
         return Err(refused(format!("{name} in it belongs to another user")));
     }
     if facts.st_mode & 0o022 != 0 {
@@ -184,11 +191,7 @@ fn refused(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// A user's home directory by `/etc/passwd` (passwd(5)).
+/// A user's home directory, as this system keeps it.
 pub(crate) fn home_of(uid: u32) -> Option<PathBuf> {
-    let text = std::fs::read_to_string("/etc/passwd").ok()?;
-    text.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split(':').collect();
-        (fields.get(2)?.parse() == Ok(uid)).then(|| fields.get(5).map(PathBuf::from))?
-    })
+    crate::sys::keep::home_of(uid)
 }
