@@ -18,6 +18,7 @@ use crate::snapshot::{Gap, Namespace, Silence, Snapshot, Source};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{StartedBy, StarterKind, activation, container_proxy, is_service_manager};
 use crate::unit::UnitFacts;
+use crate::windows::is_mirrored;
 
 pub use processes::{bytes, left_out, more_processes, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
@@ -77,6 +78,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Redirected => redirected::cause(endpoint, snapshot),
         CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
+        CauseKind::Kernel if snapshot.policy.wsl => windows::another_distribution(&port),
         CauseKind::Kernel if is_windows(snapshot) => windows::kernel(endpoint, &port, snapshot),
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
@@ -89,6 +91,12 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
+        CauseKind::Unexplained if is_windows(snapshot) => format!(
+            "Windows refuses {port}, and neither a socket nor an excluded range explains it; a security program may forbid it"
+        ),
+        CauseKind::Unexplained if snapshot.policy.wsl && is_mirrored(snapshot) => {
+            windows::on_the_other_side(endpoint, &port)
+        }
         CauseKind::Unexplained if snapshot.policy.wsl => format!(
             "the kernel refuses {port} and nothing in this Linux explains it; a program on Windows may hold it: netstat.exe -ano names it"
         ),
@@ -274,7 +282,11 @@ fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         0 => "cannot be seen from here",
         _ => "you may not see",
     };
-    format!("{port} {is} by a process{user}{group} that {unseen}")
+    let elsewhere = match snapshot.policy.wsl {
+        true => "; in WSL it may run in another distribution (wsl.exe --list --running)",
+        false => "",
+    };
+    format!("{port} {is} by a process{user}{group} that {unseen}{elsewhere}")
 }
 
 fn other_namespace(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
@@ -975,7 +987,7 @@ fn kernel_guess(endpoint: &Endpoint) -> &'static str {
     }
 }
 
-fn is_windows(snapshot: &Snapshot) -> bool {
+pub(crate) fn is_windows(snapshot: &Snapshot) -> bool {
     snapshot.source == Source::ExtendedTable
 }
 
@@ -985,8 +997,8 @@ fn more_rights(snapshot: &Snapshot) -> &'static str {
 }
 
 /// A command for somebody with more rights: with sudo before it, or where to type it.
-pub fn with_more_rights(command: &str, snapshot: &Snapshot) -> String {
-    match is_windows(snapshot) {
+pub fn with_more_rights(command: &str, on_windows: bool) -> String {
+    match on_windows {
         true => format!("{command}, in an elevated terminal (Run as administrator)"),
         false => format!("sudo {command}"),
     }

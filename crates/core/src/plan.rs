@@ -15,7 +15,7 @@ use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::remedy::{http_sys, published};
 use crate::report::RefusalReason;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Source};
 use crate::socket::{Holder, Protocol, Socket};
 use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
 
@@ -157,6 +157,9 @@ pub struct Plan {
     pub tcp_only: bool,
     /// What a person should know before.
     pub notes: Vec<String>,
+    /// Whether it is for a Windows, which has no signals: windows are told to close, and force is
+    /// TerminateProcess.
+    pub on_windows: bool,
 }
 
 /// Plans for a port.
@@ -189,7 +192,8 @@ pub(crate) fn plan_port_again(
         causes.retain(|cause| cause.kind.is_live() || is_remains_kind(cause.kind));
         causes.retain(|cause| cause.kind != CauseKind::Unexplained);
     }
-    let mut plan = Plan { notes, tcp_only, ..Plan::default() };
+    let on_windows = snapshot.source == Source::ExtendedTable;
+    let mut plan = Plan { notes, tcp_only, on_windows, ..Plan::default() };
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
         let of_cause = || cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
@@ -214,7 +218,7 @@ pub(crate) fn plan_port_again(
     }
     add_holders(&mut plan, &sockets, snapshot, limits, proven)?;
     plan.every_state = sockets.iter().any(|socket| !socket.is_server());
-    if plan == (Plan { notes: plan.notes.clone(), tcp_only, ..Plan::default() }) {
+    if plan == (Plan { notes: plan.notes.clone(), tcp_only, on_windows, ..Plan::default() }) {
         return Err(Refusal::AlreadyFree);
     }
     Ok(plan)
@@ -240,7 +244,10 @@ fn obstacle(
                 (0, None) => String::new(),
                 (_, None) => {
                     let command = format!("proc {} {endpoint}", limits.verb.name());
-                    format!(": {}", explain::with_more_rights(&command, snapshot))
+                    format!(
+                        ": {}",
+                        explain::with_more_rights(&command, explain::is_windows(snapshot))
+                    )
                 }
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
@@ -290,7 +297,10 @@ fn obstacle(
             format!(
                 "{}; to close it, and not that program, takes root: {}",
                 what(),
-                explain::with_more_rights(&format!("proc free {endpoint}"), snapshot)
+                explain::with_more_rights(
+                    &format!("proc free {endpoint}"),
+                    explain::is_windows(snapshot)
+                )
             ),
         )),
         CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(
@@ -307,7 +317,7 @@ fn obstacle(
 
 /// Plans for processes that were named themselves.
 pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<Plan, Refusal> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { on_windows: snapshot.source == Source::ExtendedTable, ..Plan::default() };
     for pid in topmost(snapshot, pids) {
         let Some(process) = snapshot.processes.get(&pid) else { continue };
         check(process, snapshot, limits)?;

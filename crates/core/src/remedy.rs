@@ -178,7 +178,9 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
             // Who may ask the engine need not see its proxy.
             all.extend(published(endpoint, snapshot).filter(|_| cause.kind != CauseKind::Unexplained));
-            if !snapshot.asker.sees_all && snapshot.asker.uid != 0 {
+            // Windows shows its sockets to everybody.
+            let shown = explain::is_windows(snapshot) && cause.kind == CauseKind::Unexplained;
+            if !snapshot.asker.sees_all && snapshot.asker.uid != 0 && !shown {
                 let (argv, explain) = match System::of(snapshot.source) {
                     System::Windows => {
                         (proc(&["proc", "on", &target]), "names the holder, in an elevated terminal")

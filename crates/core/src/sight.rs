@@ -117,7 +117,7 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     let holders = learn::holders(&snapshot);
     learn(host, &mut snapshot, &holders, &ports, options);
     if options.learn != Learn::Nothing {
-        windows::learn_excluded(host, &mut snapshot, attempts.iter().flatten());
+        windows::learn_refusals(host, &mut snapshot, attempts.iter().flatten(), puzzle);
     }
     let snapshot = std::sync::Arc::new(snapshot);
     endpoints

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::decode::windows::{ExcludedRange, HttpQueue, PortProxy, QueueProcess};
-use crate::host::Host;
+use crate::host::{Host, MANAGER_LIMIT};
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::{Snapshot, Source};
 use crate::socket::{Holders, Socket};
@@ -38,6 +38,9 @@ pub struct WindowsFacts {
     pub port_proxies: Vec<PortProxy>,
     /// The distributions of WSL that run.
     pub distributions: Vec<String>,
+    /// From inside of WSL: how its network is tied to Windows', in the word of `wslinfo`: `nat`,
+    /// `mirrored`, `virtioproxy`, `none`.
+    pub networking: Option<String>,
 }
 
 impl WindowsFacts {
@@ -76,6 +79,8 @@ pub struct WindowsWish {
     pub port_proxies: bool,
     /// What runs in WSL: `wsl --list --running`.
     pub distributions: bool,
+    /// From inside of WSL: `wslinfo --networking-mode`.
+    pub networking: bool,
 }
 
 /// The time that a program of Windows may take: `netsh` needs 100 to 300 ms to start.
@@ -116,18 +121,35 @@ pub(crate) fn learn(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
     }
 }
 
-/// Asks for the excluded ranges where a bind was denied, which nothing but a range or exclusive use
-/// explains.
-pub(crate) fn learn_excluded<'a>(
+/// Asks for what explains a refusal that no socket does: on Windows the excluded ranges, where a bind
+/// was denied; inside of WSL how its network is tied to Windows'.
+pub(crate) fn learn_refusals<'a>(
     host: &dyn Host,
     snapshot: &mut Snapshot,
     mut attempts: impl Iterator<Item = &'a Attempt>,
+    unexplained: bool,
 ) {
+    if snapshot.policy.wsl && unexplained {
+        let wish = WindowsWish { networking: true, ..WindowsWish::default() };
+        snapshot.windows.networking = host.windows(&wish, MANAGER_LIMIT).networking;
+    }
     let denied = attempts.any(|attempt| attempt.plain == BindResult::Denied);
     if snapshot.source == Source::ExtendedTable && denied {
         let wish = WindowsWish { excluded: true, ..WindowsWish::default() };
         snapshot.windows.excluded = host.windows(&wish, LIMIT).excluded;
     }
+}
+
+/// Whether this WSL shares Windows' addresses and ports, so that a program there may hold one here.
+pub fn is_mirrored(snapshot: &Snapshot) -> bool {
+    snapshot.windows.networking.as_deref() == Some("mirrored")
+}
+
+/// The mode that `wslinfo --networking-mode` prints: a word alone on its line.
+pub fn networking_mode(output: &str) -> Option<String> {
+    let word = output.trim();
+    let plain = !word.is_empty() && word.len() <= 32;
+    (plain && word.bytes().all(|byte| byte.is_ascii_lowercase())).then(|| word.to_owned())
 }
 
 /// The service that forwards ports for `netsh interface portproxy`, and other things.
@@ -230,6 +252,15 @@ pub fn gone_owner(socket: &Socket, snapshot: &Snapshot) -> Option<u32> {
 /// The service manager as whoever runs a service. What stops it is `net stop`, which waits, and
 /// refuses where other services need it. That of a service which must not be stopped is left out.
 pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
+    if let Some(rule) = forwarded(process, snapshot) {
+        return Some(Supervisor {
+            kind: SupervisorKind::WindowsService,
+            name: format!("the forwarding of port {}", rule.port),
+            restarts: Some(true),
+            stop: Some(rule.removal()),
+            ..Supervisor::default()
+        });
+    }
     let service = service_of(process, snapshot)?;
     let stop = (service.stoppable && guarded(&service.name).is_none())
         .then(|| ["net", "stop", &service.name].map(str::to_owned).to_vec());
@@ -241,6 +272,13 @@ pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Super
         alone: !shared,
         ..Supervisor::default()
     })
+}
+
+/// The rule that the service which forwards ports listens for, on one of the ports seen.
+fn forwarded<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a PortProxy> {
+    let own = |socket: &&Socket| socket.holders.pids().contains(&process.id.pid);
+    let mut ports = snapshot.sockets.iter().filter(own).filter_map(Socket::port);
+    ports.find_map(|port| port_proxy(process, port, snapshot))
 }
 
 /// Services without which Windows, its network or its users' sessions do not go on.
@@ -345,6 +383,15 @@ mod tests {
         snapshot.sockets.push(other);
         snapshot.windows.owners.push((8, "Dnscache".to_owned()));
         assert_eq!(supervised(60, &snapshot), None, "sockets of both");
+    }
+
+    #[test]
+    fn the_mode_of_the_network_is_a_word() {
+        assert_eq!(networking_mode("mirrored\n").as_deref(), Some("mirrored"));
+        assert_eq!(networking_mode("nat").as_deref(), Some("nat"));
+        for output in ["", "no such option\n", "Nat", "x\u{1b}[31m"] {
+            assert_eq!(networking_mode(output), None, "{output:?}");
+        }
     }
 
     #[test]

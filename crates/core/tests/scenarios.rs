@@ -456,13 +456,12 @@ fn a_difference_shows_what_changed_and_nothing_else() {
 }
 
 /// The causes that Linux cannot have, with the reason. A new cause must be put on one side.
-fn can_be_on_linux(kind: CauseKind) -> bool {
+fn can_be_shown(kind: CauseKind) -> bool {
     match kind {
-        // Excluded ranges are a thing of Windows; on Linux reserved ports can be bound.
-        CauseKind::Reserved => false,
         // Meets binds of port 0 only, and a target always names its port.
         CauseKind::NoPortsLeft => false,
         CauseKind::Listener
+        | CauseKind::Reserved
         | CauseKind::SharedListener
         | CauseKind::InheritedListener
         | CauseKind::BoundNotListening
@@ -521,22 +520,20 @@ fn every_cause_has_a_scenario_where_it_stands_alone() {
         .map(|played| played.report.causes[0].kind)
         .collect();
     let missing: Vec<CauseKind> =
-        KINDS.into_iter().filter(|kind| can_be_on_linux(*kind) && !alone.contains(kind)).collect();
+        KINDS.into_iter().filter(|kind| can_be_shown(*kind) && !alone.contains(kind)).collect();
     assert_eq!(missing, [], "causes without a scenario of their own");
     let impossible: Vec<CauseKind> = all
         .iter()
         .flat_map(|played| &played.report.causes)
         .map(|cause| cause.kind)
-        .filter(|kind| !can_be_on_linux(*kind))
+        .filter(|kind| !can_be_shown(*kind))
         .collect();
     assert_eq!(impossible, [], "causes that were thought impossible");
 }
 
 /// The rows of the ranking of causes that no situation on this system can show, and why.
-const NOT_HERE: [(&str, &str); 4] = [
-    ("C05", "only Windows refuses whole ranges (WSAEACCES without a holder)"),
+const NOT_HERE: [(&str, &str); 2] = [
     ("C06", "only macOS has an AirPlay Receiver"),
-    ("C15", "only Windows serves from its kernel (HTTP.sys) and by iphlpsvc"),
     ("C31", "it fails binds of port 0, and port 0 is no target"),
 ];
 

@@ -210,11 +210,15 @@ impl<'a> Run<'a> {
         let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
         let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
         let (outcome, advice) = match !asks_as_root && ran.lacks_permission() {
-            true => (Outcome::Denied, format!("; try: sudo {command}")),
+            true => (Outcome::Denied, format!("; try: {}", self.with_more_rights(&command))),
             false => (Outcome::StillHeld, format!("; what failed: {command}")),
         };
         let text = format!("{} could not be stopped ({}){advice}", lever.name, ran.message);
         Some(spared(outcome, text))
+    }
+
+    fn with_more_rights(&self, command: &str) -> String {
+        explain::with_more_rights(command, self.plan.on_windows)
     }
 
     fn left(&self) -> Duration {
@@ -250,7 +254,9 @@ impl<'a> Run<'a> {
             && self.host.snapshot(&Scope::default()).asker.uid != 0
             && lever.argv.first().is_none_or(|word| word != "sudo");
         let (outcome, advice) = match denied {
-            true => (Outcome::Denied, format!("; try: sudo {}", lever.command())),
+            true => {
+                (Outcome::Denied, format!("; try: {}", self.with_more_rights(&lever.command())))
+            }
             false => (Outcome::StillHeld, String::new()),
         };
         let pids: Vec<String> = lever.pids.iter().map(ToString::to_string).collect();
@@ -479,7 +485,7 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 Err(ActError::Denied) => {
-                    return Err(match cfg!(windows) {
+                    return Err(match self.plan.on_windows {
                         true => format!(
                             "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
                         ),
@@ -496,10 +502,11 @@ impl<'a> Run<'a> {
             }
             let pid = Some(victim.id.pid);
             if signal == SIGKILL {
-                let by = if cfg!(windows) { "TerminateProcess" } else { "SIGKILL" };
+                let by = if self.plan.on_windows { "TerminateProcess" } else { "SIGKILL" };
                 self.note("forced", pid, format!("forced {name} to end ({by})"));
             } else {
-                let asked = if cfg!(windows) { "WM_CLOSE".to_owned() } else { signal_name(signal) };
+                let asked =
+                    if self.plan.on_windows { "WM_CLOSE".to_owned() } else { signal_name(signal) };
                 self.note("asked", pid, format!("asked {name} to end ({asked})"));
             }
             group.members[index].sent.push(signal);

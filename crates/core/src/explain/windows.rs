@@ -1,7 +1,7 @@
 //! Sentences about what only Windows has.
 
 use super::{holders, list};
-use crate::addr::Endpoint;
+use crate::addr::{Endpoint, Transport};
 use crate::diagnosis::Cause;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
@@ -147,6 +147,25 @@ fn service(holder: &Process, snapshot: &Snapshot) -> Option<String> {
             Some(format!("; it runs the services {}", list(&names)))
         }
     }
+}
+
+/// From inside of WSL, whose network is Windows' own: who holds it is to be asked there.
+pub(super) fn on_the_other_side(endpoint: &Endpoint, port: &str) -> String {
+    let (get, listens) = match endpoint.transports() {
+        [Transport::Udp] => ("Get-NetUDPEndpoint", ""),
+        _ => ("Get-NetTCPConnection", " -State Listen"),
+    };
+    format!(
+        "the kernel refuses {port} and nothing in this Linux has it: WSL mirrors Windows' network, so a program on Windows holds it, or Windows keeps it back; what names the program: powershell.exe -Command 'Get-Process -Id ({get} -LocalPort {}{listens}).OwningProcess'",
+        endpoint.port
+    )
+}
+
+/// A socket that no process here has: the distributions share a kernel and its network.
+pub(super) fn another_distribution(port: &str) -> String {
+    format!(
+        "{port} is held in another distribution of WSL, whose processes are not seen here (or by the kernel itself); wsl.exe --list --running names them, and proc on {port} there the holder"
+    )
 }
 
 /// ` (Ubuntu runs)`.

@@ -196,7 +196,7 @@ fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<
         (None, None) => "another user".to_owned(),
     };
     let command = format!("proc {} pid:{}", limits.verb.name(), process.id.pid);
-    let command = explain::with_more_rights(&command, snapshot);
+    let command = explain::with_more_rights(&command, explain::is_windows(snapshot));
     let explain = match snapshot.source {
         Source::ExtendedTable => format!("{} belongs to {whose}: {command}", named(process)),
         _ => format!("{} belongs to {whose}; as root: {command}", named(process)),

@@ -62,7 +62,7 @@ impl Plan {
             Part::Runner { certain: false } => ", which may start it again,",
             Part::Target | Part::Holder | Part::Kin => "",
         };
-        if cfg!(windows) {
+        if self.on_windows {
             let step = if limits.now { "force" } else { "signal" };
             let explain = windows_way(&name, runs, &others, victim, limits);
             return StepReport {

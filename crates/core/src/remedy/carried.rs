@@ -75,19 +75,6 @@ pub(super) fn carried(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -
     let port = endpoint.port;
     let holder: &Process = cause.pids.first().and_then(|pid| snapshot.processes.get(pid))?;
     let says = |action, argv, needs_root, explain| Remedy { action, argv, needs_root, explain };
-    if let Some(rule) = windows::port_proxy(holder, port.get(), snapshot) {
-        let version = |address: &str| if address.contains(':') { 6 } else { 4 };
-        let argv = format!(
-            "netsh interface portproxy delete v{}tov{} listenport={} listenaddress={}",
-            version(&rule.listen),
-            version(&rule.to),
-            rule.port,
-            rule.listen
-        );
-        let argv = argv.split(' ').map(str::to_owned).collect();
-        let explain = "removes the rule that forwards the port".to_owned();
-        return Some(says(Action::RemoveRule, Some(argv), snapshot.asker.uid != 0, explain));
-    }
     if windows::is_wsl(holder) {
         let distribution = match &snapshot.windows.distributions[..] {
             [one] => one.clone(),

@@ -19,6 +19,7 @@ use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket,
 use proc_core::supervisor::{container_of, unit_of};
 use proc_core::target::parse;
 use proc_core::unit::UnitFacts;
+use proc_core::windows::WindowsFacts;
 use serde::Deserialize;
 
 /// The situation part of a scenario file.
@@ -73,6 +74,11 @@ pub struct Situation {
     /// Directories that are work trees of git.
     #[serde(default)]
     projects: Vec<String>,
+    /// That the machine is a Windows, and what that told besides: nothing, if it is empty.
+    windows: Option<WindowsFacts>,
+    /// What WSL tells of Windows, where this is Linux in it.
+    #[serde(default)]
+    wsl: WindowsFacts,
 }
 
 #[derive(Deserialize)]
@@ -291,13 +297,22 @@ impl Situation {
         let known = truth.iter().map(|socket| self.as_seen(socket, &asker)).collect();
         let mut processes: BTreeMap<u32, Process> =
             self.process.iter().map(|facts| (facts.pid, facts.process())).collect();
-        processes.entry(1).or_insert_with(|| first_process().process());
+        if self.windows.is_none() {
+            processes.entry(1).or_insert_with(|| first_process().process());
+        }
         let snapshot = Snapshot {
             // Whoever writes a situation knows everybody in it.
             families: processes.keys().copied().collect(),
             loops: self.loops.clone(),
             asker,
-            policy: self.policy.policy(),
+            policy: match self.windows {
+                Some(_) => Policy {
+                    ephemeral: 49152..=65535,
+                    unprivileged_start: 0,
+                    ..self.policy.policy()
+                },
+                None => self.policy.policy(),
+            },
             sockets: truth,
             every_state: true,
             processes,
@@ -305,7 +320,12 @@ impl Situation {
             peer_listeners: self.peer_listeners.clone(),
             marks: self.marks(),
             projects: self.directories_in_projects(),
-            source: if self.proc_net { Source::ProcNet } else { Source::SockDiag },
+            source: match (&self.windows, self.proc_net) {
+                (Some(_), _) => Source::ExtendedTable,
+                (None, true) => Source::ProcNet,
+                (None, false) => Source::SockDiag,
+            },
+            windows: self.windows.clone().unwrap_or_else(|| self.wsl.clone()),
             redirects: self.redirect.clone(),
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
@@ -441,6 +461,10 @@ impl Situation {
     /// The socket with what this asker can learn about it: options by a descriptor of a process
     /// that is theirs, IPV6_V6ONLY of IPv6 sockets that are not connected.
     fn as_seen(&self, socket: &Socket, asker: &Asker) -> Socket {
+        if self.windows.is_some() {
+            // Its table has no options.
+            return Socket { v6only: None, reuse_addr: None, reuse_port: None, ..socket.clone() };
+        }
         let mine = |pid: u32| {
             let holder = self.process.iter().find(|process| process.pid == pid);
             asker.uid == 0 || holder.is_some_and(|process| uid_of(&process.user) == asker.uid)

@@ -36,6 +36,7 @@ use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::unit::{UnitAnswer, UnitWish};
+use crate::windows::{WindowsFacts, WindowsWish, networking_mode};
 
 pub(crate) use act::{Events, Handle};
 
@@ -167,6 +168,16 @@ impl Host for LiveHost {
 
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    /// Of Windows nothing but how its network is tied to this one, where this is WSL.
+    fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
+        let ask = || {
+            let ran = self.run(&["wslinfo", "--networking-mode"].map(str::to_owned), limit);
+            if ran.success { networking_mode(&ran.output) } else { None }
+        };
+        let networking = wish.networking.then(ask).flatten();
+        WindowsFacts { networking, ..WindowsFacts::default() }
     }
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
