@@ -32,6 +32,7 @@ pub(super) fn snapshot(scope: &Scope) -> Snapshot {
     }
     add_asker(&mut snapshot, &entries);
     add_processes(&mut snapshot, scope, &entries);
+    own_is_root(&mut snapshot);
     if scope.holders {
         add_users_and_services(&mut snapshot, &tables);
     }
@@ -164,7 +165,8 @@ fn add_asker(snapshot: &mut Snapshot, entries: &BTreeMap<u32, Entry>) {
     let pid = std::process::id();
     snapshot.asker = Asker {
         pid,
-        uid: uid.unwrap_or(u32::MAX),
+        // 0 is who may do everything, there as here.
+        uid: if elevated { 0 } else { uid.unwrap_or(u32::MAX) },
         user,
         may_bind_privileged: true,
         may_destroy: elevated,
@@ -215,6 +217,17 @@ fn add_processes(snapshot: &mut Snapshot, scope: &Scope, entries: &BTreeMap<u32,
         }
         snapshot.processes.insert(pid, process);
     }
+}
+
+/// An elevated asker is 0, and so are that user's own processes, elevated or not: else they would be
+/// another's.
+fn own_is_root(snapshot: &mut Snapshot) {
+    if snapshot.asker.uid != 0 {
+        return;
+    }
+    let own = snapshot.processes.get(&snapshot.asker.pid).and_then(|process| process.uid);
+    let mine = snapshot.processes.values_mut().filter(|process| process.uid == own);
+    mine.filter(|process| process.uid.is_some()).for_each(|process| process.uid = Some(0));
 }
 
 fn add_users_and_services(snapshot: &mut Snapshot, tables: &[Table]) {
