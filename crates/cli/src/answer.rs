@@ -1,7 +1,8 @@
 //! What a command came to: a plain value, for the renderers and the exit code.
 
 use proc_core::report::{
-    ErrorReport, LeasesReport, PickReport, PortsReport, Report, SCHEMA, TargetReport, UndoReport,
+    ConfigReport, ErrorReport, LeasesReport, PickReport, PortsReport, ProcessesReport, Report,
+    SCHEMA, TargetReport, UndoReport,
 };
 
 use crate::columns::Shape;
@@ -41,6 +42,13 @@ pub enum Answer {
         /// How it is to be shown.
         shape: Shape,
     },
+    /// A list of processes.
+    Processes {
+        /// The document.
+        report: ProcessesReport,
+        /// How it is to be shown.
+        shape: Shape,
+    },
     /// Free ports.
     Picked(PickReport),
     /// Leases of ports: a list, or what became of those that were to end.
@@ -52,6 +60,8 @@ pub enum Answer {
         /// Whether it is the list.
         list: bool,
     },
+    /// What is set.
+    Configured(ConfigReport),
     /// Everything has been said already, as it happened.
     Told(Exit),
     /// A text that is the answer as it is.
@@ -101,7 +111,8 @@ impl Answer {
             Self::Acted { verb, report } => exit::of_targets(question(*verb), &report.targets, &[]),
             Self::Waited { any, report } => exit::of_wait(&report.targets, *any),
             Self::Listed { report, .. } => exit::of_ports(report),
-            Self::Picked(_) => Exit::Yes,
+            Self::Processes { report, .. } => exit::of_processes(report),
+            Self::Picked(_) | Self::Configured(_) => Exit::Yes,
             Self::Leased(report) => exit::of_leases(report),
             Self::Undone { report, list } => exit::of_undo(report, *list),
             Self::Told(exit) => *exit,
@@ -133,6 +144,7 @@ impl Answer {
 const fn question(verb: Verb) -> Question {
     match verb {
         Verb::Kill | Verb::Stop => Question::Ended,
+        Verb::Freeze | Verb::Thaw | Verb::Unstick | Verb::Reload => Question::Done,
         Verb::Free => Question::Freed,
     }
 }

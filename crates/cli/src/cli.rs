@@ -7,10 +7,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::report::ErrorReport;
 
-use crate::commands::{
-    check, free, kill, on, pick, ports, record, run, schema, stop, undo, wait, watch, why,
-};
+use crate::config::Settings;
 use crate::globals::Globals;
+use crate::nearest::nearest;
 use crate::sanitize;
 
 /// The whole command line.
@@ -62,7 +61,7 @@ macro_rules! commands {
         /// The commands.
         #[derive(Debug, Subcommand)]
         pub enum Command {
-            $($(#[doc = $about])+ #[command(name = $word)] $variant($file::Args),)+
+            $($(#[doc = $about])+ #[command(name = $word)] $variant(crate::commands::$file::Args),)+
         }
 
         impl Command {
@@ -80,7 +79,7 @@ macro_rules! commands {
         /// The arguments of the command of that name, and of no other.
         fn grammar_of(name: &str, own: clap::Command) -> Option<clap::Command> {
             match name {
-                $($word => Some($file::Args::augment_args(own)),)+
+                $($word => Some(crate::commands::$file::Args::augment_args(own)),)+
                 _ => None,
             }
         }
@@ -96,12 +95,32 @@ commands! {
     Check = "check" in check,
     /// List every port that is listened on, who holds it and who can reach it
     Ports = "ports" in ports,
+    /// List processes: who they are, where they run, which ports they have
+    List = "list" in list,
+    /// List the processes of a name
+    By = "by" in by,
+    /// List the processes that run in a directory
+    In = "in" in within,
+    /// List the processes that run a file, work in it or have it open
+    For = "for" in using,
+    /// List the processes that outlived whoever started them
+    Orphans = "orphans" in orphans,
+    /// List the processes that get nowhere, and by what evidence
+    Stuck = "stuck" in stuck,
     /// End what holds a port: ask, wait, force
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
     Stop = "stop" in stop,
     /// Give a port back by the softest means that works
     Free = "free" in free,
+    /// Hold processes still, ports and all, until thaw
+    Freeze = "freeze" in freeze,
+    /// Let frozen or stopped processes go on
+    Thaw = "thaw" in thaw,
+    /// Get a stuck process to move without ending it, or say what holds it
+    Unstick = "unstick" in unstick,
+    /// Have a server read its configuration anew
+    Reload = "reload" in reload,
     /// Start again what kill, stop or free ended
     Undo = "undo" in undo,
     /// Wait until a port is free, or is served, or a process is gone
@@ -114,6 +133,8 @@ commands! {
     Run = "run" in run,
     /// Write what is seen to a file, for a bug report or for --replay
     Record = "record" in record,
+    /// Show every setting, its value and where that comes from
+    Config = "config" in config,
     /// Print the JSON Schema of every document that --json prints
     Schema = "schema" in schema,
 }
@@ -142,7 +163,7 @@ pub enum Stop {
 ///
 /// # Errors
 /// [`Stop`], where there is no command to run.
-pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
+pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> {
     if args.len() <= 1 {
         return Err(Stop::Hint(hint()));
     }
@@ -153,6 +174,7 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
         quiet: has_flag(args, &["--quiet", "-q"]),
     };
     check_utf8(&args).map_err(|error| wrong(error, &args))?;
+    expand(&mut args, settings).map_err(|error| wrong(error, &args))?;
     if let Some(word) = first_word(&args) {
         if is_target(word) {
             args.insert(1, "on".into());
@@ -166,7 +188,7 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
     {
         return Err(Stop::Shown(format!("proc {}\n", env!("CARGO_PKG_VERSION"))));
     }
-    let matches = grammar(&args).try_get_matches_from(&args);
+    let matches = grammar(&args, settings).try_get_matches_from(&args);
     let matches = match matches {
         // Help tells of everything, also when asked for in a cluster (`-qh`).
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
@@ -174,8 +196,10 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
         }
         matches => matches,
     };
-    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| {
-        match error.kind() {
+    let cli =
+        matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| match error
+            .kind()
+        {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Stop::Shown(error.render().to_string())
             }
@@ -183,13 +207,44 @@ pub fn parse(mut args: Vec<OsString>) -> Result<Cli, Stop> {
                 Stop::Hint(hint())
             }
             _ => wrong(sentence(&error, &args), &args),
+        })?;
+    match &settings.problem {
+        Some(problem) if !GOES_ON.contains(&cli.command.name()) => {
+            Err(wrong(not_acting(problem), &args))
         }
-    })
+        _ => Ok(cli),
+    }
+}
+
+/// The commands that go on where the settings cannot be read. The others act, and a setting may
+/// say on what they never do.
+const GOES_ON: &[&str] =
+    &["on", "why", "check", "ports", "undo", "wait", "watch", "pick", "record", "schema", "config"];
+
+fn not_acting(problem: &ErrorReport) -> ErrorReport {
+    let explain = format!(
+        "{}; nothing is acted on before that is right, as `protect` may be set there \
+         (PROC_CONFIG=/dev/null goes without the file)",
+        problem.explain
+    );
+    ErrorReport { explain, ..problem.clone() }
+}
+
+/// Puts the words that an alias stands for in its place.
+fn expand(args: &mut Vec<OsString>, settings: &Settings) -> Result<(), ErrorReport> {
+    let Some((at, word)) = first_place(args) else { return Ok(()) };
+    let Some(words) = settings.alias(word) else { return Ok(()) };
+    if let Some(first) = words.first().filter(|first| settings.alias(first).is_some()) {
+        let explain = format!("alias `{word}` stands for another alias, `{first}`");
+        return Err(usage(explain, Some(word), None));
+    }
+    args.splice(at..=at, words.iter().map(OsString::from));
+    Ok(())
 }
 
 /// The grammar of the command that was typed, without the others': describing them all would
 /// take as long as starting the program. Whole where help is wanted or no command was typed.
-fn grammar(args: &[OsString]) -> clap::Command {
+fn grammar(args: &[OsString], settings: &Settings) -> clap::Command {
     let Some(name) = typed_command(args).filter(|_| !has_flag(args, &["--help", "-h"])) else {
         return Cli::command();
     };
@@ -197,7 +252,40 @@ fn grammar(args: &[OsString]) -> clap::Command {
         return Cli::command();
     };
     let root = clap::Command::new("proc").version(env!("CARGO_PKG_VERSION"));
-    Globals::augment_args(root).disable_help_subcommand(true).subcommand(own)
+    let mut root = Globals::augment_args(root);
+    // What colours elsewhere comes before the file: it is the environment.
+    let is_said = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let said = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"].iter().any(is_said);
+    if let Some(when) = settings.text("color").filter(|_| !(said && settings.is_from_file("color")))
+    {
+        root = root.mut_arg("color", |arg| arg.default_value(when.to_owned()));
+    }
+    root.disable_help_subcommand(true).subcommand(with_settings(own, name, args, settings))
+}
+
+/// The command's grammar with what is set as its defaults.
+fn with_settings(
+    mut own: clap::Command,
+    name: &str,
+    args: &[OsString],
+    settings: &Settings,
+) -> clap::Command {
+    let has = |own: &clap::Command, id: &str| own.get_arguments().any(|arg| arg.get_id() == id);
+    for key in ["grace", "timeout"] {
+        // Waiting has a time of its own; these are for what acts.
+        if let Some(time) = settings.text(key)
+            && has(&own, key)
+            && has(&own, "dry_run")
+        {
+            own = own.mut_arg(key, |arg| arg.default_value(time.to_owned()));
+        }
+    }
+    let columns = settings.list(&format!("columns.{name}"));
+    // A script that reads CSV gets the same on every machine.
+    if !columns.is_empty() && has(&own, "columns") && !has_flag(args, &["--csv"]) {
+        own = own.mut_arg("columns", |arg| arg.default_value(columns.join(",")));
+    }
+    own
 }
 
 fn hint() -> String {
@@ -229,12 +317,18 @@ const TAKES_VALUE: [&str; 2] = ["--replay", "--color"];
 
 /// The first word that is no option and no option's value.
 fn first_word(args: &[OsString]) -> Option<&str> {
-    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
-    while let Some(word) = words.next() {
+    first_place(args).map(|(_, word)| word)
+}
+
+/// The same with its place.
+fn first_place(args: &[OsString]) -> Option<(usize, &str)> {
+    let mut words = args.iter().enumerate().skip(1);
+    while let Some((at, word)) = words.next() {
+        let Some(word) = word.to_str() else { continue };
         if TAKES_VALUE.contains(&word) {
             words.next();
         } else if !word.starts_with('-') || word == "-" {
-            return Some(word);
+            return Some((at, word));
         }
     }
     None
@@ -303,10 +397,9 @@ fn not_a_command(word: &str) -> ErrorReport {
 }
 
 /// What people type for a command from other tools.
-const OTHER_WORDS: [(&str, &str); 12] = [
-    ("list", "ports"),
-    ("ls", "ports"),
-    ("ps", "ports"),
+const OTHER_WORDS: [(&str, &str); 16] = [
+    ("ls", "list"),
+    ("ps", "list"),
     ("show", "on"),
     ("who", "on"),
     ("what", "on"),
@@ -316,6 +409,11 @@ const OTHER_WORDS: [(&str, &str); 12] = [
     ("restore", "undo"),
     ("revert", "undo"),
     ("release", "free"),
+    ("lsof", "for"),
+    ("fuser", "for"),
+    ("orphan", "orphans"),
+    ("hung", "stuck"),
+    ("hanging", "stuck"),
 ];
 
 fn nearest_command(word: &str) -> Option<&'static str> {
@@ -323,38 +421,7 @@ fn nearest_command(word: &str) -> Option<&'static str> {
     if let Some((_, name)) = OTHER_WORDS.iter().find(|(other, _)| *other == lower) {
         return Some(name);
     }
-    COMMANDS
-        .iter()
-        .map(|name| (distance(&lower, name), *name))
-        .filter(|(distance, name)| *distance <= if name.len() > 3 { 2 } else { 1 })
-        .filter(|(distance, name)| *distance < name.len().min(lower.chars().count()))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// How many letters to insert, delete, replace or swap with their neighbour to get from one word
-/// to the other (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    for (j, cell) in rows[0].iter_mut().enumerate() {
-        *cell = j;
-    }
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best =
-                (rows[i - 1][j - 1] + change).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = best;
-        }
-    }
-    rows[a.len()][b.len()]
+    nearest(word, COMMANDS.iter().copied())
 }
 
 /// What clap found wrong, as one sentence.
@@ -386,6 +453,12 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
         }
         ErrorKind::MissingRequiredArgument if command == Some("run") => {
             format!("`{of}` needs a command; for example `{of} -- npm start`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("by") => {
+            format!("`{of}` needs a name; for example `{of} node`")
+        }
+        ErrorKind::MissingRequiredArgument if command == Some("for") => {
+            format!("`{of}` needs a file; for example `{of} ./server`")
         }
         ErrorKind::MissingRequiredArgument => {
             format!("`{of}` needs a target; for example `{of} :3000`")
@@ -436,7 +509,12 @@ mod tests {
     use super::*;
 
     fn try_parse(line: &str) -> Result<Cli, Stop> {
-        parse(std::iter::once("proc").chain(line.split_whitespace()).map(OsString::from).collect())
+        parse_with(line, &Settings::default())
+    }
+
+    fn parse_with(line: &str, settings: &Settings) -> Result<Cli, Stop> {
+        let words = std::iter::once("proc").chain(line.split_whitespace());
+        parse(words.map(OsString::from).collect(), settings)
     }
 
     fn error(line: &str) -> String {
@@ -495,7 +573,9 @@ mod tests {
             ("port", "ports"),
             ("hwy", "why"),
             ("cehck", "check"),
-            ("ls", "ports"),
+            ("ls", "list"),
+            ("ps", "list"),
+            ("lsit", "list"),
             ("Free", "free"),
             ("explain", "why"),
             ("no", "on"),
@@ -532,6 +612,10 @@ mod tests {
             ("kill --grace", "`--grace` needs a value"),
             ("schema x", "`proc schema` takes no `x`"),
             ("wait :1 --status 200", "`proc wait` needs `--http` for that"),
+            ("by", "`proc by` needs a name; for example `proc by node`"),
+            ("list --limit 0", "--limit: `0` would show nothing; only the exit code: `--quiet`"),
+            ("list --parent -1", "--parent: `-1` is not a process; write its PID, like `1234`"),
+            ("in . --min-uptime 5", "--min-uptime: `5` has no unit; write `5s` for seconds"),
             ("run", "`proc run` needs a command; for example `proc run -- npm start`"),
             ("run vite --port 1", "`--` comes before the command: `proc run -- vite`"),
             ("run --prot 1 -- vite", "`--prot` is not an option of `proc run`"),
@@ -548,7 +632,7 @@ mod tests {
     #[test]
     fn an_empty_target_is_refused() {
         let args = ["proc", "on", ""].map(OsString::from).to_vec();
-        let Err(Stop::Wrong { error, .. }) = parse(args) else { panic!() };
+        let Err(Stop::Wrong { error, .. }) = parse(args, &Settings::default()) else { panic!() };
         assert_eq!(error.explain, "a target is empty; for example `:3000`");
     }
 
@@ -556,5 +640,73 @@ mod tests {
     fn nothing_typed_is_a_hint() {
         assert!(matches!(try_parse(""), Err(Stop::Hint(_))));
         assert!(matches!(try_parse("--json"), Err(Stop::Hint(_))));
+    }
+
+    fn set(variables: &[(&str, &str)]) -> Settings {
+        Settings::load(&|name| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn what_is_set_is_a_default() {
+        let settings = set(&[
+            ("PROC_GRACE", "9s"),
+            ("PROC_TIMEOUT", "10m"),
+            ("PROC_COLOR", "never"),
+            ("PROC_COLUMNS_PORTS", "pid,port"),
+        ]);
+        let shown = |line: &str| format!("{:?}", parse_with(line, &settings).unwrap());
+        let cli = shown("kill :1");
+        assert!(cli.contains("grace: 9s") && cli.contains("timeout: 600s"), "{cli}");
+        assert!(cli.contains("color: Never"), "{cli}");
+        assert!(shown("kill :1 --grace 1s --color always").contains("grace: 1s"));
+        assert!(shown("kill :1 --color always").contains("color: Always"));
+        assert!(shown("kill -9 :1").contains("now: true"));
+        assert!(shown("wait :1").contains("timeout: None"));
+        let columns = r#"Names(["pid", "port"])"#;
+        assert!(shown("ports").contains(columns));
+        assert!(shown("ports --json").contains(columns));
+        assert!(!shown("ports --csv").contains(columns));
+        assert!(!shown("ports --columns name").contains(columns));
+    }
+
+    #[test]
+    fn an_alias_stands_for_words_and_not_for_an_alias() {
+        let file = std::env::temp_dir().join(format!("proc-alias-{}.toml", std::process::id()));
+        let aliases = "[alias]\ndev = \"free :3000 --yes\"\nhere = \":3000\"\ntwice = \"dev -q\"\n";
+        std::fs::write(&file, aliases).unwrap();
+        let settings = set(&[("PROC_CONFIG", file.to_str().unwrap())]);
+        std::fs::remove_file(&file).unwrap();
+        let shown = |line: &str| format!("{:?}", parse_with(line, &settings).unwrap());
+        assert_eq!(settings.problem, None);
+        assert!(shown("dev --grace 7s").contains("grace: 7s"));
+        assert!(shown("--color never dev").contains("yes: true"));
+        assert!(shown("here").contains("On("));
+        // Only the first word is one.
+        assert!(!shown("on dev").contains("yes"));
+        let Err(Stop::Wrong { error, .. }) = parse_with("twice", &settings) else { panic!() };
+        assert_eq!(error.explain, "alias `twice` stands for another alias, `dev`");
+    }
+
+    #[test]
+    fn nothing_acts_on_settings_that_cannot_be_read() {
+        let settings = set(&[("PROC_GRACE", "soon")]);
+        assert!(settings.problem.is_some());
+        for name in ["on", "ports", "check", "config"] {
+            let line =
+                if name == "on" || name == "check" { format!("{name} :1") } else { name.into() };
+            assert!(parse_with(&line, &settings).is_ok(), "{name}");
+        }
+        for line in ["kill :1", "free :1 --dry-run", "stop :1", "run -- true"] {
+            let Err(Stop::Wrong { error, .. }) = parse_with(line, &settings) else {
+                panic!("{line}")
+            };
+            assert_eq!(error.kind, "usage");
+            assert!(error.explain.starts_with("PROC_GRACE: grace: `soon` is not a duration"));
+            assert!(error.explain.contains("nothing is acted on before that is right"));
+        }
+        assert!(GOES_ON.iter().all(|name| COMMANDS.contains(name)));
     }
 }

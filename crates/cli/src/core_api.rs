@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proc_core::addr::{AddressScope, Endpoint, Transport};
+use proc_core::file_use::FileWish;
 use proc_core::host::{Host, LiveHost};
 use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
 use proc_core::ports::PortsFilter;
+use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
-use proc_core::report::{ErrorReport, EventReport, PortsReport, TargetReport};
+use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
 use proc_core::target::{PortRange, Target, parse_list_with};
 use proc_core::undo::{Store, StoreError, Witness, state_directory};
 use proc_core::wait::{Answers, Heard, WaitRequest};
 use proc_core::watch::{Audience, Wish};
-use proc_core::{act, look, ports, wait};
+use proc_core::{act, explain, files, look, orphans, ports, stuck, wait};
 
+use crate::config::Settings;
 use crate::signal::Signal;
 use crate::{interrupt, output};
 
@@ -59,6 +62,8 @@ pub struct ActRequest {
     pub force: bool,
     /// Refuse what is not the asker's own.
     pub mine: bool,
+    /// Act on everything that the targets started as well.
+    pub tree: bool,
     /// Signal the holders, and use no other lever.
     pub only_signal: bool,
     /// Force at once.
@@ -143,6 +148,28 @@ pub trait Core {
         options: PortsOptions,
     ) -> Result<PortsReport, ErrorReport>;
 
+    /// Lists processes, in the name of that command.
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport;
+
+    /// Lists the processes that use one of these files.
+    ///
+    /// # Errors
+    /// A path that cannot be looked up, and a system that cannot tell.
+    fn users_of(
+        &mut self,
+        files: &FileWish,
+        wish: &ProcessesWish,
+    ) -> Result<ProcessesReport, ErrorReport>;
+
+    /// Lists the processes that outlived who started them; with `all` daemons too.
+    fn orphans(&mut self, wish: &ProcessesWish, all: bool) -> ProcessesReport;
+
+    /// Lists the processes that get nowhere.
+    ///
+    /// # Errors
+    /// A recording, and a system that cannot tell.
+    fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport>;
+
     /// Acts, after consent.
     ///
     /// # Errors
@@ -176,11 +203,12 @@ pub trait Core {
 ///
 /// # Errors
 /// A recording that cannot be read, or a system that is not supported.
-pub fn connect(replay: Option<&Path>) -> Result<Box<dyn Core>, ErrorReport> {
+pub fn connect(replay: Option<&Path>, settings: &Settings) -> Result<Box<dyn Core>, ErrorReport> {
+    let protected = settings.list("protect").to_vec();
     match replay {
-        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?) })),
+        Some(path) => Ok(Box::new(Library { host: Box::new(replay_host(path)?), protected })),
         None if !LiveHost::SEES => Err(failed("unsupported", unsupported_system())),
-        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()) })),
+        None => Ok(Box::new(Library { host: Box::new(LiveHost::default()), protected })),
     }
 }
 
@@ -242,6 +270,8 @@ const SIGTERM: i32 = 15;
 /// The library, asking one host.
 struct Library {
     host: Box<dyn Host>,
+    /// Names that are not acted on.
+    protected: Vec<String>,
 }
 
 impl Core for Library {
@@ -261,10 +291,8 @@ impl Core for Library {
         for target in parse(targets)? {
             let endpoints = target.endpoints();
             if endpoints.is_empty() {
-                return Err(ErrorReport {
-                    word: Some(target.to_string()),
-                    ..failed("usage", format!("check takes ports, and `{target}` is none"))
-                });
+                let sentence = format!("check takes ports, and `{target}` is none");
+                return Err(not_a_port(&target, sentence));
             }
             for endpoint in endpoints {
                 asked.push(Endpoint {
@@ -292,6 +320,27 @@ impl Core for Library {
         Ok(ports::ports(&*self.host, &filter, &options.look))
     }
 
+    fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
+        processes::processes(&*self.host, command, wish)
+    }
+
+    fn users_of(
+        &mut self,
+        files: &FileWish,
+        wish: &ProcessesWish,
+    ) -> Result<ProcessesReport, ErrorReport> {
+        files::users(&*self.host, files, wish)
+    }
+
+    fn orphans(&mut self, wish: &ProcessesWish, all: bool) -> ProcessesReport {
+        orphans::orphans(&*self.host, wish, all)
+    }
+
+    fn stuck(&mut self, wish: &ProcessesWish) -> Result<ProcessesReport, ErrorReport> {
+        stuck::stuck(&*self.host, wish)
+            .ok_or_else(|| failed("unsupported", explain::no_pulses().to_owned()))
+    }
+
     fn act(
         &mut self,
         request: &ActRequest,
@@ -303,7 +352,8 @@ impl Core for Library {
             verb: request.verb,
             force: request.force,
             mine: request.mine,
-            protected: Vec::new(),
+            protected: self.protected.clone(),
+            tree: request.tree,
             only_signal: request.only_signal,
             now: request.now,
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
@@ -388,15 +438,10 @@ impl Core for Library {
                 Target::Unix(name) => unix.push(name.to_string()),
                 Target::Path(path) => unix.push(path),
                 other => {
-                    return Err(ErrorReport {
-                        word: Some(other.to_string()),
-                        ..failed(
-                            "usage",
-                            format!(
-                                "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
-                            ),
-                        )
-                    });
+                    let sentence = format!(
+                        "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
+                    );
+                    return Err(not_a_port(&other, sentence));
                 }
             }
         }
@@ -405,6 +450,17 @@ impl Core for Library {
             recording = recording.with_unix(&*self.host, &unix);
         }
         recording.to_json().map_err(|error| failed("failed", error.to_string()))
+    }
+}
+
+/// The error of a command that takes ports; a bare number was probably meant as one.
+fn not_a_port(target: &Target, sentence: String) -> ErrorReport {
+    let meant = target.also_port().map(|port| format!(":{port}"));
+    let hint = meant.as_ref().map_or(String::new(), |meant| format!("; for the port say {meant}"));
+    ErrorReport {
+        word: Some(target.to_string()),
+        suggestion: meant,
+        ..failed("usage", format!("{sentence}{hint}"))
     }
 }
 

@@ -2,15 +2,15 @@
 
 use proc_core::diagnosis::Verdict;
 use proc_core::report::{
-    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, TargetReport, UndoOutcome,
-    UndoReport,
+    ErrorReport, LeaseOutcome, LeasesReport, Outcome, PortsReport, ProcessesReport, TargetReport,
+    UndoOutcome, UndoReport,
 };
 
 /// What the exit code says. Of several targets the worst counts, and worst means the largest
 /// number: a script that looks for "refused" or "not permitted" is not to be told "no" instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`, `wait`).
+    /// 0: held (`on`, `why`), bindable (`check`), done (`kill`, `stop`, `free`, `freeze`, `wait` …).
     Yes,
     /// 1: nothing there, not bindable, still held, timed out, or the answer cannot be written.
     No,
@@ -41,6 +41,8 @@ pub enum Question {
     Ended,
     /// `free`: is the port free?
     Freed,
+    /// `freeze`, `thaw`, `unstick`, `reload`: is it so now?
+    Done,
 }
 
 impl Exit {
@@ -74,6 +76,15 @@ pub fn of_ports(report: &PortsReport) -> Exit {
     match &report.error {
         Some(error) => of_error(error),
         None if report.sockets.is_empty() => Exit::No,
+        None => Exit::Yes,
+    }
+}
+
+/// The code of a list of processes: whether there is any.
+pub fn of_processes(report: &ProcessesReport) -> Exit {
+    match &report.error {
+        Some(error) => of_error(error),
+        None if report.processes.is_empty() => Exit::No,
         None => Exit::Yes,
     }
 }
@@ -125,7 +136,9 @@ pub fn of_targets(question: Question, reports: &[TargetReport], counts: &[usize]
             let codes = group.iter().map(|report| of_target(question, report));
             match question {
                 Question::Held => codes.min(),
-                Question::Bindable { .. } | Question::Ended | Question::Freed => codes.max(),
+                Question::Bindable { .. } | Question::Ended | Question::Freed | Question::Done => {
+                    codes.max()
+                }
             }
             .unwrap_or(Exit::No)
         })
@@ -174,7 +187,7 @@ pub fn of_target(question: Question, report: &TargetReport) -> Exit {
                 Exit::No
             }
         }
-        Question::Ended | Question::Freed => done(report),
+        Question::Ended | Question::Freed | Question::Done => done(report),
     }
 }
 
@@ -209,11 +222,20 @@ fn done(report: &TargetReport) -> Exit {
         // A free port is what was wanted; a process that is not there was probably misspelled.
         Some(Outcome::AlreadyFree) => Exit::Yes,
         Some(
+            Outcome::Sent
+            | Outcome::Frozen
+            | Outcome::Thawed
+            | Outcome::Unstuck
+            | Outcome::NotStuck
+            | Outcome::Reloaded,
+        ) => Exit::Yes,
+        Some(
             Outcome::StillHeld
             | Outcome::Respawned
             | Outcome::TakenByAnother
             | Outcome::Lingering
-            | Outcome::NotFound,
+            | Outcome::NotFound
+            | Outcome::Unchanged,
         )
         | None => Exit::No,
         Some(Outcome::Denied) => Exit::Denied,
@@ -264,6 +286,14 @@ mod tests {
             (Question::Freed, port, Outcome::Denied, 3),
             (Question::Freed, port, Outcome::Refused, 4),
             (Question::Freed, port, Outcome::Declined, 4),
+            (Question::Ended, None, Outcome::Sent, 0),
+            (Question::Done, None, Outcome::Frozen, 0),
+            (Question::Done, None, Outcome::Thawed, 0),
+            (Question::Done, None, Outcome::Unstuck, 0),
+            (Question::Done, None, Outcome::NotStuck, 0),
+            (Question::Done, None, Outcome::Reloaded, 0),
+            (Question::Done, None, Outcome::Unchanged, 1),
+            (Question::Done, None, Outcome::NotFound, 1),
         ] {
             let exit = of_target(question, &with(verdict, Some(outcome)));
             assert_eq!(exit.code(), want, "{question:?} {outcome:?}");

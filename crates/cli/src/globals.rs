@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::config::Settings;
+
 /// Options that every command takes.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Globals {
@@ -37,6 +39,9 @@ pub struct Globals {
     /// Answer from a file that `proc record` wrote, not from this machine
     #[arg(long, global = true, value_name = "FILE", help_heading = "Output")]
     pub replay: Option<PathBuf>,
+    /// What is set for good.
+    #[arg(skip)]
+    pub settings: Settings,
 }
 
 impl Globals {

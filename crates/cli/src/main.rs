@@ -6,6 +6,7 @@ mod answer;
 mod cli;
 mod columns;
 mod commands;
+mod config;
 mod core_api;
 mod dispatch;
 mod duration;
@@ -14,6 +15,7 @@ mod globals;
 mod intake;
 mod interrupt;
 mod local_time;
+mod nearest;
 mod output;
 mod progress;
 mod prompt;
@@ -22,6 +24,7 @@ mod relay;
 mod render;
 mod sanitize;
 mod signal;
+mod split;
 mod terminal;
 
 use std::io::IsTerminal;
@@ -30,6 +33,7 @@ use std::process::ExitCode;
 use answer::Answer;
 use cli::{Cli, Command, Stop};
 use commands::act::Manner;
+use config::Settings;
 use exit::Exit;
 use globals::Globals;
 use output::Output;
@@ -39,8 +43,12 @@ use terminal::{Stream, view};
 
 fn main() -> ExitCode {
     let mut output = Output::default();
-    let exit = match cli::parse(std::env::args_os().collect()) {
-        Ok(cli) => run(&cli, &mut output),
+    let settings = Settings::load(&|name| std::env::var_os(name));
+    let exit = match cli::parse(std::env::args_os().collect(), &settings) {
+        Ok(mut cli) => {
+            cli.globals.settings = settings;
+            run(&cli, &mut output)
+        }
         Err(stop) => explain(stop, &mut output),
     };
     ExitCode::from(output.finish(exit).code())
@@ -48,6 +56,12 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli, output: &mut Output) -> Exit {
     let globals = &cli.globals;
+    if let Some(problem) = globals.settings.problem.as_ref().filter(|_| !globals.quiet)
+        && !matches!(cli.command, Command::Config(_))
+    {
+        let sentence = format!("{}; going on without it", problem.explain);
+        Output::note(&render::note(&sentence, &view(globals, Stream::Stderr)));
+    }
     let answer = carry_out(cli);
     let exit = answer.exit();
     if !globals.quiet {
@@ -98,6 +112,10 @@ fn manner(command: &Command) -> Manner {
         Command::Kill(args) => args.manner(),
         Command::Stop(args) => args.manner(),
         Command::Free(args) => args.manner(),
+        Command::Freeze(args) => args.manner(),
+        Command::Thaw(args) => args.manner(),
+        Command::Unstick(args) => args.manner(),
+        Command::Reload(args) => args.manner(),
         Command::Wait(args) => args.manner(),
         _ => Manner::default(),
     }

@@ -61,11 +61,30 @@ fn named(name: &str) -> Option<i32> {
 /// The largest signal number of any system this runs on (Linux: 64, signal(7)).
 const LARGEST: i32 = 64;
 
+/// `RTMIN+3`, `RTMAX-1`: realtime signals are counted from either end, in the numbers of the C
+/// library, which keeps the first two for itself (signal(7)). Linux alone has them so.
+fn realtime(name: &str) -> Option<i32> {
+    const FIRST: i32 = 34;
+    let from = |rest: &str, sign: char| match rest.strip_prefix(sign) {
+        None => rest.is_empty().then_some(0),
+        Some(count) => count.parse::<u8>().ok().map(i32::from),
+    };
+    let number = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
+        (Some(rest), _) => FIRST + from(rest, '+')?,
+        (_, Some(rest)) => LARGEST - from(rest, '-')?,
+        (None, None) => return None,
+    };
+    (cfg!(target_os = "linux") && (FIRST..=LARGEST).contains(&number)).then_some(number)
+}
+
 /// The signal a word means. The error is a sentence.
 pub fn parse(word: &str) -> Result<Signal, String> {
     let upper = word.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
     if let Some(number) = named(name) {
+        return Ok(Signal { number });
+    }
+    if let Some(number) = realtime(name) {
         return Ok(Signal { number });
     }
     match word.parse::<i32>() {
@@ -91,6 +110,14 @@ mod tests {
             ("9", 9),
             ("int", 2),
             ("40", 40),
+            #[cfg(target_os = "linux")]
+            ("RTMIN", 34),
+            #[cfg(target_os = "linux")]
+            ("SIGRTMIN+3", 37),
+            #[cfg(target_os = "linux")]
+            ("rtmax-1", 63),
+            #[cfg(target_os = "linux")]
+            ("RTMAX", 64),
         ] {
             assert_eq!(parse(word), Ok(Signal { number }), "{word}");
         }
@@ -98,7 +125,22 @@ mod tests {
 
     #[test]
     fn others_are_refused_with_the_form_meant() {
-        for word in ["", "SIG", "TERMS", "0", "-9", "65", "1.5", "sigsigterm"] {
+        for word in [
+            "",
+            "SIG",
+            "TERMS",
+            "0",
+            "-9",
+            "65",
+            "1.5",
+            "sigsigterm",
+            "RTMIN+31",
+            "RTMAX-31",
+            "RTMIN-1",
+            "RTMAX+1",
+            "RTMIN+",
+            "RTMIN+x",
+        ] {
             assert_eq!(
                 parse(word).unwrap_err(),
                 format!("`{word}` is not a signal; write it like `TERM`, `SIGINT` or `15`")

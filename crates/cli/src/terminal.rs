@@ -53,7 +53,7 @@ pub fn view(globals: &Globals, stream: Stream) -> View {
     View {
         width: terminal.then(|| width(stream, &env)),
         color: color(globals.color, terminal, &env),
-        ascii: globals.ascii || !speaks_utf8(&env),
+        ascii: globals.ascii || globals.settings.flag("ascii") || !speaks_utf8(&env),
         home: env("HOME").and_then(|home| home.into_string().ok()).filter(|home| home.len() > 1),
     }
 }

@@ -4,28 +4,39 @@
 
 use std::path::Path;
 
-use proc_core::report::{
-    LeasesReport, PickReport, PortLine, PortsReport, Report, UndoReport, WatchEvent,
-};
+use proc_core::report;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// One document: a value is valid if it is one of these, whose parts are in `$defs`.
+/// Which document each command prints, a line each so that two changes seldom meet.
+const DESCRIPTION: &str = concat!(
+    "What `proc --json` prints: a Report; ",
+    "for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); ",
+    "for `proc list` and its kin a ProcessesReport (and with --jsonl a process on each line); ",
+    "for `proc config` a ConfigReport; ",
+    "for `proc pick` a PickReport or a LeasesReport; ",
+    "for `proc undo` an UndoReport; ",
+    "for `proc watch` a WatchEvent on each line.",
+);
+
 fn generate() -> String {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let documents = [
-        generator.subschema_for::<Report>(),
-        generator.subschema_for::<PortsReport>(),
-        generator.subschema_for::<PortLine>(),
-        generator.subschema_for::<PickReport>(),
-        generator.subschema_for::<LeasesReport>(),
-        generator.subschema_for::<UndoReport>(),
-        generator.subschema_for::<WatchEvent>(),
+        generator.subschema_for::<report::Report>(),
+        generator.subschema_for::<report::PortsReport>(),
+        generator.subschema_for::<report::PortLine>(),
+        generator.subschema_for::<report::ProcessesReport>(),
+        generator.subschema_for::<report::ConfigReport>(),
+        generator.subschema_for::<report::PickReport>(),
+        generator.subschema_for::<report::LeasesReport>(),
+        generator.subschema_for::<report::UndoReport>(),
+        generator.subschema_for::<report::WatchEvent>(),
     ];
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "proc",
-        "description": "What `proc --json` prints: a Report; for `proc ports` a PortsReport (and with --jsonl a PortLine on each line); for `proc pick` a PickReport or a LeasesReport; for `proc undo` an UndoReport; for `proc watch` a WatchEvent on each line.",
+        "description": DESCRIPTION,
         "anyOf": documents,
         "$defs": generator.take_definitions(true),
     });

@@ -2,10 +2,12 @@
 //! [`Host`], every process is pinned before it is signalled and checked to still hold the very
 //! socket, and a port counts as given back only by a bind at the end.
 
+mod deed;
 mod group;
 mod job;
 mod run;
 mod toll;
+mod tree;
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -104,7 +106,8 @@ fn carry_out(
             Ok(released) => run.finish(&released),
             Err(end) => end,
         };
-        let notes = run.plan.notes.clone();
+        let notes: Vec<String> =
+            run.plan.notes.iter().cloned().chain(run.late_notes.drain(..)).collect();
         let next = end.by.and_then(|script| job.plan_again(host, request, script));
         let (end, events) = match &next {
             None => (end, run.events),
@@ -116,6 +119,7 @@ fn carry_out(
         job.report.events = events;
         job.report.outcome = Some(end.outcome);
         job.report.explain = Some(end.explain);
+        job.report.refusal = end.refusal;
         // What was noted before the act was about a port that is no more like that.
         job.report.notes = notes.into_iter().chain(end.notes).collect();
     }

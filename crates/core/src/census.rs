@@ -1,11 +1,13 @@
 //! Which processes a name, a number, a file, a container or a unit means, from one reading of
 //! `/proc`.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use crate::engine::{self, ContainerFacts, EngineWish};
 use crate::host::Host;
 use crate::learn::learn_containers;
+use crate::names::nearest_name;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
@@ -13,7 +15,11 @@ use crate::target::{Target, is_called};
 
 /// The processes that targets other than ports need, read once.
 #[derive(Debug)]
-pub(crate) struct Census(Snapshot);
+pub(crate) struct Census {
+    read: Snapshot,
+    /// Numbers that are threads', and of which process.
+    threads: BTreeMap<u32, u32>,
+}
 
 impl Census {
     /// Reads all processes, or only the ones named by number, or none: what the targets ask for.
@@ -28,12 +34,31 @@ impl Census {
                 Target::Port(_) | Target::Range(_) | Target::Unix(_) => {}
             }
         }
-        let mut census = Self(match scope == Scope::default() {
-            true => Snapshot::empty(SystemTime::UNIX_EPOCH),
-            false => host.snapshot(&scope),
-        });
+        let numbers = scope.pids.clone();
+        let mut census = Self {
+            read: match scope == Scope::default() {
+                true => Snapshot::empty(SystemTime::UNIX_EPOCH),
+                false => host.snapshot(&scope),
+            },
+            threads: BTreeMap::new(),
+        };
+        census.tell_threads(host, &numbers);
         census.learn_names(host, targets);
         census
+    }
+
+    /// `/proc` answers for the number of a thread as for a process, though it lists no threads.
+    fn tell_threads(&mut self, host: &dyn Host, numbers: &[u32]) {
+        for &number in numbers {
+            let Some(condition) = host.condition(number) else { continue };
+            let leader = condition.leader;
+            if leader != number {
+                self.read.processes.remove(&number);
+                self.threads.insert(number, leader);
+                let more = host.snapshot(&Scope { pids: vec![leader], ..Scope::default() });
+                self.read.processes.extend(more.processes);
+            }
+        }
     }
 
     /// Asks the engines about names of containers that are no ids of any that runs.
@@ -49,21 +74,21 @@ impl Census {
             return;
         }
         let mut wish = EngineWish { names, ..EngineWish::default() };
-        for process in self.0.processes.values() {
-            wish.owners.extend(engine::owner_of(process, &self.0));
-            if process.uid.is_some_and(|uid| uid == 0 || uid == self.0.asker.uid) {
+        for process in self.read.processes.values() {
+            wish.owners.extend(engine::owner_of(process, &self.read));
+            if process.uid.is_some_and(|uid| uid == 0 || uid == self.read.asker.uid) {
                 wish.sockets.extend(engine::dockerd_sockets(process));
             }
         }
         wish.owners.sort_unstable();
         wish.owners.dedup();
-        learn_containers(host, &mut self.0, &wish);
+        learn_containers(host, &mut self.read, &wish);
     }
 
     /// What engines tell of containers called so: by name, or `project/service` of compose.
     pub(crate) fn containers_called(&self, name: &str) -> impl Iterator<Item = &ContainerFacts> {
         let parts = name.split_once('/');
-        self.0.containers.iter().filter(move |facts| {
+        self.read.containers.iter().filter(move |facts| {
             let service =
                 facts.compose.as_ref().zip(parts).is_some_and(|(compose, (project, it))| {
                     compose.project == project && compose.service.as_deref() == Some(it)
@@ -74,17 +99,17 @@ impl Census {
 
     /// What was read.
     pub(crate) const fn snapshot(&self) -> &Snapshot {
-        &self.0
+        &self.read
     }
 
     /// Those processes as they can be told from any other that gets their number.
     pub(crate) fn processes(&self, pids: &[u32]) -> Vec<&Process> {
-        pids.iter().filter_map(|pid| self.0.processes.get(pid)).collect()
+        pids.iter().filter_map(|pid| self.read.processes.get(pid)).collect()
     }
 
     /// The asker's own ancestors.
     pub(crate) fn above_asker(&self) -> &[u32] {
-        &self.0.asker.ancestors
+        &self.read.asker.ancestors
     }
 
     /// Those that a target means; nobody for one that is no process's.
@@ -99,8 +124,39 @@ impl Census {
         }
     }
 
+    /// The one that a target means by its number and that has ended without being collected.
+    pub(crate) fn dead(&self, target: &Target) -> Vec<u32> {
+        match target {
+            Target::Pid(pid) | Target::Number(pid) if self.read.processes.contains_key(pid) => {
+                vec![*pid]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The process that a number is only a thread of.
+    pub(crate) fn leader_of(&self, number: u32) -> Option<&Process> {
+        let leader = self.threads.get(&number)?;
+        self.read.processes.get(leader)
+    }
+
+    /// The process of that number that has ended and was not collected.
+    pub(crate) fn zombie(&self, pid: u32) -> Option<&Process> {
+        let process = self.read.processes.get(&pid);
+        process.filter(|process| process.state == ProcessState::Zombie)
+    }
+
+    /// The nearest name of a process that runs, for one that nobody has.
+    pub(crate) fn nearest_name(&self, name: &str) -> Option<&str> {
+        let own = self.read.asker.pid;
+        let others = self.read.processes.values().filter(|process| {
+            process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
+        });
+        nearest_name(name, others.map(Process::program))
+    }
+
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {
-        let process = self.0.processes.get(&pid);
+        let process = self.read.processes.get(&pid);
         let lives = process.is_some_and(|process| process.state != ProcessState::Zombie);
         lives.then_some(pid).into_iter().collect()
     }
@@ -113,7 +169,8 @@ impl Census {
     fn in_container(&self, name: &str) -> Vec<u32> {
         let told: Vec<&ContainerFacts> = self.containers_called(name).collect();
         self.matching(|process| {
-            let Some(boxed) = engine::boxed(process, &self.0).filter(|it| !it.keeps_ports) else {
+            let Some(boxed) = engine::boxed(process, &self.read).filter(|it| !it.keeps_ports)
+            else {
                 return false;
             };
             let called = boxed.name.as_deref() == Some(name)
@@ -121,7 +178,7 @@ impl Census {
                 || (name.len() >= 6 && boxed.id.starts_with(name));
             called
                 || told.iter().any(|facts| {
-                    facts.id == boxed.id && facts.owner == engine::owner_of(process, &self.0)
+                    facts.id == boxed.id && facts.owner == engine::owner_of(process, &self.read)
                 })
         })
     }
@@ -147,10 +204,10 @@ impl Census {
     }
 
     fn matching(&self, is: impl Fn(&Process) -> bool) -> Vec<u32> {
-        let own = self.0.asker.pid;
+        let own = self.read.asker.pid;
         // A zombie holds nothing and cannot be ended again.
         let living = |process: &&Process| process.state != ProcessState::Zombie;
-        let found = self.0.processes.values().filter(living).filter(|process| is(process));
+        let found = self.read.processes.values().filter(living).filter(|process| is(process));
         found.map(|process| process.id.pid).filter(|&pid| pid != own).collect()
     }
 }
@@ -171,7 +228,7 @@ mod tests {
             process.cgroup = Some((*group).to_owned());
             snapshot.processes.insert(pid, process);
         }
-        Census(snapshot)
+        Census { read: snapshot, threads: BTreeMap::new() }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod processes;
 mod redirected;
+mod stuck;
+mod uses;
 mod windows;
 
 use std::net::IpAddr;
@@ -22,6 +24,8 @@ use crate::windows::is_mirrored;
 
 pub use processes::{bytes, left_out, more_processes, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
+pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
+pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
 pub(crate) use windows::{excluded_release, in_wsl};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult, Rules};
+use crate::condition::Condition;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Protocol, Socket, TcpState};
+use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::sys;
 use crate::unit::{UnitAnswer, UnitWish};
 use crate::windows::{WindowsFacts, WindowsWish};
@@ -369,6 +372,33 @@ pub trait Host {
         WorkTrees::default()
     }
 
+    /// Who uses these files: runs them, works in them, has them mapped or open. A unix socket's file
+    /// has no users here, as its holders are found by the socket. `None` where this system cannot
+    /// tell.
+    fn file_uses(&self, _wish: &FileWish) -> Option<FilesSeen> {
+        None
+    }
+
+    /// Those threads as they are at this moment. `None` where this system cannot tell.
+    fn pulses(&self, _of: &PulseScope) -> Option<Vec<Pulse>> {
+        None
+    }
+
+    /// Where in the kernel a thread waits; `None` where it is gone.
+    fn waiting_place(&self, _pid: u32, _tid: u32) -> Option<WaitingPlace> {
+        None
+    }
+
+    /// What a process has as its input, its output and its errors, as the system names them.
+    fn streams(&self, _pid: u32) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Those of these control groups that are frozen.
+    fn frozen(&self, _groups: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The environment that a process was started with, as the kernel keeps it: `NAME=value`,
     /// each ended by a zero byte. `None` where it may not be read.
     fn environment(&self, _pid: u32) -> Option<Vec<u8>> {
@@ -379,6 +409,11 @@ pub trait Host {
     /// where that is not known, or where they are too many to read in passing.
     fn children(&self, _pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         BTreeMap::new()
+    }
+
+    /// How the process or thread of that number stands.
+    fn condition(&self, _pid: u32) -> Option<Condition> {
+        None
     }
 
     /// The script that a shell reads its commands from, its first 64 KiB; `None` where it has none,

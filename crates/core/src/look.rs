@@ -317,6 +317,9 @@ fn number_report(
     let held = sight.filter(|sight| !sight.diagnosis.causes.is_empty());
     let alive = census.alive(number);
     if alive.is_empty() {
+        if let Some(told) = no_process(number, census).filter(|_| held.is_none()) {
+            return nothing(&target, told);
+        }
         return nothing(
             &target,
             match held {
@@ -393,10 +396,29 @@ fn process_report(
     report
 }
 
+/// What a number is that is no living process's: a thread's, or one that waits to be collected.
+pub(crate) fn no_process(number: u32, census: &Census) -> Option<String> {
+    if let Some(leader) = census.leader_of(number) {
+        let (name, pid) = (leader.program(), leader.id.pid);
+        return Some(format!("{number} is a thread of {name} (pid {pid}): say pid:{pid}"));
+    }
+    let dead = census.zombie(number)?;
+    Some(format!(
+        "{} (pid {number}) has ended (state Z) and holds nothing; its parent, pid {}, has not collected it: proc unstick pid:{number}",
+        dead.program(),
+        dead.ppid
+    ))
+}
+
 fn missing(target: &Target, census: &Census) -> String {
     match target {
-        Target::Pid(pid) => format!("there is no process {pid}"),
-        Target::Name(name) => format!("no process is called {name}"),
+        Target::Pid(pid) => {
+            no_process(*pid, census).unwrap_or_else(|| format!("there is no process {pid}"))
+        }
+        Target::Name(name) => match census.nearest_name(name) {
+            Some(near) => format!("no process is called {name}; did you mean {near}?"),
+            None => format!("no process is called {name}"),
+        },
         Target::Path(path) => format!("no socket or running process has the path {path}"),
         Target::Container(name) => match census.containers_called(name).next() {
             Some(facts) => format!(

@@ -30,6 +30,58 @@ impl Names for NoNames {
     }
 }
 
+/// The name nearest to one that nobody has: it begins or ends alike, or a few letters differ.
+/// `None` where none is near enough to be meant.
+pub fn nearest_name<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let length = wanted.chars().count();
+    let most = match length {
+        0..=2 => return None,
+        3 => 1,
+        _ => 2,
+    };
+    let mut best: Option<(usize, &str)> = None;
+    for name in names {
+        let other = name.to_lowercase();
+        let begins = length >= 4 && (other.starts_with(&wanted) || wanted.starts_with(&other));
+        let far = match begins && other.chars().count() >= 4 {
+            true => 1,
+            false => distance(&wanted, &other),
+        };
+        let near = far <= most && far < length;
+        if near && best.is_none_or(|(least, known)| (far, name) < (least, known)) {
+            best = Some((far, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}
+
+/// How many letters to insert, delete, replace or swap with their neighbour to get from one word
+/// to the other (optimal string alignment), of their first 32 letters.
+pub fn distance(a: &str, b: &str) -> usize {
+    let letters = |word: &str| word.chars().take(32).collect::<Vec<char>>();
+    let (a, b) = (letters(a), letters(b));
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in rows[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best =
+                (rows[i - 1][j - 1] + change).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            rows[i][j] = best;
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
 /// This machine's names. Its services file is read once, at the first name that needs it; a file
 /// that cannot be read has no names.
 #[derive(Debug, Default)]
@@ -83,5 +135,27 @@ mod tests {
         }
         assert_eq!(names.service("no such service"), None);
         assert_eq!(NoNames.interface("lo"), None);
+    }
+
+    #[test]
+    fn the_nearest_name_is_one_that_may_be_meant() {
+        let running = ["node", "nginx", "postgres", "sh", "Web Content", "python3.12"];
+        for (typed, want) in [
+            ("noed", Some("node")),
+            ("nod", Some("node")),
+            ("nginz", Some("nginx")),
+            ("NGINXX", Some("nginx")),
+            ("postgre", Some("postgres")),
+            ("postgresql", Some("postgres")),
+            ("python", Some("python3.12")),
+            ("ruby", None),
+            ("sj", None),
+            ("s", None),
+            ("", None),
+            ("web contant", Some("Web Content")),
+        ] {
+            assert_eq!(nearest_name(typed, running), want, "{typed}");
+        }
+        assert_eq!(nearest_name("node", []), None);
     }
 }

@@ -1,11 +1,14 @@
 //! What to do about a port, a socket file or processes, and what never: a pure function of what
 //! was seen and what is allowed. Doing it is [`crate::act`]'s.
 
+mod deed;
 pub(crate) mod kin;
 mod lever;
 mod refusal;
+mod reload;
 mod steps;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::addr::Transport;
@@ -19,13 +22,17 @@ use crate::snapshot::{Snapshot, Source};
 use crate::socket::{Holder, Protocol, Socket};
 use crate::supervisor::{Proof, could_restart, socket_unit_supervisor, supervisor_of, unit_guard};
 
+pub use deed::{Conditions, Deed, asks_to_end, plan_deed, plan_order, port_holders};
+pub(crate) use deed::{SIGCONT, SIGSTOP};
 use kin::Kin;
 pub use lever::Lever;
 pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
 pub(crate) use refusal::is_left_alone;
+use refusal::named;
 pub use refusal::{Refusal, Why};
-use refusal::{check, named};
+pub(crate) use refusal::{all_open, check};
+pub use reload::{RELOADS, Reload, ReloadWay, reload_of};
 pub use steps::signal_name;
 
 /// What a person wants done.
@@ -37,6 +44,14 @@ pub enum Verb {
     Kill,
     /// Get the port by the softest act that works.
     Free,
+    /// Hold processes still.
+    Freeze,
+    /// Let processes go on that stand still.
+    Thaw,
+    /// Get a stuck process to move, without ending it.
+    Unstick,
+    /// Have a server read its configuration anew.
+    Reload,
 }
 
 impl Verb {
@@ -46,6 +61,10 @@ impl Verb {
             Self::Stop => "stop",
             Self::Kill => "kill",
             Self::Free => "free",
+            Self::Freeze => "freeze",
+            Self::Thaw => "thaw",
+            Self::Unstick => "unstick",
+            Self::Reload => "reload",
         }
     }
 }
@@ -62,6 +81,8 @@ pub struct Limits {
     /// Names of processes that are never acted on without [`Self::force`], matched as a target's
     /// are ([`crate::target::is_called`]).
     pub protected: Vec<String>,
+    /// Act on everything that the targets started as well.
+    pub tree: bool,
     /// Signal the holders and use no other lever.
     pub only_signal: bool,
     /// Do not ask: SIGKILL at once.
@@ -104,6 +125,8 @@ pub struct Victim {
     pub ask: Option<i32>,
     /// Why it is not forced, where it is not.
     pub never_forced: Option<&'static str>,
+    /// Its arguments, by which it is known again where somebody starts it again.
+    pub argv: Vec<String>,
 }
 
 /// Why a process is to end.
@@ -120,6 +143,13 @@ pub enum Part {
     },
     /// It was started by a runner and holds nothing that is wanted: asked, never forced.
     Kin,
+    /// It is of the tree below a target, which is to end as a whole.
+    Member,
+    /// It is told of a child of its that has ended, and does not end itself.
+    Parent {
+        /// The child.
+        of: ProcessId,
+    },
 }
 
 impl Part {
@@ -160,6 +190,8 @@ pub struct Plan {
     /// Whether it is for a Windows, which has no signals: windows are told to close, and force is
     /// TerminateProcess.
     pub on_windows: bool,
+    /// What is done to the victims, where they are not to end.
+    pub deed: Option<Deed>,
 }
 
 /// Plans for a port.
@@ -210,13 +242,14 @@ pub(crate) fn plan_port_again(
             CauseKind::AcceptedConnection
                 if limits.verb == Verb::Free && snapshot.asker.may_destroy =>
             {
-                refusal::all_open(&cause.pids, snapshot, limits)?;
+                all_open(&cause.pids, snapshot, limits)?;
                 plan.destroy.extend(of_cause().cloned());
             }
             _ => sockets.extend(of_cause()),
         }
     }
     add_holders(&mut plan, &sockets, snapshot, limits, proven)?;
+    plan.add_tree(snapshot, limits)?;
     plan.every_state = sockets.iter().any(|socket| !socket.is_server());
     if plan == (Plan { notes: plan.notes.clone(), tcp_only, on_windows, ..Plan::default() }) {
         return Err(Refusal::AlreadyFree);
@@ -310,7 +343,7 @@ fn obstacle(
                 what()
             ),
         )),
-        CauseKind::OutgoingConnection => return refusal::all_open(&cause.pids, snapshot, limits),
+        CauseKind::OutgoingConnection => return all_open(&cause.pids, snapshot, limits),
         _ => return Ok(()),
     })
 }
@@ -332,6 +365,7 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
         let victim = victim(process, Part::Target, Vec::new(), top, snapshot, limits)?;
         plan.victims.push(victim);
     }
+    plan.add_tree(snapshot, limits)?;
     plan.watch_restarters(snapshot);
     Ok(plan)
 }
@@ -348,6 +382,7 @@ pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Pla
     }
     let mut plan = Plan::default();
     add_holders(&mut plan, &sockets, snapshot, limits, &[])?;
+    plan.add_tree(snapshot, limits)?;
     Ok(plan)
 }
 
@@ -576,6 +611,7 @@ fn victim(
         // A signal that somebody chose is theirs to choose.
         ask: nature.and_then(|nature| nature.ask).filter(|_| limits.signal == SIGTERM),
         never_forced,
+        argv: process.argv.clone(),
     })
 }
 
@@ -620,6 +656,27 @@ fn is_managed(victim: &Victim, snapshot: &Snapshot) -> bool {
 }
 
 impl Plan {
+    /// With `--tree`, everything below the victims as well: it is refused whole where a guard rail
+    /// stands before one of them. What was started by one of them and is nobody's child there any
+    /// more is left alone, and said.
+    fn add_tree(&mut self, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+        if !limits.tree {
+            return Ok(());
+        }
+        let known: HashSet<u32> = self.victims.iter().map(|victim| victim.id.pid).collect();
+        for process in Kin::of(snapshot).below(known.iter().copied()) {
+            if known.contains(&process.id.pid) || process.id.pid == snapshot.asker.pid {
+                continue;
+            }
+            check(process, snapshot, limits)?;
+            let member = victim(process, Part::Member, Vec::new(), false, snapshot, limits)?;
+            self.victims.push(member);
+        }
+        let pids: Vec<u32> = self.victims.iter().map(|victim| victim.id.pid).collect();
+        self.note(kin::strays_note(&pids, snapshot));
+        Ok(())
+    }
+
     /// Who is watched after the end, and for how long.
     fn watch_restarters(&mut self, snapshot: &Snapshot) {
         /// A script sleeps a second before the next round, systemd 100 ms.

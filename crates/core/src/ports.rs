@@ -52,6 +52,8 @@ impl<'a> Chosen<'a> {
                 Target::Range(range) => {
                     port.is_some_and(|port| range.contains(port)) && on(range.transport())
                 }
+                // Looking shows both the process and the port of a bare number.
+                Target::Number(_) => port.is_some() && port == target.also_port(),
                 Target::Unix(name) => socket.local.to_string() == name.to_string(),
                 _ => false,
             })

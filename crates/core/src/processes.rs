@@ -99,16 +99,28 @@ impl Survey {
     /// Reads every process, and measures them where that is wished for: that alone waits.
     pub fn take(host: &dyn Host, wish: &ProcessesWish) -> Self {
         let facts = wish.facts.and(wish.filter.facts());
-        let scope = |facts| Scope { all_processes: true, facts, ..Scope::default() };
+        Self::look(host, wish, |bare| Scope {
+            all_processes: true,
+            facts: if bare { ProcessFacts::BARE } else { facts },
+            ..Scope::default()
+        })
+    }
+
+    /// As [`Survey::take`], of these processes and those above them alone.
+    pub fn take_of(host: &dyn Host, wish: &ProcessesWish, pids: &[u32]) -> Self {
+        Self::look(host, wish, |_| Scope { pids: pids.to_vec(), ..Scope::default() })
+    }
+
+    fn look(host: &dyn Host, wish: &ProcessesWish, scope: impl Fn(bool) -> Scope) -> Self {
         let before = wish.measures().then(|| {
             let begun = host.now();
-            (begun, host.snapshot(&scope(ProcessFacts::BARE)))
+            (begun, host.snapshot(&scope(true)))
         });
         if let Some((begun, _)) = &before {
             pause(host, wish.window.saturating_sub(host.now().saturating_sub(*begun)));
         }
         let now = host.now();
-        let snapshot = host.snapshot(&scope(facts));
+        let snapshot = host.snapshot(&scope(false));
         let (cpu, window) = match before {
             Some((begun, before)) => {
                 let window = now.saturating_sub(begun);
@@ -241,7 +253,7 @@ impl Survey {
 }
 
 /// Waits, and longer where the host returns early.
-fn pause(host: &dyn Host, time: Duration) {
+pub(crate) fn pause(host: &dyn Host, time: Duration) {
     let end = host.now().saturating_add(time);
     loop {
         let left = end.saturating_sub(host.now());

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{Endpoint, ORDINARY_ADDRESSES, Transport};
 use crate::bind::{Attempt, BindRequest, BindResult, Occupant, Rules};
 use crate::engine::{EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen, joined, recorded_uses};
 use crate::host::{Host, Pinned, Watch, Woken, WorkTrees};
 use crate::learn::{self, Learn, learn};
 use crate::look::LookOptions;
@@ -601,6 +602,13 @@ impl Host for ReplayHost {
         let recorded = self.recording.snapshot.redirects.iter();
         let wanted = recorded.filter(|rule| ports.iter().any(|port| rule.ports.contains(port)));
         RedirectAnswer { redirects: wanted.cloned().collect(), gaps: Vec::new() }
+    }
+
+    fn file_uses(&self, wish: &FileWish) -> Option<FilesSeen> {
+        let processes: Vec<&Process> = self.recording.snapshot.processes.values().collect();
+        let seen = |path: &String| recorded_uses(&joined("/", path), wish.below, &processes);
+        let files = wish.paths.iter().map(seen).collect();
+        Some(FilesSeen { files, gaps: Vec::new(), by_path_only: true })
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
+use crate::file_use::Access;
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
 use crate::process::{Percent, ProcessState, SupervisorKind};
@@ -487,9 +488,9 @@ pub struct ProcessReport {
     /// How many threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<u32>,
-    /// Why it is in the answer, a sentence each, where that is not what was asked for by name.
+    /// Why it is in the answer, where that is not what was asked for by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub because: Vec<String>,
+    pub because: Vec<Reason>,
     /// How deep it stands in a tree; 0 for its root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
@@ -544,6 +545,104 @@ impl ProcessReport {
     pub fn named(&self) -> String {
         format!("{} (pid {})", self.name, self.pid)
     }
+}
+
+/// A reason why a process is in an answer: how it uses a file (`for`), what shows that it was left
+/// behind (`orphans`) or gets nowhere (`stuck`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Which.
+    pub kind: ReasonKind,
+    /// Whether it is known; otherwise it is likely.
+    pub certain: bool,
+    /// One sentence about the process.
+    pub explain: String,
+    /// The file, where it is another path than was asked for; the terminal; the address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fd: Option<i32>,
+    /// For what it was opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
+    /// Whether a lock was taken through it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// Whether the file was removed, or replaced by another of that path.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Another process: who inherited it, who should collect it, its debugger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The thread, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<u32>,
+}
+
+impl Reason {
+    /// One that is certain and has nothing but its sentence.
+    pub const fn new(kind: ReasonKind, explain: String) -> Self {
+        Self {
+            kind,
+            certain: true,
+            explain,
+            path: None,
+            fd: None,
+            access: None,
+            locked: false,
+            deleted: false,
+            pid: None,
+            thread: None,
+        }
+    }
+}
+
+/// The kinds of [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ReasonKind {
+    /// It runs the file as its program.
+    Executable,
+    /// It runs the file as a script.
+    Script,
+    /// It works in the directory.
+    WorkingDirectory,
+    /// It has the directory as its root directory.
+    RootDirectory,
+    /// It has the file mapped.
+    Mapped,
+    /// It has the file open.
+    Descriptor,
+    /// It has the unix socket of that file.
+    Socket,
+    /// Its parent ended and another process inherited it.
+    ParentEnded,
+    /// The first process of its session ended.
+    SessionEnded,
+    /// Its terminal is gone.
+    TerminalGone,
+    /// Its working directory was removed.
+    DirectoryGone,
+    /// Its executable was removed or replaced.
+    ExecutableGone,
+    /// It waits and is deaf to signals (state D).
+    Uninterruptible,
+    /// It is stopped.
+    Stopped,
+    /// Its debugger has stopped it.
+    Traced,
+    /// Its control group is frozen.
+    Frozen,
+    /// It ended and is not collected.
+    Uncollected,
+    /// It computes without end.
+    Spinning,
+    /// It does not accept connections that wait.
+    NotAccepting,
 }
 
 /// What sort of program a process is, and how it wants to be ended.
@@ -672,6 +771,20 @@ pub enum Outcome {
     Declined,
     /// `--dry-run`: nothing was done.
     Planned,
+    /// A signal that asks nobody to end was sent.
+    Sent,
+    /// The kernel shows the processes stopped.
+    Frozen,
+    /// The kernel shows them running, none stopped.
+    Thawed,
+    /// What was stuck moves: it runs, or its dead child was collected.
+    Unstuck,
+    /// No sign that it is stuck was seen, and nothing was done.
+    NotStuck,
+    /// The order to reload was taken: the same process lives and serves the same ports.
+    Reloaded,
+    /// What was wanted did not come about; the sentence says what the kernel shows instead.
+    Unchanged,
 }
 
 /// Why nothing was done, for programs.
@@ -742,6 +855,10 @@ pub enum RefusalReason {
     StaleFile,
     /// The number is both a process and a port.
     Ambiguous,
+    /// It has no handler for the signal, so it would end by it (`--force`).
+    WouldEnd,
+    /// It reloads by a command of its own, or not at all.
+    NoReload,
 }
 
 /// One step of a plan.
@@ -749,7 +866,8 @@ pub enum RefusalReason {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StepReport {
-    /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`.
+    /// `signal`, `force`, `destroy`, `reset-time-wait`, `run`, `wait`, `remove`; `send`, `freeze`,
+    /// `continue`, `remind`, `reload`.
     pub step: String,
     /// The process it is done to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -769,7 +887,8 @@ pub struct EventReport {
     /// Milliseconds since the action began.
     pub at_ms: u64,
     /// `asked`, `continued`, `forced`, `exited`, `released`, `destroyed`, `reset`, `ran`, `freed`,
-    /// `respawned`, `interrupted`, `failed`. Progress alone also tells `waiting`, again and again.
+    /// `respawned`, `interrupted`, `failed`, `sent`, `froze`, `reminded`, `joined`, `left`. Progress
+    /// alone also tells `waiting`, again and again.
     pub event: String,
     /// Which process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -838,6 +957,68 @@ pub struct ProcessesReport {
     pub explain: Option<String>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
+}
+
+/// The answer of `proc config`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ConfigReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// `config`.
+    pub command: String,
+    /// Whether the exit code is 0.
+    pub ok: bool,
+    /// The file, whether it is there or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Every setting.
+    pub settings: Vec<SettingReport>,
+    /// What stopped the command.
+    pub error: Option<ErrorReport>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SettingReport {
+    /// Its name; of a table, `columns.ports`.
+    pub key: String,
+    /// Its value; null where every command has its own.
+    pub value: Option<SettingValue>,
+    /// Who set it.
+    pub origin: SettingOrigin,
+    /// The line of the file, or the variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Yes or no.
+    Flag(bool),
+    /// A text.
+    Text(String),
+    /// Several.
+    List(Vec<String>),
+}
+
+/// Who set a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum SettingOrigin {
+    /// Nobody.
+    Default,
+    /// The file.
+    File,
+    /// A variable of the environment.
+    Environment,
 }
 
 /// The answer of `proc pick`.

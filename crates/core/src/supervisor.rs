@@ -23,12 +23,13 @@ pub use proof::Proof;
 pub(crate) use proof::proof_of;
 pub use session::is_interactive_shell;
 pub(crate) use session::is_session_host;
+pub(crate) use started::is_of_service;
 pub use started::{StartedBy, StarterKind, started_by};
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 use family::Family;
-pub(crate) use program::{Program, file_name};
+pub(crate) use program::{Program, file_name, is_interpreter};
 use unit::unit_supervisor;
 
 use crate::engine::{self, Boxed, ContainerFacts};
@@ -100,6 +101,11 @@ pub fn is_service_manager(process: &Process) -> bool {
             })
     };
     process.program() == "systemd" && (process.id.pid == 1 || of_user())
+}
+
+/// Whether a process is known to run others and to have nobody above it by design.
+pub(crate) fn runs_others(process: &Process) -> bool {
+    managers::manager_role(process).is_some()
 }
 
 /// The processes whose children tell more about who runs this one ([`Snapshot::families`]): those

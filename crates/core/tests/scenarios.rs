@@ -19,7 +19,10 @@ use proc_core::explain;
 use proc_core::host::Host;
 use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
-use proc_core::plan::{Limits, Plan, Refusal, Verb, plan_port, plan_processes, plan_unix};
+use proc_core::plan::{
+    Conditions, Limits, Plan, Refusal, Verb, plan_deed, plan_port, plan_processes, plan_unix,
+    port_holders,
+};
 use proc_core::process::Process;
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::remedy::Remedy;
@@ -235,6 +238,7 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         force: false,
         mine: false,
         protected: Vec::new(),
+        tree: false,
         only_signal: false,
         now: false,
         signal: 15,
@@ -247,6 +251,11 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
             "kill" => limits.verb = Verb::Kill,
             "stop" => limits.verb = Verb::Stop,
             "free" => limits.verb = Verb::Free,
+            "freeze" => limits.verb = Verb::Freeze,
+            "thaw" => limits.verb = Verb::Thaw,
+            "unstick" => limits.verb = Verb::Unstick,
+            "reload" => limits.verb = Verb::Reload,
+            "--tree" => limits.tree = true,
             "--force" => limits.force = true,
             "--mine" => limits.mine = true,
             "--now" => limits.now = true,
@@ -258,6 +267,11 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         }
     }
     let plan = match &of {
+        of if limits.deed().is_some() => plan_of_deed(of, host, &limits),
+        Target::Pid(pid) if limits.tree => {
+            let scope = Scope { pids: vec![*pid], all_processes: true, ..Scope::default() };
+            plan_processes(&[*pid], &host.snapshot(&scope), &limits)
+        }
         Target::Pid(pid) => {
             let scope = Scope { pids: vec![*pid], ..Scope::default() };
             plan_processes(&[*pid], &host.snapshot(&scope), &limits)
@@ -286,6 +300,24 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         }
     };
     (limits, plan)
+}
+
+/// What processes would do with a signal is nothing that a recording tells.
+fn plan_of_deed(of: &Target, host: &ReplayHost, limits: &Limits) -> Result<Plan, Refusal> {
+    let scope = Scope { all_processes: true, ..Scope::default() };
+    let mut snapshot = host.snapshot(&scope);
+    let pids = match of {
+        Target::Pid(pid) => vec![*pid],
+        _ => {
+            let options = LookOptions { learn: Learn::Everything, ..LookOptions::default() };
+            let sight = &look_at_ports(host, &of.endpoints(), &options)[0];
+            let pids = port_holders(&sight.diagnosis, &sight.snapshot, limits)?;
+            snapshot = (*sight.snapshot).clone();
+            pids
+        }
+    };
+    let deed = limits.deed().unwrap();
+    plan_deed(deed, &pids, &snapshot, &Conditions::new(), limits)
 }
 
 fn deserved(report: &TargetReport) -> Deserves {
@@ -372,6 +404,9 @@ fn deserved_act(plan: &Result<Plan, Refusal>, limits: &Limits) -> DeservedAct {
         Err(Refusal::Denied(why)) => refused("denied", Some(&why.explain)),
         Err(Refusal::Guarded(why)) => refused("guarded", Some(&why.explain)),
         Err(Refusal::Helpless(why)) => refused("helpless", Some(&why.explain)),
+        Err(Refusal::Found(outcome, explain)) => {
+            refused(serde_json::to_value(outcome).unwrap().as_str().unwrap(), Some(explain))
+        }
         Ok(plan) => DeservedAct {
             steps: plan
                 .steps(limits)
@@ -678,6 +713,7 @@ fn every_verdict_refusal_and_guard_rail_has_a_scenario() {
                 Refusal::AlreadyFree => "already free".to_owned(),
                 Refusal::Denied(_) => "denied".to_owned(),
                 Refusal::Helpless(_) => "helpless".to_owned(),
+                Refusal::Found(..) => "found".to_owned(),
                 Refusal::Guarded(why) => {
                     format!("guarded: {}", rail(&why.explain, &played.snapshot))
                 }

@@ -1,11 +1,12 @@
-//! What `kill`, `stop` and `free` share: their arguments and the flow from a request to an answer.
+//! What the commands that act share: their arguments and the flow from a request to an answer.
 
 use std::time::Duration;
 
 use proc_core::report::ErrorReport;
 
+use super::Targets;
 use crate::answer::Answer;
-use crate::core_api::{ActRequest, Ask, Core, Tell};
+use crate::core_api::{ActRequest, Ask, Core, Tell, Verb};
 use crate::globals::Globals;
 
 /// How to act.
@@ -27,6 +28,52 @@ pub struct ActArgs {
     #[arg(long)]
     pub keep_env: bool,
 }
+
+/// How to act on processes that are not to end.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct DeedArgs {
+    /// Do it without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only what this work tree, terminal session or coding agent started; refuse the rest
+    #[arg(long)]
+    pub mine: bool,
+    /// Lift the guard rails
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl DeedArgs {
+    /// How the person is to be dealt with.
+    pub fn manner(&self, targets: &Targets) -> Manner {
+        Manner { yes: self.yes, several: targets.several() }
+    }
+
+    /// What is asked for.
+    pub fn request(&self, verb: Verb, targets: &Targets, tree: bool) -> ActRequest {
+        ActRequest {
+            verb,
+            targets: targets.targets.clone(),
+            dry_run: self.dry_run,
+            force: self.force,
+            mine: self.mine,
+            tree,
+            only_signal: false,
+            now: false,
+            signal: None,
+            grace: Duration::ZERO,
+            timeout: DEED_TIMEOUT,
+            show_secrets: false,
+            keep_env: false,
+        }
+    }
+}
+
+/// How long a deed may take: a service manager's reload takes longest.
+const DEED_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the person is to be dealt with while acting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

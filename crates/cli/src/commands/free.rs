@@ -46,6 +46,7 @@ impl Args {
             dry_run: self.act.dry_run,
             force: self.act.force,
             mine: self.act.mine,
+            tree: false,
             only_signal: self.only_signal,
             now: false,
             signal: None,

@@ -13,7 +13,9 @@ use crate::signal::{self, Signal};
 Examples:
   proc kill :3000             ask what holds port 3000 to end, force it after 5 s
   proc kill -9 :3000          force it at once
-  proc kill -y --grace 30s node
+  proc kill -y --grace 30s node    every process of that name
+  proc kill --tree pid:1234   it and everything that it started
+  proc kill --signal USR1 :3000    send a signal, and end nothing
   proc kill --dry-run :3000   only say what would be done")]
 pub struct Args {
     #[command(flatten)]
@@ -26,7 +28,11 @@ pub struct Args {
     /// How long to wait before forcing
     #[arg(long, value_name = "TIME", default_value = GRACE, value_parser = duration)]
     grace: Duration,
-    /// The signal that asks, by name or number [default: TERM]
+    /// Everything that it started as well, children born meanwhile included
+    #[arg(long)]
+    tree: bool,
+    /// The signal to send, by name or number [default: TERM]; one that asks nobody to end, such as
+    /// USR1 or HUP, is sent and no more
     #[arg(long, value_name = "SIGNAL", value_parser = signal::parse)]
     signal: Option<Signal>,
     /// How long the whole may take
@@ -48,6 +54,7 @@ impl Args {
             dry_run: self.act.dry_run,
             force: self.act.force,
             mine: self.act.mine,
+            tree: self.tree,
             only_signal: false,
             now: self.now,
             signal: self.signal,

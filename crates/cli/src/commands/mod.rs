@@ -2,20 +2,32 @@
 //! here prints; acting hands on a question and progress through two callbacks.
 
 pub mod act;
+pub mod by;
 pub mod check;
+pub mod config;
+pub mod filters;
 pub mod free;
+pub mod freeze;
 pub mod kill;
+pub mod list;
 pub mod on;
+pub mod orphans;
 pub mod pick;
 pub mod ports;
 pub mod record;
+pub mod reload;
 pub mod run;
 pub mod schema;
 pub mod stop;
+pub mod stuck;
+pub mod thaw;
 pub mod undo;
+pub mod unstick;
+pub mod using;
 pub mod wait;
 pub mod watch;
 pub mod why;
+pub mod within;
 
 use crate::core_api::{Learn, LookOptions};
 use crate::globals::Globals;

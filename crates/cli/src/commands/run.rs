@@ -101,13 +101,13 @@ fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         crate::relay::pass_on();
         return Ok(Answer::Told(crate::exit::Exit::Yes));
     }
-    flow::Flow::new(args, globals, connect(None)?)?.run()
+    flow::Flow::new(args, globals, connect(None, &globals.settings)?)?.run()
 }
 
 #[cfg(not(unix))]
-fn carry_out(args: &Args, _: &Globals) -> Result<Answer, ErrorReport> {
+fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     let _ = (args.port, args.on_conflict, args.free_first, args.mine, args.timeout, args.pass_on);
-    connect(None)?;
+    connect(None, &globals.settings)?;
     Err(ErrorReport {
         kind: "unsupported".to_owned(),
         explain: "run needs a system with terminals and signals as Unix has them".to_owned(),

@@ -19,7 +19,11 @@ pub struct Args {
     targets: Targets,
     #[command(flatten)]
     act: ActArgs,
-    /// The signal that asks, by name or number [default: TERM]
+    /// Everything that it started as well, children born meanwhile included
+    #[arg(long)]
+    tree: bool,
+    /// The signal to send, by name or number [default: TERM]; one that asks nobody to end, such as
+    /// USR1 or HUP, is sent and no more
     #[arg(long, value_name = "SIGNAL", value_parser = gentle)]
     signal: Option<Signal>,
     /// How long to wait
@@ -49,6 +53,7 @@ impl Args {
             dry_run: self.act.dry_run,
             force: self.act.force,
             mine: self.act.mine,
+            tree: self.tree,
             only_signal: false,
             now: false,
             signal: self.signal,

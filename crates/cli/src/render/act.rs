@@ -1,4 +1,4 @@
-//! `kill`, `stop` and `free` for people: the plan before, a line for each thing that happens, and
+//! `kill`, `stop`, `free` and the deeds beside them for people: the plan before, a line for each thing that happens, and
 //! what it came to.
 
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub fn put(page: &mut Page, targets: &[TargetReport], view: &View) {
 }
 
 fn result(page: &mut Page, target: &TargetReport, view: &View) {
-    let done = matches!(target.outcome, Some(Outcome::Freed | Outcome::AlreadyFree));
+    let done = words::outcome_role(target.outcome) == Role::Free;
     if !done {
         page.gap();
     }
@@ -63,6 +63,13 @@ fn outcome_sentence(target: &TargetReport) -> String {
         Some(Outcome::TakenByAnother) => format!("{name} was freed and taken by somebody else"),
         Some(Outcome::Lingering) => format!("{name} is held by remains that outlast the wait"),
         Some(Outcome::Denied) => format!("not permitted: {name}"),
+        Some(Outcome::Sent) => format!("{name} was sent the signal"),
+        Some(Outcome::Frozen) => format!("{name} is frozen"),
+        Some(Outcome::Thawed) => format!("{name} is running again"),
+        Some(Outcome::Unstuck) => format!("{name} moves again"),
+        Some(Outcome::NotStuck) => format!("{name} is not stuck"),
+        Some(Outcome::Reloaded) => format!("{name} took the order to reload"),
+        Some(Outcome::Unchanged) => format!("{name} is as it was"),
         Some(Outcome::Refused) => format!("refused: {name}"),
         Some(Outcome::Declined) => format!("nothing was done to {name}"),
         Some(Outcome::Planned) | None => format!("nothing was done to {name} yet"),
@@ -112,13 +119,35 @@ fn put_plan(page: &mut Page, target: &TargetReport, view: &View) {
         page.push(Line::new(2).text(nothing));
     }
     let steps: Vec<(usize, &StepReport)> = target.plan.iter().enumerate().collect();
-    put_some(page, &steps, STEPS, |(at, step)| step_line(at + 1, step));
+    put_some(page, &steps, listed_steps(target), |(at, step)| step_line(at + 1, step));
+}
+
+/// How many steps are shown: where processes were named, or their trees, each that is to be hit is.
+fn listed_steps(target: &TargetReport) -> usize {
+    const MOST: usize = 500;
+    let tree = target.plan.iter().any(|step| step.explain.contains(" of its tree"));
+    if target.verdict.is_some() && !tree {
+        return STEPS;
+    }
+    let pids: BTreeSet<u32> = target.plan.iter().filter_map(|step| step.pid).collect();
+    pids.len().clamp(STEPS, MOST)
+}
+
+/// What becomes of the clients; `None` where nothing does.
+fn fate(target: &TargetReport) -> Option<&'static str> {
+    match target.plan.first().map(|step| step.step.as_str()) {
+        Some("freeze") => Some("wait"),
+        Some("send" | "continue" | "remind" | "reload") => None,
+        _ => Some("be cut"),
+    }
 }
 
 /// Who is cut off, and what ends as well.
 fn put_toll(page: &mut Page, target: &TargetReport, holders: &[u32]) {
-    if let Some(clients) = target.clients.filter(|&clients| clients > 0) {
-        let cut = format!("{} would be cut", words::count(clients, "live connection"));
+    if let (Some(clients), Some(fate)) =
+        (target.clients.filter(|&clients| clients > 0), fate(target))
+    {
+        let cut = format!("{} would {fate}", words::count(clients, "live connection"));
         let text = match who(&target.peers, clients) {
             Some(who) => format!("{cut}: {who}"),
             None => cut,

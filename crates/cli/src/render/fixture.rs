@@ -6,7 +6,8 @@ use proc_core::process::{ProcessState, SupervisorKind};
 use proc_core::remedy::{Action, Remedy};
 use proc_core::report::{
     BindRow, CauseReport, ErrorReport, GapReport, HolderReport, OtherPort, PortsReport,
-    ProcessReport, SCHEMA, SocketReport, StepReport, SupervisorReport, TargetReport,
+    ProcessPort, ProcessReport, ProcessesReport, SCHEMA, SocketReport, StepReport,
+    SupervisorReport, TargetReport,
 };
 use proc_core::socket::{Protocol, TcpState};
 
@@ -247,6 +248,38 @@ pub fn ports() -> PortsReport {
             process(17, 1, "服务器", &["/opt/服务器"]),
         ],
         gaps: vec![],
+        error: None,
+    }
+}
+
+/// Two processes, one of them stopped and with ports.
+pub fn processes() -> ProcessesReport {
+    let port = |protocol, port, local: &str, exposure| ProcessPort {
+        protocol,
+        port,
+        local: local.to_owned(),
+        exposure: Some(exposure),
+    };
+    let mut server = process(17, 1, "服务器", &["/opt/服务器"]);
+    server.ports = Some(vec![port(Protocol::Udp, 53, "192.168.1.5:53", Exposure::Lan)]);
+    let mut node = process(4242, 17, "node", &["node", "server.js"]);
+    node.state = ProcessState::Stopped;
+    node.ports = Some(vec![
+        port(Protocol::Tcp, 3000, "127.0.0.1:3000", Exposure::Loopback),
+        port(Protocol::Tcp, 3000, "[::]:3000", Exposure::Any),
+        port(Protocol::Tcp, 3001, "[::]:3001", Exposure::Any),
+        port(Protocol::Tcp, 9229, "127.0.0.1:9229", Exposure::Loopback),
+    ]);
+    ProcessesReport {
+        schema: SCHEMA,
+        command: "list".to_owned(),
+        ok: true,
+        processes: vec![server, node],
+        matched: 2,
+        window_ms: None,
+        gaps: Vec::new(),
+        notes: Vec::new(),
+        explain: None,
         error: None,
     }
 }

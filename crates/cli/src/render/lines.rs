@@ -19,6 +19,9 @@ pub fn jsonl(answer: &Answer) -> String {
             messages + &report.targets.iter().map(document).collect::<String>()
         }
         Answer::Listed { report, .. } if report.error.is_none() => ports(report),
+        Answer::Processes { report, .. } if report.error.is_none() => {
+            report.processes.iter().map(document).collect()
+        }
         Answer::Picked(report) if report.error.is_none() => {
             report.ports.iter().map(|port| document(&json!({ "port": port }))).collect()
         }
@@ -28,6 +31,7 @@ pub fn jsonl(answer: &Answer) -> String {
         Answer::Undone { report, .. } if report.error.is_none() => {
             report.acts.iter().map(document).collect()
         }
+        Answer::Configured(report) => report.settings.iter().map(document).collect(),
         _ => json(answer),
     }
 }

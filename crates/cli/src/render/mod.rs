@@ -4,6 +4,7 @@ mod act;
 mod card;
 mod check;
 mod columns;
+mod config;
 #[cfg(test)]
 pub mod fixture;
 mod leases;
@@ -12,6 +13,8 @@ mod look;
 mod message;
 mod page;
 mod ports;
+mod processes;
+mod reasons;
 #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod run;
 mod table;
@@ -25,6 +28,7 @@ mod words;
 pub use act::{plan, progress};
 pub use lines::jsonl;
 pub use ports::offers as port_columns;
+pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
 pub use watch::{event, left_out};
 
@@ -32,7 +36,7 @@ use proc_core::report::{ErrorReport, TargetReport};
 use serde::Serialize;
 
 use crate::answer::{Answer, Telling, failure};
-use crate::columns::Shape;
+use crate::columns::{Offer, Shape};
 use crate::sanitize;
 use crate::terminal::View;
 use page::{Fit, Line, Page, Role};
@@ -70,16 +74,34 @@ pub fn human(answer: &Answer, view: &View) -> String {
         Answer::Listed { report, shape: Shape::Table(columns) } => {
             ports::put(&mut page, report, columns.as_deref(), view);
         }
+        Answer::Processes { report, shape: Shape::Pids } => {
+            return report.processes.iter().map(|process| format!("{}\n", process.pid)).collect();
+        }
+        Answer::Processes { report, shape: Shape::Csv(columns) } => {
+            return processes::csv(report, columns.as_deref());
+        }
+        Answer::Processes { report, shape: Shape::Table(columns) } => {
+            processes::put(&mut page, report, columns.as_deref(), view);
+        }
         Answer::Picked(report) => {
             return report.ports.iter().map(|port| format!("{port}\n")).collect();
         }
         Answer::Leased(report) => leases::put(&mut page, report, view),
         Answer::Undone { report, list } => undo::put(&mut page, report, *list, view),
+        Answer::Configured(report) => config::put(&mut page, report, view),
         Answer::Told(_) => return String::new(),
         Answer::Text(text) => return text.clone(),
         Answer::Failed { .. } => {}
     }
     page.render(view)
+}
+
+/// The columns that a command's list has, where it is one.
+pub fn columns_of(command: &str) -> Option<Vec<Offer>> {
+    match command {
+        "ports" => Some(ports::offers()),
+        _ => None,
+    }
 }
 
 /// The answer as one JSON document on one line.
@@ -89,9 +111,11 @@ pub fn json(answer: &Answer) -> String {
         | Answer::Acted { report, .. }
         | Answer::Waited { report, .. } => document(report),
         Answer::Listed { report, .. } => document(report),
+        Answer::Processes { report, .. } => document(report),
         Answer::Picked(report) => document(report),
         Answer::Leased(report) => document(report),
         Answer::Undone { report, .. } => document(report),
+        Answer::Configured(report) => document(report),
         Answer::Told(_) => String::new(),
         Answer::Text(text) => text.clone(),
         Answer::Failed { command, error } => document(&failure(command, error.clone())),
@@ -104,6 +128,11 @@ pub fn gaps_beside(answer: &Answer, jsonl: bool, view: impl FnOnce() -> View) ->
         Answer::Listed { report, shape } if jsonl || matches!(shape, Shape::Csv(_)) => {
             let view = view();
             report.gaps.iter().map(|gap| note(&card::gap(gap), &view)).collect()
+        }
+        Answer::Processes { report, shape } if jsonl || matches!(shape, Shape::Csv(_)) => {
+            let view = view();
+            let gaps = report.gaps.iter().map(|gap| note(&card::gap(gap), &view));
+            gaps.chain(report.notes.iter().map(|sentence| note(sentence, &view))).collect()
         }
         _ => String::new(),
     }

@@ -58,7 +58,17 @@ pub const fn verdict_role(verdict: Option<Verdict>) -> Role {
 /// The colour of an outcome.
 pub const fn outcome_role(outcome: Option<Outcome>) -> Role {
     match outcome {
-        Some(Outcome::Freed | Outcome::AlreadyFree) => Role::Free,
+        Some(
+            Outcome::Freed
+            | Outcome::AlreadyFree
+            | Outcome::Sent
+            | Outcome::Frozen
+            | Outcome::Thawed
+            | Outcome::Unstuck
+            | Outcome::NotStuck
+            | Outcome::Reloaded,
+        ) => Role::Free,
+        Some(Outcome::Unchanged) => Role::Held,
         Some(Outcome::NotFound) => Role::Strong,
         Some(Outcome::StillHeld | Outcome::Respawned | Outcome::TakenByAnother) => Role::Held,
         Some(Outcome::Lingering) => Role::Lingering,

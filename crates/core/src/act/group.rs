@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::host::{Host, Pinned};
+use crate::host::{ActError, Host, Pinned};
 use crate::plan::{Part, Victim};
 
 /// The victims with their pins.
@@ -22,17 +22,26 @@ pub(super) struct Member {
 }
 
 impl Group {
-    pub(super) fn pin(host: &dyn Host, victims: &[Victim]) -> Self {
-        let members = victims
-            .iter()
-            .map(|victim| {
-                let pin = host.pin(victim.id).ok();
-                Member { gone: pin.is_none(), pin, let_go: false, sent: Vec::new() }
-            })
-            .collect();
+    /// Takes hold of each.
+    ///
+    /// # Errors
+    /// One that is there and cannot be taken hold of, so that its end would not show.
+    pub(super) fn pin(host: &dyn Host, victims: &[Victim]) -> Result<Self, String> {
+        let mut members = Vec::with_capacity(victims.len());
+        for victim in victims {
+            let pin = match host.pin(victim.id) {
+                Ok(pin) => Some(pin),
+                Err(ActError::Gone) => None,
+                Err(error) => {
+                    let (name, pid) = (&victim.name, victim.id.pid);
+                    return Err(format!("{name} (pid {pid}) cannot be acted on: {error}"));
+                }
+            };
+            members.push(Member { gone: pin.is_none(), pin, let_go: false, sent: Vec::new() });
+        }
         let topmost = victims.iter().map(|victim| victim.topmost).collect();
         let parts = victims.iter().map(|victim| victim.part).collect();
-        Self { members, forced: false, last_exit: host.now(), topmost, parts }
+        Ok(Self { members, forced: false, last_exit: host.now(), topmost, parts })
     }
 
     /// Finds out who has ended since the last time.

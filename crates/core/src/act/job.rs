@@ -1,24 +1,29 @@
 //! What is to be done to one target, and what is to be true in the end: found out before anybody
 //! is asked.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{ActRequest, toll};
-use crate::addr::{Endpoint, Transport};
+use crate::addr::{Endpoint, Port, Transport};
 use crate::census::Census;
 use crate::diagnosis::CauseKind;
 use crate::explain;
-use crate::host::Host;
+use crate::host::{Host, Watch};
 use crate::learn::{self, Learn, learn};
-use crate::look::{LookOptions, empty_report, look, port_report};
+use crate::look::{LookOptions, empty_report, look, no_process, port_report};
+use crate::plan::kin::Kin;
 use crate::plan::{
-    Plan, Refusal, Verb, Why, plan_port, plan_port_again, plan_processes, plan_unix,
+    Conditions, Deed, Lever, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
+    plan_port_again, plan_processes, plan_unix, port_holders,
 };
-use crate::process::ProcessId;
+use crate::process::{ProcessId, SupervisorKind};
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope};
+use crate::socket::Protocol;
+use crate::supervisor::supervisor_of;
 use crate::target::Target;
 
 /// What is to be true in the end.
@@ -27,8 +32,8 @@ pub(super) enum Goal {
     Port(Endpoint),
     /// These sockets of a unix name are closed, by inode, and the name can be bound.
     Unix { name: String, inodes: HashSet<u64> },
-    /// The processes have ended.
-    Processes,
+    /// The processes have ended, or what is to be done to them is; with the ports they serve.
+    Processes { ports: Vec<Endpoint> },
 }
 
 pub(super) struct Job {
@@ -45,7 +50,7 @@ impl Job {
     pub(super) const fn endpoint(&self) -> Option<&Endpoint> {
         match &self.goal {
             Goal::Port(endpoint) => Some(endpoint),
-            Goal::Unix { .. } | Goal::Processes => None,
+            Goal::Unix { .. } | Goal::Processes { .. } => None,
         }
     }
 
@@ -58,6 +63,7 @@ impl Job {
         };
         let mut sights = sights.into_iter();
         let census = Census::take(host, targets);
+        let unstick = request.limits.verb == Verb::Unstick;
         let mut jobs = Vec::new();
         for target in targets {
             match target {
@@ -97,7 +103,10 @@ impl Job {
                     jobs.push(Self::for_number(host, *number, &census, request, &options));
                 }
                 Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
-                    let pids = census.meant_by(target);
+                    let mut pids = census.meant_by(target);
+                    if unstick && pids.is_empty() {
+                        pids = census.dead(target);
+                    }
                     jobs.push(Self::for_processes(host, target, &pids, request, &options));
                 }
             }
@@ -116,6 +125,16 @@ impl Job {
         // Other ports are looked up once for all targets.
         let options = LookOptions { before_acting: false, ..*options };
         let report = port_report(host, &Target::Port(endpoint), &[sight], &options);
+        if let Some(deed) = request.limits.deed() {
+            let holders = port_holders(&sight.diagnosis, &sight.snapshot, &request.limits);
+            return match holders {
+                Ok(pids) => Self::for_deed(host, deed, report, &pids, request, &options),
+                Err(refusal) => {
+                    let goal = Goal::Processes { ports: Vec::new() };
+                    Self::new(report, Err(refusal), goal, request)
+                }
+            };
+        }
         let planned = plan_port(&sight.diagnosis, &sight.snapshot, &request.limits);
         let tcp_only = planned.as_ref().is_ok_and(|plan| plan.tcp_only);
         let goal = match tcp_only {
@@ -169,6 +188,17 @@ impl Job {
             let explain = report.explain.clone().unwrap_or_default();
             return Self::settled(report, Outcome::NotFound, explain);
         };
+        if let Some(deed) = request.limits.deed() {
+            let pids: Vec<u32> =
+                report.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
+            return match pids.is_empty() {
+                true => {
+                    let explain = format!("no process that you may see serves {name}");
+                    Self::settled(report, Outcome::NotFound, explain)
+                }
+                false => Self::for_deed(host, deed, report, &pids, request, options),
+            };
+        }
         if kind == CauseKind::StaleUnixSocket {
             let planned = match request.limits.verb {
                 Verb::Free => Ok(Plan { remove_file: Some(name.to_owned()), ..Plan::default() }),
@@ -205,7 +235,10 @@ impl Job {
         options: &LookOptions,
     ) -> Self {
         let target = Target::Number(number);
-        let pids = census.alive(number);
+        let mut pids = census.alive(number);
+        if request.limits.verb == Verb::Unstick && pids.is_empty() {
+            pids = census.dead(&target);
+        }
         let port = target.also_port().map(Endpoint::any);
         let held = port.is_some_and(|endpoint| {
             let sights = look_at_ports(host, &[endpoint], options);
@@ -227,11 +260,14 @@ impl Job {
                 ),
             ),
             (false, false) => Self::for_processes(host, &target, &pids, request, options),
-            (true, _) => Self::settled(
-                report,
-                Outcome::NotFound,
-                format!("there is no process {number}; for the port of that number say :{number}"),
-            ),
+            (true, _) => {
+                let told = no_process(number, census).filter(|_| !held).unwrap_or_else(|| {
+                    format!(
+                        "there is no process {number}; for the port of that number say :{number}"
+                    )
+                });
+                Self::settled(report, Outcome::NotFound, told)
+            }
         }
     }
 
@@ -250,11 +286,62 @@ impl Job {
             let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
             return Self::settled(report, Outcome::NotFound, explain);
         }
-        let scope = Scope { pids: pids.to_vec(), all_processes: true, ..Scope::default() };
+        if let Some(deed) = request.limits.deed() {
+            return Self::for_deed(host, deed, report, pids, request, options);
+        }
+        let snapshot = Self::around(host, pids, options);
+        let planned = plan_processes(pids, &snapshot, &request.limits);
+        report.notes.extend(others(&planned, pids, request.limits.verb));
+        let goal = Goal::Processes { ports: served(&snapshot, pids) };
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
+    }
+
+    /// Every process, the sockets of these, and who runs them.
+    fn around(host: &dyn Host, pids: &[u32], options: &LookOptions) -> Snapshot {
+        let scope = Scope {
+            sockets: SocketScope::HeldBy(pids.to_vec()),
+            holders: true,
+            pids: pids.to_vec(),
+            all_processes: true,
+            ..Scope::default()
+        };
         let mut snapshot = host.snapshot(&scope);
         learn(host, &mut snapshot, pids, &[], options);
-        let planned = plan_processes(pids, &snapshot, &request.limits);
-        Self::new(report, planned, Goal::Processes, request).seen(Arc::new(snapshot))
+        snapshot
+    }
+
+    /// What is done to processes that are not to end.
+    fn for_deed(
+        host: &dyn Host,
+        deed: Deed,
+        mut report: TargetReport,
+        pids: &[u32],
+        request: &ActRequest,
+        options: &LookOptions,
+    ) -> Self {
+        let snapshot = Self::around(host, pids, options);
+        let goal = Goal::Processes { ports: served(&snapshot, pids) };
+        if deed == Deed::Reload
+            && let Some(lever) = unit_reload(host, &report.target, pids, &snapshot)
+        {
+            let plan = plan_order(deed, lever, pids, &snapshot);
+            let refused = pids.iter().find_map(|pid| {
+                let process = snapshot.processes.get(pid)?;
+                all_open(&[process.id.pid], &snapshot, &request.limits).err()
+            });
+            let planned = refused.map_or(Ok(plan), Err);
+            return Self::new(report, planned, goal, request).seen(Arc::new(snapshot));
+        }
+        let mut conditions: Conditions = concerned(pids, request.limits.tree, &snapshot)
+            .into_iter()
+            .filter_map(|pid| Some((pid, host.condition(pid)?)))
+            .collect();
+        if deed == Deed::Unstick {
+            add_loads(host, &mut conditions);
+        }
+        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
+        report.notes.extend(others(&planned, pids, request.limits.verb));
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
     }
 
     fn new(
@@ -286,6 +373,7 @@ impl Job {
                     Refusal::Denied(why) => (Outcome::Denied, why.explain),
                     Refusal::Guarded(why) => (Outcome::Refused, why.explain),
                     Refusal::Helpless(why) => (Outcome::StillHeld, why.explain),
+                    Refusal::Found(outcome, explain) => (outcome, explain),
                 };
                 Self::settled(report, outcome, explain)
             }
@@ -300,6 +388,121 @@ impl Job {
     fn settled(mut report: TargetReport, outcome: Outcome, explain: String) -> Self {
         report.outcome = Some(outcome);
         report.explain = Some(explain);
-        Self { report, plan: None, goal: Goal::Processes, snapshot: None }
+        Self { report, plan: None, goal: Goal::Processes { ports: Vec::new() }, snapshot: None }
     }
+}
+
+/// The most ports of a process whose end is told port by port: each costs a round of binds.
+const MOST_PORTS: usize = 8;
+
+/// The ports that these serve, each once.
+fn served(snapshot: &Snapshot, pids: &[u32]) -> Vec<Endpoint> {
+    let mut ports = Vec::new();
+    for socket in snapshot.sockets.iter().filter(|socket| socket.is_server()) {
+        let own = socket.holders.pids().iter().any(|pid| pids.contains(pid));
+        let transport = match socket.protocol {
+            Protocol::Tcp => Transport::Tcp,
+            Protocol::Udp => Transport::Udp,
+            _ => continue,
+        };
+        let Some(port) = socket.port().and_then(Port::new) else { continue };
+        let endpoint = Endpoint { transport: Some(transport), ..Endpoint::any(port) };
+        if own && socket.netns.is_none() && !ports.contains(&endpoint) && ports.len() < MOST_PORTS {
+            ports.push(endpoint);
+        }
+    }
+    ports
+}
+
+/// The processes of which it matters how they stand: those named, those above them, and with
+/// `--tree` those below.
+fn concerned(pids: &[u32], tree: bool, snapshot: &Snapshot) -> BTreeSet<u32> {
+    let above = pids.iter().flat_map(|&pid| snapshot.ancestors(pid));
+    let mut all: BTreeSet<u32> = pids.iter().copied().chain(above.map(|it| it.id.pid)).collect();
+    if tree {
+        all.extend(Kin::of(snapshot).below(pids.iter().copied()).iter().map(|it| it.id.pid));
+    }
+    all
+}
+
+/// Where one of several may not be acted on: how to mean the others alone.
+fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<String> {
+    const MOST: usize = 12;
+    let (Err(Refusal::Guarded(why) | Refusal::Denied(why)), true) = (planned, pids.len() > 1)
+    else {
+        return None;
+    };
+    let left: Vec<String> = pids
+        .iter()
+        .filter(|pid| Some(**pid) != why.pid)
+        .take(MOST)
+        .map(|pid| format!("pid:{pid}"))
+        .collect();
+    let more = if left.len() + 1 < pids.len() { " ..." } else { "" };
+    Some(format!(
+        "nothing was done to the others either; to mean them: proc {} {}{more}",
+        verb.name(),
+        left.join(" ")
+    ))
+}
+
+/// How long processes are watched for how much of a processor they use.
+const WATCHED: Duration = Duration::from_millis(250);
+/// How many clock ticks the kernel counts in a second.
+const TICKS: u64 = 100;
+
+fn add_loads(host: &dyn Host, conditions: &mut Conditions) {
+    let began = host.now();
+    while host.now() < began + WATCHED {
+        let left = (began + WATCHED).saturating_sub(host.now());
+        if host.wait(&[], &mut Watch::silent(), left) == crate::host::Woken::Interrupted {
+            return;
+        }
+    }
+    let spent = host.now().saturating_sub(began);
+    for (pid, condition) in conditions {
+        let Some(now) = host.condition(*pid) else { continue };
+        let used = now.ticks.saturating_sub(condition.ticks) * 1000 / TICKS;
+        let spent = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX).max(1);
+        *condition = now;
+        condition.load = u32::try_from(used * 100 / spent).ok();
+    }
+}
+
+/// How long a service manager may take to say whether a unit reloads.
+const UNIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// The command by which a unit's manager has it reload, where the unit says that it can and is what
+/// was meant: it was named, or its first process was.
+fn unit_reload(host: &dyn Host, target: &str, pids: &[u32], snapshot: &Snapshot) -> Option<Lever> {
+    let by = pids.iter().find_map(|&pid| supervisor_of(pid, snapshot))?;
+    let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
+    let main = snapshot.units.iter().find(|unit| unit.id == by.name).and_then(|unit| unit.main_pid);
+    let named = target.strip_prefix("unit:") == Some(by.name.as_str());
+    if !unit || !(named || main.is_some_and(|main| pids.contains(&main))) {
+        return None;
+    }
+    let stop = by.stop.as_ref()?;
+    let place = stop.iter().position(|word| word == "stop")?;
+    let with = |words: &[&str]| -> Vec<String> {
+        let mut argv = stop[..place].to_vec();
+        argv.extend(words.iter().map(|word| (*word).to_owned()));
+        argv.push(by.name.clone());
+        argv
+    };
+    let asked = host.run(&with(&["show", "--property=CanReload", "--value"]), UNIT_LIMIT);
+    if !asked.success || asked.output.trim() != "yes" {
+        return None;
+    }
+    Some(Lever {
+        argv: with(&["reload"]),
+        name: by.name.clone(),
+        container: None,
+        pids: pids.to_vec(),
+        inodes: Vec::new(),
+        takes_along: Vec::new(),
+        note: None,
+        may_return: false,
+        proof: None,
+    })
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::deed::refused;
 use super::group::Group;
 use super::job::Goal;
 use crate::addr::Endpoint;
@@ -12,12 +13,12 @@ use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
 use crate::look::LookOptions;
-use crate::plan::{Lever, Limits, Part, Plan, Verb, Victim, called, signal_name};
-use crate::process::ProcessId;
-use crate::report::{EventReport, Outcome};
+use crate::plan::{Lever, Limits, Part, Plan, Refusal, Verb, Victim, called, signal_name};
+use crate::process::{Process, ProcessId, ProcessState};
+use crate::report::{EventReport, Outcome, RefusalReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
-use crate::socket::{Socket, TcpState};
+use crate::socket::{Holder, Socket, TcpState};
 use crate::supervisor::supervisor_of;
 
 const SIGKILL: i32 = 9;
@@ -30,6 +31,8 @@ const SIGCONT: i32 = 18;
 const FAMILY: Duration = Duration::from_millis(300);
 /// Between two looks at the table while a restart is watched for.
 const RESPAWN_STEP: Duration = Duration::from_millis(20);
+/// Between two looks at the children of whoever may start a process again.
+const RETURN_STEP: Duration = Duration::from_millis(50);
 /// Between two lines of a countdown.
 const COUNTDOWN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
@@ -45,11 +48,13 @@ pub(super) struct End {
     pub(super) notes: Vec<String>,
     /// The script that started the holder again and may be ended for it.
     pub(super) by: Option<ProcessId>,
+    /// What stood before it, where that showed only on the way.
+    pub(super) refusal: Option<RefusalReport>,
 }
 
 impl End {
-    fn new(outcome: Outcome, explain: String) -> Self {
-        Self { outcome, explain, notes: Vec::new(), by: None }
+    pub(super) fn new(outcome: Outcome, explain: String) -> Self {
+        Self { outcome, explain, notes: Vec::new(), by: None, refusal: None }
     }
 }
 
@@ -58,11 +63,21 @@ pub(super) enum Release {
     /// The wanted sockets are gone, or the processes have ended.
     Done,
     /// The time is over; these have not let go.
-    Late(Vec<usize>),
+    Late(Stubborn),
     /// The person stopped it.
     Interrupted,
     /// A signal was not permitted.
     Denied(String),
+    /// A guard rail stands before somebody who was not there when the plan was made.
+    Refused(Refusal),
+}
+
+/// Those that did not let go in time.
+pub(super) struct Stubborn {
+    /// Their names.
+    pub(super) names: Vec<String>,
+    /// Why one of them was not forced.
+    pub(super) spared: Option<&'static str>,
 }
 
 /// What is told of an act while it goes on: of which target, and what.
@@ -78,13 +93,20 @@ pub(super) struct Run<'a> {
     pub(super) events: Vec<EventReport>,
     pub(super) interrupted: bool,
     pub(super) progress: Tell<'a>,
+    /// What showed on the way and a person should know in the end.
+    pub(super) late_notes: Vec<String>,
 }
 
 /// A port whose holders have let go: what is left is to see who starts them again, and to ask the
 /// kernel.
 pub(super) struct Released {
-    endpoint: Endpoint,
+    /// The port; `None` where processes were to end.
+    endpoint: Option<Endpoint>,
+    /// The ports that the processes served.
+    ports: Vec<Endpoint>,
     restarters: Vec<Pinned>,
+    /// What the restarters had started before.
+    before: HashSet<ProcessId>,
     /// When a restart is waited for no longer.
     deadline: Duration,
 }
@@ -107,6 +129,7 @@ impl<'a> Run<'a> {
             events: Vec::new(),
             interrupted: false,
             progress,
+            late_notes: Vec::new(),
         }
     }
 
@@ -129,18 +152,39 @@ impl<'a> Run<'a> {
     /// # Errors
     /// The end, where there is nothing more to do.
     pub(super) fn begin(&mut self, goal: &Goal) -> Result<Released, End> {
+        if let (Some(deed), Goal::Processes { ports }) = (self.plan.deed, goal) {
+            return Err(self.carry_out_deed(deed, ports));
+        }
         let restarters = self.pin_restarters();
+        let before = match goal {
+            Goal::Processes { .. } => self.started_by(&restarters),
+            _ => Vec::new(),
+        };
+        let before: HashSet<ProcessId> = before.into_iter().collect();
         if let Some(end) = self.let_go(goal) {
             return Err(end);
         }
-        let Goal::Port(endpoint) = goal else { return Err(self.settle_others(goal)) };
         let deadline = self.host.now() + self.plan.watch;
+        let endpoint = match goal {
+            Goal::Port(endpoint) => endpoint,
+            Goal::Processes { ports } => {
+                let ports = ports.clone();
+                return Ok(Released { endpoint: None, ports, restarters, before, deadline });
+            }
+            Goal::Unix { name, inodes } => return Err(self.settle_unix(name, inodes)),
+        };
         let end = self.clear(endpoint);
         // Of many ports each would keep a stream of the kernel's open.
         self.watch = Watch::silent();
         match end {
             Some(end) => Err(end),
-            None => Ok(Released { endpoint: *endpoint, restarters, deadline }),
+            None => Ok(Released {
+                endpoint: Some(*endpoint),
+                ports: Vec::new(),
+                restarters,
+                before,
+                deadline,
+            }),
         }
     }
 
@@ -160,30 +204,124 @@ impl<'a> Run<'a> {
         {
             return Some(self.interrupted());
         }
-        Some(match self.release(goal) {
+        let released = match self.limits.tree && !self.plan.victims.is_empty() {
+            true => self.end_tree(),
+            false => self.release(goal),
+        };
+        Some(match released {
             Release::Done => return None,
+            Release::Refused(refusal) => refused(refusal),
             Release::Interrupted => self.interrupted(),
             Release::Denied(why) => End::new(Outcome::Denied, why),
             Release::Late(stubborn) => self.still_held(&stubborn),
         })
     }
 
-    fn settle_others(&mut self, goal: &Goal) -> End {
-        match goal {
-            Goal::Unix { name, inodes } => self.settle_unix(name, inodes),
-            Goal::Port(_) | Goal::Processes => {
-                let count = self.plan.victims.len();
-                End::new(
-                    Outcome::Freed,
-                    match self.plan.victims.first() {
-                        Some(one) if count == 1 => {
-                            format!("{} (pid {}) has ended", one.name, one.id.pid)
-                        }
-                        _ => format!("{count} processes have ended"),
-                    },
-                )
+    /// The processes have ended: who starts one of them again, and what became of their ports.
+    fn settle_processes(&mut self, released: &Released) -> End {
+        if let Some(end) = self.watch_for_return(released) {
+            return end;
+        }
+        let ended = self.events.iter().filter(|event| event.event == "exited").count();
+        let count = self.plan.victims.len().max(ended);
+        let text = match self.plan.victims.first() {
+            Some(one) if count == 1 => format!("{} (pid {}) has ended", one.name, one.id.pid),
+            _ => format!("{count} processes have ended"),
+        };
+        let mut end = End::new(Outcome::Freed, text);
+        end.notes = self.ports_after(&released.ports);
+        end
+    }
+
+    /// Waits while somebody lives who could start one of them again, but not longer than a restart
+    /// takes. `Some` where somebody did.
+    fn watch_for_return(&mut self, released: &Released) -> Option<End> {
+        let Released { restarters, before, deadline, .. } = released;
+        loop {
+            let alive: Vec<&Pinned> =
+                restarters.iter().filter(|pin| !self.host.exited(pin)).collect();
+            let now = self.host.now();
+            if alive.is_empty() || now >= *deadline {
+                return None;
+            }
+            let pids: Vec<u32> = alive.iter().map(|pin| pin.id.pid).collect();
+            if let Some(new) = self.come_again(&pids, before) {
+                return Some(self.came_again(&new));
+            }
+            let step = RETURN_STEP.min(*deadline - now);
+            if self.host.wait(&alive, &mut Watch::silent(), step) == Woken::Interrupted {
+                return Some(self.interrupted());
             }
         }
+    }
+
+    fn started_by(&self, restarters: &[Pinned]) -> Vec<ProcessId> {
+        let pids: Vec<u32> = restarters.iter().map(|pin| pin.id.pid).collect();
+        self.children_of(&pids).iter().map(|child| child.id).collect()
+    }
+
+    /// The children of these, and theirs: a manager may start a server through a shell.
+    fn children_of(&self, pids: &[u32]) -> Vec<Process> {
+        let children: Vec<Process> = self.host.children(pids).into_values().flatten().collect();
+        let own: Vec<u32> = children.iter().map(|child| child.id.pid).collect();
+        let theirs = self.host.children(&own).into_values().flatten();
+        children.iter().cloned().chain(theirs).collect()
+    }
+
+    /// A process that was not there before and runs what one of the victims ran.
+    fn come_again(&self, restarters: &[u32], before: &HashSet<ProcessId>) -> Option<Process> {
+        self.children_of(restarters).into_iter().find(|child| {
+            let old = before.contains(&child.id)
+                || self.plan.victims.iter().any(|victim| victim.id == child.id);
+            let same = |victim: &Victim| {
+                !victim.argv.is_empty()
+                    && victim.argv == child.argv
+                    && victim.id.start <= child.id.start
+            };
+            !old && child.state != ProcessState::Zombie && self.plan.victims.iter().any(same)
+        })
+    }
+
+    fn came_again(&mut self, new: &Process) -> End {
+        let scope = Scope { pids: vec![new.id.pid], ..Scope::default() };
+        let snapshot = self.host.snapshot(&scope);
+        let above = snapshot.ancestors(new.id.pid);
+        let parent = above.into_iter().find(|above| self.plan.restarters.contains(&above.id.pid));
+        let by = parent.map_or_else(
+            || "somebody".to_owned(),
+            |parent| format!("{} (pid {})", parent.program(), parent.id.pid),
+        );
+        self.note("respawned", Some(new.id.pid), format!("{by} started it again"));
+        let stop = supervisor_of(new.id.pid, &snapshot).and_then(|supervisor| supervisor.stop);
+        let advice = match (stop, parent) {
+            (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
+            (None, Some(parent)) => format!("; stop that first: proc stop pid:{}", parent.id.pid),
+            (None, None) => String::new(),
+        };
+        let (name, pid) = (new.program(), new.id.pid);
+        let text = format!("{name} ended, and {by} started it again as pid {pid}{advice}");
+        End::new(Outcome::Respawned, text)
+    }
+
+    /// What became of the ports that they served, by a bind of each.
+    fn ports_after(&self, ports: &[Endpoint]) -> Vec<String> {
+        let sights = match ports.is_empty() {
+            true => Vec::new(),
+            false => look_at_ports(self.host, ports, &LookOptions::default()),
+        };
+        let told = sights.iter().map(|sight| {
+            let (diagnosis, port) = (&sight.diagnosis, sight.diagnosis.endpoint);
+            let cause = diagnosis.causes.first();
+            match (diagnosis.verdict, cause) {
+                (Verdict::Free, _) => format!("{port}, which it served, can be bound"),
+                (Verdict::Lingering, _) if reusable(diagnosis) => {
+                    format!("{port}, which it served, can be bound with SO_REUSEADDR")
+                }
+                (_, Some(cause)) => explain::cause(cause, &port, &sight.snapshot),
+                (_, None) => format!("{port} cannot be bound"),
+            }
+        });
+        told.collect()
     }
 
     /// Stops what runs the holders through whoever manages it. `Some` ends the act: what failed is
@@ -340,7 +478,10 @@ impl<'a> Run<'a> {
         if self.plan.victims.is_empty() {
             return Release::Done;
         }
-        let mut group = Group::pin(self.host, &self.plan.victims);
+        let mut group = match Group::pin(self.host, &self.plan.victims) {
+            Ok(group) => group,
+            Err(why) => return Release::Denied(why),
+        };
         let first = match self.limits.now {
             true => self.signal_all(&mut group, Some(SIGKILL), |_| true),
             false => self.signal_all(&mut group, None, |victim| victim.topmost),
@@ -398,7 +539,7 @@ impl<'a> Run<'a> {
                 next = next.min(group.last_exit + AFTER_EXIT);
             }
             if now >= self.started + self.limits.timeout {
-                return Release::Late(group.holding());
+                return Release::Late(self.stubborn(&group));
             }
             let alive = group.alive_pins();
             match self.host.wait(&alive, &mut self.watch, next.saturating_sub(now)) {
@@ -414,7 +555,7 @@ impl<'a> Run<'a> {
         let wanted: HashSet<u64> =
             self.plan.victims.iter().flat_map(|victim| victim.holds.iter().map(|h| h.1)).collect();
         match goal {
-            Goal::Processes => group.all_gone(),
+            Goal::Processes { .. } => group.all_gone(),
             Goal::Port(endpoint) => {
                 let states = match self.plan.every_state {
                     true => States::All,
@@ -456,12 +597,7 @@ impl<'a> Run<'a> {
             if member.gone || member.sent.contains(&signal) || !choose(victim) {
                 continue;
             }
-            let holds = victim.holds.is_empty()
-                || victim
-                    .holds
-                    .iter()
-                    .any(|(holder, inode)| self.host.still_holds(pin, holder, *inode));
-            if !holds {
+            if !self.holds_still(victim, pin) {
                 // It let go by itself, or never was the one: nobody is hurt for nothing.
                 group.members[index].let_go = true;
                 continue;
@@ -533,8 +669,8 @@ impl<'a> Run<'a> {
 
     /// Watches for a restart, and asks the kernel.
     pub(super) fn finish(&mut self, released: &Released) -> End {
-        let endpoint = &released.endpoint;
-        if let Some(end) = self.watch_for_restart(released) {
+        let Some(endpoint) = &released.endpoint else { return self.settle_processes(released) };
+        if let Some(end) = self.watch_for_restart(endpoint, released) {
             return end;
         }
         // The one round of probes that proves it.
@@ -677,8 +813,8 @@ impl<'a> Run<'a> {
 
     /// Waits while somebody lives who could start the holder again, but not longer than a
     /// restart takes. The table is read, never probed.
-    fn watch_for_restart(&mut self, released: &Released) -> Option<End> {
-        let Released { endpoint, restarters, deadline } = released;
+    fn watch_for_restart(&mut self, endpoint: &Endpoint, released: &Released) -> Option<End> {
+        let Released { restarters, deadline, .. } = released;
         self.watch = self.host.watch(&self.plan.cookies);
         loop {
             let alive: Vec<&Pinned> =
@@ -848,20 +984,12 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn still_held(&self, stubborn: &[usize]) -> End {
-        let names: Vec<String> = stubborn
-            .iter()
-            .filter_map(|&index| self.plan.victims.get(index))
-            .map(|victim| format!("{} (pid {})", victim.name, victim.id.pid))
-            .collect();
-        let who = match names.is_empty() {
+    fn still_held(&self, stubborn: &Stubborn) -> End {
+        let who = match stubborn.names.is_empty() {
             true => "it".to_owned(),
-            false => names.join(", "),
+            false => stubborn.names.join(", "),
         };
-        let spared = stubborn
-            .iter()
-            .filter_map(|&index| self.plan.victims.get(index)?.never_forced)
-            .find(|_| self.limits.verb != Verb::Stop);
+        let spared = stubborn.spared.filter(|_| self.limits.verb != Verb::Stop);
         if let Some(why) = spared {
             let text = explain::span(self.limits.timeout);
             return End::new(
@@ -873,7 +1001,7 @@ impl<'a> Run<'a> {
         }
         let hint = match self.limits.verb {
             Verb::Stop => "; proc kill forces it",
-            Verb::Kill | Verb::Free => "",
+            _ => "",
         };
         End::new(
             Outcome::StillHeld,
@@ -881,7 +1009,23 @@ impl<'a> Run<'a> {
         )
     }
 
-    fn interrupted(&mut self) -> End {
+    /// Those of the group that hold on.
+    fn stubborn(&self, group: &Group) -> Stubborn {
+        let victims = || group.holding().into_iter().filter_map(|at| self.plan.victims.get(at));
+        Stubborn {
+            names: victims().map(|it| format!("{} (pid {})", it.name, it.id.pid)).collect(),
+            spared: victims().find_map(|victim| victim.never_forced),
+        }
+    }
+
+    /// Whether a victim still has what it was seen to hold; one that was named needs no more than
+    /// to be there.
+    pub(super) fn holds_still(&self, victim: &Victim, pin: &Pinned) -> bool {
+        let holds = |(holder, inode): &(Holder, u64)| self.host.still_holds(pin, holder, *inode);
+        victim.holds.is_empty() || victim.holds.iter().any(holds)
+    }
+
+    pub(super) fn interrupted(&mut self) -> End {
         self.interrupted = true;
         self.note("interrupted", None, "interrupted".to_owned());
         let done: Vec<String> = self
@@ -897,7 +1041,7 @@ impl<'a> Run<'a> {
         End::new(Outcome::StillHeld, format!("interrupted; {done}"))
     }
 
-    fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
+    pub(super) fn note(&mut self, event: &str, pid: Option<u32>, explain: String) {
         let event = self.event(event, pid, explain);
         (self.progress)(&self.target, &event);
         self.events.push(event);

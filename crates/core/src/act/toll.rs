@@ -67,7 +67,10 @@ impl Toll {
             .chain(plan.levers.iter().flat_map(|lever| lever.pids.iter().copied()))
             .filter(|&pid| pid > 1)
             .collect();
-        let along = ends_along(plan, snapshot, &holders);
+        let along = match plan.deed {
+            None => ends_along(plan, snapshot, &holders),
+            Some(_) => Vec::new(),
+        };
         let pids = holders.iter().copied().chain(along.iter().map(|p| p.id.pid)).collect();
         let others: BTreeSet<String> =
             plan.levers.iter().flat_map(|lever| lever.takes_along.iter().cloned()).collect();

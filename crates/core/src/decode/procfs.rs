@@ -40,6 +40,10 @@ pub struct Stat {
     pub start: u64,
     /// Processor time of all its threads, user's and kernel's, in ticks.
     pub cpu_ticks: u64,
+    /// The kernel's part of that, in ticks.
+    pub kernel_ticks: u64,
+    /// Pages that it wanted and that were not mapped, from memory and from disks.
+    pub faults: u64,
     /// The pages of it that are in memory; `None` where the line ends before.
     pub resident_pages: Option<u64>,
 }
@@ -74,7 +78,9 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
     let session = signed(fields.next()?)?;
     let tty = signed(fields.next()?)?;
     let flags: u32 = number(fields.nth(1)?)?;
-    let user: u64 = number(fields.nth(4)?)?;
+    let minor_faults: u64 = number(fields.next()?)?;
+    let major_faults: u64 = number(fields.nth(1)?)?;
+    let user: u64 = number(fields.nth(1)?)?;
     let kernel: u64 = number(fields.next()?)?;
     let threads = number(fields.nth(4)?)?;
     let start = number(fields.nth(1)?)?;
@@ -91,6 +97,8 @@ pub fn stat(bytes: &[u8]) -> Option<Stat> {
         threads,
         start,
         cpu_ticks: user.saturating_add(kernel),
+        kernel_ticks: kernel,
+        faults: minor_faults.saturating_add(major_faults),
         resident_pages,
     })
 }
@@ -115,6 +123,10 @@ pub struct Status {
     pub ignored: Option<u64>,
     /// The signals it handles, bit 0 for signal 1.
     pub caught: Option<u64>,
+    /// The process that traces it (ptrace(2)).
+    pub tracer: Option<u32>,
+    /// How often it waited for something.
+    pub waits: Option<u64>,
 }
 
 /// `/proc/PID/status` (`fs/proc/array.c`). The name is escaped there, so lines are lines.
@@ -132,6 +144,8 @@ pub fn status(bytes: &[u8]) -> Status {
             b"NSpid" => status.namespace_pids = values.map_while(number).collect(),
             b"SigIgn" => status.ignored = values.next().and_then(hex),
             b"SigCgt" => status.caught = values.next().and_then(hex),
+            b"TracerPid" => status.tracer = values.next().and_then(number).filter(|&pid| pid != 0),
+            b"voluntary_ctxt_switches" => status.waits = values.next().and_then(number),
             _ => {}
         }
     }
@@ -328,6 +342,81 @@ pub fn fdinfo(bytes: &[u8]) -> FdInfo {
     info
 }
 
+/// What `/proc/PID/fdinfo/FD` tells of every descriptor (proc_pid_fdinfo(5)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Descriptor {
+    /// The flags it was opened with (open(2)).
+    pub flags: Option<u32>,
+    /// The mount its file was opened through, as in `/proc/PID/mountinfo`.
+    pub mount: Option<u64>,
+    /// Its file's inode (Linux 5.14).
+    pub inode: Option<u64>,
+    /// Whether a lock was taken through it (flock(2), fcntl(2)).
+    pub locked: bool,
+}
+
+/// `/proc/PID/fdinfo/FD` (`seq_show` in fs/proc/fd.c).
+pub fn descriptor(bytes: &[u8]) -> Descriptor {
+    let mut info = Descriptor::default();
+    for line in lines(bytes) {
+        let Some((name, value)) = split_once(line, b':') else { continue };
+        let mut values = words(value);
+        match name {
+            b"flags" => {
+                let octal = values.next().and_then(|word| radix(word, 8));
+                info.flags = octal.and_then(|flags| u32::try_from(flags).ok());
+            }
+            b"mnt_id" => info.mount = values.next().and_then(number),
+            b"ino" => info.inode = values.next().and_then(number),
+            // A request that waits for the lock is a line with an arrow (`lock_get_status`).
+            b"lock" => info.locked |= !values.any(|word| word == b"->"),
+            _ => {}
+        }
+    }
+    info
+}
+
+/// The system call a thread is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemCall {
+    /// Its number, which depends on the processor.
+    pub number: u64,
+    /// The first argument.
+    pub first_argument: u64,
+}
+
+/// `/proc/PID/syscall` (proc_pid_syscall(5)): `running`, `-1` outside of any, or the number and the
+/// arguments.
+pub fn system_call(bytes: &[u8]) -> Option<SystemCall> {
+    let mut fields = words(bytes);
+    let number = number(fields.next()?)?;
+    let first_argument = hex(fields.next()?.strip_prefix(b"0x")?)?;
+    Some(SystemCall { number, first_argument })
+}
+
+/// A line of `/proc/PID/maps` (proc_pid_maps(5)) with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MappedFile<'a> {
+    /// The device of its file system: major and minor.
+    pub device: (u32, u32),
+    /// Its inode.
+    pub inode: u64,
+    /// Its path. A newline in it stands there as `\012`.
+    pub path: &'a [u8],
+}
+
+/// The files of `/proc/PID/maps`, one for each mapping.
+pub fn mapped_files(bytes: &[u8]) -> impl Iterator<Item = MappedFile<'_>> {
+    lines(bytes).filter_map(|line| {
+        // The path is the rest, blanks of its own included.
+        let mut fields = line.splitn(6, |&byte| byte == b' ');
+        let (major, minor) = split_once(fields.nth(3)?, b':')?;
+        let inode = number(fields.next()?).filter(|&inode| inode != 0)?;
+        let path = fields.next()?.trim_ascii_start();
+        Some(MappedFile { device: (hex(major)?, hex(minor)?), inode, path })
+    })
+}
+
 /// The inodes of the sockets that `/proc/PID/maps` (proc_pid_maps(5)) shows as mapped. A file
 /// of such a name has a `/` before it and does not count.
 pub fn mapped_sockets(bytes: &[u8]) -> Vec<u64> {
@@ -516,6 +605,8 @@ mod tests {
                 threads: 3,
                 start: 134_430,
                 cpu_ticks: 0,
+                kernel_ticks: 0,
+                faults: 98,
                 resident_pages: Some(360),
             }
         );
@@ -598,6 +689,8 @@ mod tests {
                 namespace_pids: vec![18904, 7],
                 ignored: Some(0x1001),
                 caught: Some(0x4002),
+                tracer: None,
+                waits: None,
             }
         );
         assert_eq!(status(b""), Status::default());

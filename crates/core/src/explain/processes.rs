@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{count, span};
 use crate::filter::{NameMatch, ProcessFilter, has_in_command};
 use crate::nearness::nearest;
-use crate::process::Process;
+use crate::process::{Process, ProcessState};
 use crate::snapshot::Snapshot;
 
 /// Why no process is meant by a filter: what was asked for, and what was probably meant.
@@ -81,7 +81,7 @@ fn wishes(filter: &ProcessFilter) -> String {
     wishes.extend(filter.min_memory.map(|least| format!("has {} in memory", bytes(least))));
     wishes.extend(filter.min_age.map(|least| format!("is {} old", age(least))));
     if !filter.states.is_empty() {
-        let states: Vec<&str> = filter.states.iter().map(|state| state.name()).collect();
+        let states: Vec<&str> = filter.states.iter().copied().map(state).collect();
         wishes.push(format!("is {}", states.join(" or ")));
     }
     wishes.extend(filter.parent.map(|parent| format!("is a child of {parent}")));
@@ -92,6 +92,16 @@ fn wishes(filter: &ProcessFilter) -> String {
     }
 }
 
+/// A state, as what follows "is".
+const fn state(state: ProcessState) -> &'static str {
+    match state {
+        ProcessState::Zombie => "a zombie",
+        ProcessState::LeaderExited => "without its main thread",
+        ProcessState::Other => "in a state that nobody knows",
+        other => other.name(),
+    }
+}
+
 fn age(time: Duration) -> String {
     if time < Duration::from_secs(1) { format!("{} ms", time.as_millis()) } else { span(time) }
 }
@@ -99,12 +109,8 @@ fn age(time: Duration) -> String {
 /// What was left out of a list unasked, or could not be decided.
 pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
     let mut notes = Vec::new();
-    let wants_kernel = filter.kernel_threads
-        || !filter.names.is_empty()
-        || filter.by.is_some()
-        || filter.parent.is_some();
     let kernel = snapshot.processes.values().filter(|process| process.kernel_thread).count();
-    if kernel > 0 && !wants_kernel {
+    if kernel > 0 && filter.is_empty() && !filter.kernel_threads {
         notes.push(format!(
             "{} left out; --kernel shows them",
             count(kernel, "thread of the kernel is", "threads of the kernel are")
@@ -120,7 +126,7 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
     if undecided > 0 {
         notes.push(format!(
             "where {} could not be read",
-            count(undecided, "process of another user runs", "processes of other users run")
+            count(undecided, "process runs", "processes run")
         ));
     }
     notes

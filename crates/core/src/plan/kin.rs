@@ -66,6 +66,43 @@ impl<'a> Kin<'a> {
     }
 }
 
+/// Processes of a session or process group that one of these leads, and that are not below any:
+/// their parent ended and they were given to another, or a pipe joins them. Who is the asker's own is
+/// not meant.
+fn strays<'a>(pids: &HashSet<u32>, snapshot: &'a Snapshot) -> Vec<&'a Process> {
+    let asker = &snapshot.asker;
+    let mine = |pid: u32| pid == asker.pid || asker.ancestors.contains(&pid);
+    let led = |number: Option<u32>| number.is_some_and(|number| pids.contains(&number));
+    let stray = |process: &&Process| {
+        let pid = process.id.pid;
+        !pids.contains(&pid)
+            && !mine(pid)
+            && process.state != ProcessState::Zombie
+            && (led(process.session) || led(process.group))
+            && !snapshot.ancestors(pid).iter().any(|above| pids.contains(&above.id.pid))
+    };
+    snapshot.processes.values().filter(stray).collect()
+}
+
+/// Who is left alone of what these once started, and what would end that.
+pub(crate) fn strays_note(pids: &[u32], snapshot: &Snapshot) -> Option<String> {
+    let strays = strays(&pids.iter().copied().collect(), snapshot);
+    let names: Vec<String> =
+        strays.iter().take(5).map(|it| format!("{} (pid {})", it.program(), it.id.pid)).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let more = match strays.len() - names.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "left alone: {}{more}: of the same session or group, and not below it; to mean them, say pid:{}",
+        names.join(", "),
+        strays[0].id.pid
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

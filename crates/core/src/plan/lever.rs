@@ -330,7 +330,7 @@ impl Scene<'_> {
 }
 
 /// Whether a process is a shell: who runs a script, or a loop in it, and serves nobody.
-fn is_script(process: &Process) -> bool {
+pub(super) fn is_script(process: &Process) -> bool {
     const SHELLS: [&str; 10] =
         ["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox", "rbash"];
     let exe = process.exe.as_deref().unwrap_or(&process.name);

@@ -6,7 +6,7 @@ use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
 use crate::process::{Process, SupervisorKind};
-use crate::report::{RefusalReason, RefusalReport};
+use crate::report::{Outcome, RefusalReason, RefusalReport};
 use crate::snapshot::{Snapshot, Source};
 use crate::supervisor::{door, supervisor_of};
 use crate::target::is_called;
@@ -22,13 +22,15 @@ pub enum Refusal {
     Guarded(Why),
     /// Nothing that could be done would help.
     Helpless(Why),
+    /// There is nothing to do, and that is the answer.
+    Found(Outcome, String),
 }
 
 impl Refusal {
     /// What a program reads; `None` where there was nothing to do.
     pub fn report(&self) -> Option<RefusalReport> {
         match self {
-            Self::AlreadyFree => None,
+            Self::AlreadyFree | Self::Found(..) => None,
             Self::Denied(why) | Self::Guarded(why) | Self::Helpless(why) => {
                 Some(RefusalReport { reason: why.reason, pid: why.pid })
             }
@@ -68,7 +70,7 @@ pub(super) fn named(process: &Process) -> String {
 ///
 /// # Errors
 /// What stands before it.
-pub(super) fn check(
+pub(crate) fn check(
     process: &Process,
     snapshot: &Snapshot,
     limits: &Limits,
@@ -122,7 +124,7 @@ fn protected(process: &Process, limits: &Limits) -> Option<(RefusalReason, Strin
 ///
 /// # Errors
 /// The first that is protected by its name, or that `--mine` leaves.
-pub(super) fn all_open(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+pub(crate) fn all_open(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
     let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
     for process in processes.filter(|_| !limits.force) {
         let Some((reason, what)) = protected(process, limits) else { continue };
@@ -185,7 +187,11 @@ const fn not_mine(why: NotMine) -> RefusalReason {
 }
 
 /// Another user's process takes another user to end.
-fn permitted(process: &Process, snapshot: &Snapshot, limits: &Limits) -> Result<(), Refusal> {
+pub(super) fn permitted(
+    process: &Process,
+    snapshot: &Snapshot,
+    limits: &Limits,
+) -> Result<(), Refusal> {
     let asker = &snapshot.asker;
     if asker.uid == 0 || process.uid.is_none_or(|uid| uid == asker.uid) {
         return Ok(());

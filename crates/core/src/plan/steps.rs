@@ -14,14 +14,42 @@ impl Plan {
             explain,
         };
         let mut steps = Vec::new();
+        if let (Some(_), Some(lever)) = (self.deed, self.levers.first()) {
+            steps.push(StepReport {
+                argv: Some(lever.argv.clone()),
+                ..step("reload", format!("have {} reload by: {}", lever.name, lever.command()))
+            });
+            return steps;
+        }
         for lever in &self.levers {
             steps.push(StepReport {
                 argv: Some(lever.argv.clone()),
                 ..step("run", format!("stop {} by: {}", lever.name, lever.command()))
             });
         }
+        if let Some(deed) = self.deed {
+            steps.extend(self.victims.iter().map(|victim| {
+                let (word, explain) = deed.step(victim);
+                StepReport { pid: Some(victim.id.pid), ..step(word, explain) }
+            }));
+            return steps;
+        }
         for victim in self.victims.iter().filter(|victim| victim.topmost) {
             steps.push(self.signal_step(victim, limits));
+        }
+        // Who was named, or is of a tree that was, is listed: nobody ends unmentioned.
+        let listed = |victim: &&Victim| {
+            !victim.topmost && matches!(victim.part, Part::Target | Part::Member)
+        };
+        for victim in self.victims.iter().filter(listed) {
+            let what = match victim.part {
+                Part::Member => "of its tree",
+                _ => "below it",
+            };
+            let explain =
+                format!("end {} (pid {}) {what}, if still there", victim.name, victim.id.pid);
+            let step = step("signal", explain);
+            steps.push(StepReport { pid: Some(victim.id.pid), ..step });
         }
         if !self.destroy.is_empty() {
             let open = self.destroy.iter().filter(|socket| socket.inode.is_some()).count();
@@ -60,7 +88,7 @@ impl Plan {
         let runs = match victim.part {
             Part::Runner { certain: true } => ", which would start it again,",
             Part::Runner { certain: false } => ", which may start it again,",
-            Part::Target | Part::Holder | Part::Kin => "",
+            Part::Target | Part::Holder | Part::Kin | Part::Member | Part::Parent { .. } => "",
         };
         if self.on_windows {
             let step = if limits.now { "force" } else { "signal" };
@@ -78,7 +106,6 @@ impl Plan {
                 let signal = signal_name(victim.ask.unwrap_or(limits.signal));
                 let continued = if victim.stopped { ", and continue it" } else { "" };
                 let force = match (limits.verb, victim.never_forced) {
-                    (Verb::Stop, _) => String::new(),
                     (Verb::Kill | Verb::Free, Some(why)) => {
                         format!(", and wait for it: it is not forced, since {why}")
                     }
@@ -86,6 +113,7 @@ impl Plan {
                         ", and force it (SIGKILL) if it still holds on after {} s",
                         limits.grace.as_secs_f32()
                     ),
+                    _ => String::new(),
                 };
                 ("signal", format!("ask {name}{runs} to end ({signal}{continued}){others}{force}"))
             }
@@ -127,7 +155,16 @@ pub fn signal_name(number: i32) -> String {
         #[cfg(target_os = "linux")]
         18 => "CONT",
         #[cfg(target_os = "linux")]
+        17 => "CHLD",
+        #[cfg(target_os = "linux")]
         19 => "STOP",
+        #[cfg(target_os = "linux")]
+        28 => "WINCH",
+        // The C library's SIGRTMIN, as kill(1) counts; the two below are its own (signal(7)).
+        #[cfg(target_os = "linux")]
+        34 => "RTMIN",
+        #[cfg(target_os = "linux")]
+        other @ 35..=64 => return format!("SIGRTMIN+{}", other - 34),
         other => return format!("signal {other}"),
     };
     format!("SIG{name}")

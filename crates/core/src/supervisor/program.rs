@@ -173,15 +173,21 @@ fn title(argv: &[String]) -> Option<&str> {
     (only.contains(' ') && !only.starts_with(['/', '.', '-'])).then_some(only)
 }
 
+/// Whether a program of that file name is a shell, or an interpreter whose first argument is known
+/// to name what it runs.
+pub(crate) fn is_interpreter(file: &str) -> bool {
+    const KNOWN: [&str; 9] =
+        ["node", "nodejs", "python", "pypy", "ruby", "perl", "php", "bun", "deno"];
+    SHELLS.contains(&file) || KNOWN.iter().any(|name| is_version_of(file, name))
+}
+
 /// What an interpreter of that name was told to run: the first argument that is no option, or
 /// the module of `python -m`.
 fn script<'a>(interpreter: &str, arguments: &'a [String]) -> Option<&'a str> {
-    let known = ["node", "nodejs", "python", "pypy", "ruby", "perl", "php", "bun", "deno"];
-    let shell = SHELLS.contains(&interpreter);
-    if !shell && !known.iter().any(|name| is_version_of(interpreter, name)) {
+    if !is_interpreter(interpreter) {
         return None;
     }
-    if shell {
+    if SHELLS.contains(&interpreter) {
         // Of `bash <(…)` it is /dev/fd/63: a number is nobody's name.
         return shell_script(arguments).filter(|name| !name.bytes().all(|b| b.is_ascii_digit()));
     }

@@ -68,7 +68,7 @@ pub fn started_by(pid: u32, snapshot: &Snapshot) -> Option<StartedBy> {
 }
 
 /// Whether systemd runs it as a service of its own.
-fn is_of_service(process: &Process) -> bool {
+pub(crate) fn is_of_service(process: &Process) -> bool {
     let unit = process.cgroup.as_deref().and_then(unit_of);
     unit.is_some_and(|(unit, _)| !session::is_session_unit(&unit))
 }

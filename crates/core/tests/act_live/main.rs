@@ -4,12 +4,15 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod deeds;
 mod endings;
 mod families;
 mod guards;
 mod levers;
+mod processes;
 mod remains;
 mod runners;
+mod trees;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -41,6 +44,7 @@ const fn ask(verb: Verb) -> Ask {
         force: false,
         mine: false,
         protected: Vec::new(),
+        tree: false,
         only_signal: false,
         now: false,
         signal: 15,
@@ -216,14 +220,18 @@ fn inner_act() {
     let (verb, rest) = order.split_once(' ').unwrap();
     let (timeout, rest) = rest.split_once(' ').unwrap();
     let (force, target) = rest.split_once(' ').unwrap();
-    let mut ask = match verb {
+    let mut act = match verb {
         "free" => FREE,
         "kill" => KILL,
+        "freeze" => ask(Verb::Freeze),
+        "thaw" => ask(Verb::Thaw),
+        "unstick" => ask(Verb::Unstick),
+        "reload" => ask(Verb::Reload),
         _ => STOP,
     };
-    ask.limits.force = force == "force";
-    ask.limits.timeout = Duration::from_millis(timeout.parse().unwrap());
-    let reports = ask.by(&LiveHost::default(), target, || Consent::Yes, |_| {});
+    act.limits.force = force == "force";
+    act.limits.timeout = Duration::from_millis(timeout.parse().unwrap());
+    let reports = act.by(&LiveHost::default(), target, || Consent::Yes, |_| {});
     println!("\nREPORTS {}", serde_json::to_string(&reports).unwrap());
 }
 

@@ -542,7 +542,7 @@ impl<'a> Flow<'a> {
                 progress.tell(target, event);
             }
         };
-        let reports = does(&mut *connect(None)?, &mut tell);
+        let reports = does(&mut *connect(None, &self.globals.settings)?, &mut tell);
         progress.finish();
         reports
     }
@@ -631,6 +631,7 @@ fn freeing(
         targets: targets.to_vec(),
         dry_run,
         force: false,
+        tree: false,
         mine: false,
         only_signal: false,
         now: false,
@@ -645,7 +646,7 @@ fn freeing(
 /// Whether freeing that port would not be refused: nobody is ended in vain.
 fn is_freeable(globals: &Globals, timeout: Option<Duration>, mine: bool, port: Port) -> bool {
     let request = ActRequest { mine, ..freeing(globals, timeout, &[format!("tcp:{port}")], true) };
-    let planned = connect(None)
+    let planned = connect(None, &globals.settings)
         .and_then(|mut core| core.act(&request, &mut |_| Consent::Yes, &mut |_, _| {}));
     planned
         .is_ok_and(|reports| reports.iter().all(|report| report.outcome == Some(Outcome::Planned)))

@@ -67,8 +67,13 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
 
 pub(crate) fn signal(pinned: &Pinned, number: i32) -> Result<(), ActError> {
     let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
-    let signal =
-        Signal::from_named_raw(number).ok_or(ActError::Other(Errno::INVAL.raw_os_error()))?;
+    let invalid = ActError::Other(Errno::INVAL.raw_os_error());
+    let signal = match number {
+        // SAFETY: rustix keeps realtime signals for a C library's own use inside of this process
+        // (signal-safety(7)); it is handled in another, whose C library has the same numbers.
+        34..=64 => unsafe { Signal::from_raw_unchecked(number) },
+        _ => Signal::from_named_raw(number).ok_or(invalid)?,
+    };
     pidfd_send_signal(handle, signal).map_err(act_error)
 }
 

@@ -36,6 +36,15 @@ pub(crate) fn members(ids: &HashSet<u64>) -> Vec<u32> {
     pids
 }
 
+/// Whether the processes of that group are frozen: it, or a group above it
+/// (`Documentation/admin-guide/cgroup-v2.rst`).
+pub(crate) fn is_frozen(group: &str) -> bool {
+    let Some(root) = root() else { return false };
+    let events = root.join(group.trim_start_matches('/')).join("cgroup.events");
+    let text = fs::read_to_string(events).unwrap_or_default();
+    text.lines().any(|line| line == "frozen 1")
+}
+
 /// Where cgroup v2 is mounted: alone, or beside v1 ("hybrid").
 fn root() -> Option<PathBuf> {
     ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]

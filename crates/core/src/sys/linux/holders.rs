@@ -24,7 +24,7 @@ const WORTH_THREADS_BY_DESCRIPTORS: u64 = 2_000;
 const MOST_THREADS: usize = 4;
 /// Processes a thread takes at once where there are many.
 const BLOCK: usize = 4;
-const DIRECTORY: OFlags =
+pub(super) const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// What a walk found.
@@ -135,11 +135,25 @@ fn are_fat(proc: BorrowedFd<'_>, pids: &[u32]) -> bool {
 }
 
 fn walk_with(threads: usize, proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted) -> Found {
+    let parts = share_out(threads, pids, |pid, buffer, found: &mut Found| {
+        walk_process(proc, pid, wanted, buffer, found);
+    });
+    let mut found = Found::default();
+    parts.into_iter().for_each(|part| found.merge(part));
+    found
+}
+
+/// Calls `each` for every process, shared among threads, and returns what each of them gathered.
+pub(super) fn share_out<T: Default + Send>(
+    threads: usize,
+    pids: &[u32],
+    each: impl Fn(u32, &mut [MaybeUninit<u8>], &mut T) + Sync,
+) -> Vec<T> {
     let next = AtomicUsize::new(0);
     // A fat process beside few others is shared fairly one by one.
     let block = if pids.len() < WORTH_THREADS * 2 { 1 } else { BLOCK };
     let walk = || {
-        let mut found = Found::default();
+        let mut found = T::default();
         let mut buffer = new_buffer();
         loop {
             let start = next.fetch_add(block, Ordering::Relaxed);
@@ -147,7 +161,7 @@ fn walk_with(threads: usize, proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted
                 return found;
             }
             for &pid in &pids[start..pids.len().min(start + block)] {
-                walk_process(proc, pid, wanted, &mut buffer, &mut found);
+                each(pid, &mut buffer, &mut found);
             }
         }
     };
@@ -155,17 +169,21 @@ fn walk_with(threads: usize, proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted
         // A machine without room for another thread (ulimit -u) still gets its answer.
         let others: Vec<_> = (1..threads)
             .filter_map(|_| {
-                std::thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, walk).ok()
+                std::thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, &walk).ok()
             })
             .collect();
-        let mut found = walk();
-        for other in others {
-            if let Ok(part) = other.join() {
-                found.merge(part);
-            }
-        }
+        let mut found = vec![walk()];
+        found.extend(others.into_iter().filter_map(|other| other.join().ok()));
         found
     })
+}
+
+/// How many threads a walk over that many processes is worth.
+pub(super) fn threads_for(pids: usize) -> usize {
+    match std::thread::available_parallelism() {
+        Ok(count) if pids >= WORTH_THREADS => count.get().min(MOST_THREADS),
+        _ => 1,
+    }
 }
 
 fn walk_process(
@@ -426,7 +444,7 @@ fn read(proc: BorrowedFd<'_>, path: &Path) -> Vec<u8> {
     bytes
 }
 
-fn number(name: &CStr) -> Option<u32> {
+pub(super) fn number(name: &CStr) -> Option<u32> {
     let mut number: u32 = 0;
     let bytes = name.to_bytes();
     for &byte in bytes {

@@ -5,7 +5,9 @@ mod addresses;
 mod at_once;
 mod cgroup;
 mod children;
+mod condition;
 mod engine;
+mod file_use;
 mod glance;
 mod holders;
 pub(crate) mod keep;
@@ -13,6 +15,7 @@ mod namespaces;
 mod options;
 mod probe;
 pub mod process;
+mod pulse;
 mod redirects;
 pub(crate) mod revive;
 mod script;
@@ -29,12 +32,15 @@ use std::time::{Duration, Instant};
 
 use crate::addr::{Endpoint, Transport};
 use crate::bind::{Attempt, BindResult};
+use crate::condition::Condition;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
+use crate::file_use::{FileWish, FilesSeen};
 use crate::host::{ActError, Glance, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
+use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::unit::{UnitAnswer, UnitWish};
 use crate::windows::{WindowsFacts, WindowsWish, networking_mode};
 
@@ -184,6 +190,27 @@ impl Host for LiveHost {
         redirects::answer(ports)
     }
 
+    fn file_uses(&self, wish: &FileWish) -> Option<FilesSeen> {
+        Some(file_use::see(wish))
+    }
+
+    fn pulses(&self, of: &PulseScope) -> Option<Vec<Pulse>> {
+        pulse::pulses(of)
+    }
+
+    fn waiting_place(&self, pid: u32, tid: u32) -> Option<WaitingPlace> {
+        pulse::waiting_place(pid, tid)
+    }
+
+    fn streams(&self, pid: u32) -> Vec<String> {
+        let link = |fd: u32| std::fs::read_link(format!("/proc/{pid}/fd/{fd}")).ok();
+        (0..3).filter_map(link).map(|path| path.to_string_lossy().into_owned()).collect()
+    }
+
+    fn frozen(&self, groups: &[String]) -> Vec<String> {
+        groups.iter().filter(|group| cgroup::is_frozen(group)).cloned().collect()
+    }
+
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         process::environment(pid)
     }
@@ -198,6 +225,10 @@ impl Host for LiveHost {
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         children::children(pids)
+    }
+
+    fn condition(&self, pid: u32) -> Option<Condition> {
+        condition::condition(pid)
     }
 
     fn script(&self, shell: &Process, limit: Duration) -> Option<String> {

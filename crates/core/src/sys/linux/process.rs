@@ -174,7 +174,9 @@ impl ProcessReader {
                 .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, read).ok())
                 .collect();
             let mut found = read();
-            others.into_iter().flat_map(|other| other.join()).for_each(|part| found.extend(part));
+            for other in others {
+                found.extend(other.join().unwrap_or_default());
+            }
             found
         });
         found.sort_unstable_by_key(|process| process.id.pid);

@@ -29,6 +29,9 @@ use crate::socket::{HeldBy, Holder, Socket};
 /// The signal that forces, as it is numbered everywhere.
 const SIGKILL: i32 = 9;
 
+/// The signals that ask to end, as they are numbered everywhere: SIGHUP, SIGINT, SIGQUIT, SIGTERM.
+const ASKING: [i32; 4] = [1, 2, 3, 15];
+
 /// How long to wait before looking again: Windows gives no news of sockets.
 const WITHOUT_EVENTS: Duration = Duration::from_millis(15);
 
@@ -53,8 +56,8 @@ pub(super) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
     !exited(pinned) && see::rows().iter().any(|row| row.pid == owner && see::key(row) == inode)
 }
 
-/// SIGKILL ends the process; every other signal asks its windows to close, as `taskkill` without /F
-/// does. A program without a window cannot be asked from outside: the events of a console go to
+/// SIGKILL ends the process; those that ask to end tell its windows to close, as `taskkill` without /F
+/// does; there is nothing for the others. A program without a window cannot be asked from outside: the events of a console go to
 /// everything in it, the person's shell too.
 pub(super) fn signal(pinned: &Pinned, signal: i32) -> Result<(), ActError> {
     let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
@@ -68,6 +71,9 @@ pub(super) fn signal(pinned: &Pinned, signal: i32) -> Result<(), ActError> {
             0 => Err(act_error(last_error())),
             _ => Ok(()),
         };
+    }
+    if !ASKING.contains(&signal) {
+        return Err(ActError::Unsupported);
     }
     match close_windows(pinned.id.pid) {
         0 => Err(ActError::CannotBeAsked),

@@ -14,6 +14,23 @@ pub fn fork() -> io::Result<Option<Pid>> {
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(Pid::from_raw(pid)) }
 }
 
+/// Like [`fork`], but the parent waits in the kernel until the child begins a program or ends
+/// (CLONE_VFORK of clone(2), without the shared memory of vfork(2)).
+pub fn fork_and_wait_for_exec() -> io::Result<Option<Pid>> {
+    let flags = libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: without CLONE_VM and a stack the child goes on with copies, as after fork(2); the
+    // process has one thread here.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(Pid::from_raw(pid as libc::c_int)) }
+}
+
+/// Lets the parent trace this process (PTRACE_TRACEME of ptrace(2)).
+pub fn trace_me() -> io::Result<()> {
+    // SAFETY: the request reads none of the other arguments.
+    check(unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) })?;
+    Ok(())
+}
+
 /// Becomes `uid` with the group of the same number and no others; the process must be root for that.
 pub fn become_user(uid: u32) -> io::Result<()> {
     // SAFETY: geteuid(2) cannot fail and touches no memory of ours.

@@ -7,6 +7,7 @@ mod families;
 mod hidden;
 mod listening;
 mod namespaces;
+mod stuck;
 mod supervise;
 mod unix;
 
@@ -64,6 +65,10 @@ pub fn play(options: Options) -> io::Result<()> {
         "io-uring" => hidden::io_uring(&stage),
         "mmap" => hidden::mapped(&stage),
         "in-flight" => hidden::in_flight(&stage),
+        "vfork-parent" => stuck::vfork_parent(&stage),
+        "uncollected" => stuck::uncollected(&stage),
+        "traced" => stuck::traced(&stage),
+        "spinning" => stuck::spinning(&stage),
         "supervise" => supervise::supervise(&stage),
         _ => Err(wrong(format!("no such role: {role:?}"))),
     }

@@ -1,0 +1,34 @@
+//! `proc freeze`: holds processes still, with their ports and connections, until `proc thaw`.
+
+use super::Targets;
+use super::act::{DeedArgs, Manner};
+use crate::core_api::{ActRequest, Verb};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc freeze :3000             hold what serves port 3000 still: its clients wait
+  proc freeze --tree pid:1234   it and everything that it started
+  proc thaw :3000               let it go on")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: DeedArgs,
+    /// Everything that it started as well, children born meanwhile included
+    #[arg(long)]
+    tree: bool,
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        self.act.manner(&self.targets)
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        self.act.request(Verb::Freeze, &self.targets, self.tree)
+    }
+}

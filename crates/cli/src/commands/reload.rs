@@ -1,0 +1,33 @@
+//! `proc reload`: has a server read its configuration anew, without ending it.
+
+use super::Targets;
+use super::act::{DeedArgs, Manner};
+use crate::core_api::{ActRequest, Verb};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc reload nginx             by the signal its documentation names, to its master
+  proc reload unit:nginx.service
+  proc reload :8080
+
+Refused where the signal would end the process: the kernel says whether it is handled.")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: DeedArgs,
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        self.act.manner(&self.targets)
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        self.act.request(Verb::Reload, &self.targets, false)
+    }
+}

@@ -1,0 +1,32 @@
+//! `proc unstick`: tries the soft things with a process that does not move, and says what it waits for.
+
+use super::Targets;
+use super::act::{DeedArgs, Manner};
+use crate::core_api::{ActRequest, Verb};
+
+/// Its arguments.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  proc unstick :3000      continue it where it is stopped, else say what holds it
+  proc unstick pid:1234   of a zombie: remind its parent
+
+Nothing is ended by this; for that: proc stop.")]
+pub struct Args {
+    #[command(flatten)]
+    targets: Targets,
+    #[command(flatten)]
+    act: DeedArgs,
+}
+
+impl Args {
+    /// How the person is to be dealt with.
+    pub fn manner(&self) -> Manner {
+        self.act.manner(&self.targets)
+    }
+
+    /// What is asked for.
+    pub fn request(&self) -> ActRequest {
+        self.act.request(Verb::Unstick, &self.targets, false)
+    }
+}

@@ -1,0 +1,123 @@
+//! The processes that use a file, as an answer: `proc for FILE`.
+
+use std::collections::BTreeMap;
+
+use crate::explain;
+use crate::file_use::{FileKind, FileSeen, FileUse, FileWish, FilesSeen, Standing, Usage};
+use crate::host::Host;
+use crate::look::gaps;
+use crate::processes::{ProcessesWish, Survey};
+use crate::report::{ErrorReport, ProcessesReport, Reason};
+use crate::snapshot::{Scope, SocketScope};
+use crate::socket::HeldBy;
+
+/// The processes among those wished for that use one of these files.
+///
+/// # Errors
+/// A path that cannot be looked up, and a system that cannot tell.
+pub fn users(
+    host: &dyn Host,
+    files: &FileWish,
+    wish: &ProcessesWish,
+) -> Result<ProcessesReport, ErrorReport> {
+    let mut seen = host.file_uses(files).ok_or_else(|| ErrorReport {
+        kind: "unsupported".to_owned(),
+        explain: explain::no_file_uses().to_owned(),
+        word: None,
+        suggestion: None,
+    })?;
+    for (file, typed) in seen.files.iter().zip(&files.paths) {
+        refuse(file, typed)?;
+    }
+    add_sockets(host, &mut seen);
+    let mut uses: BTreeMap<u32, Vec<(&FileSeen, &FileUse)>> = BTreeMap::new();
+    for file in &seen.files {
+        for each in &file.uses {
+            uses.entry(each.pid).or_default().push((file, each));
+        }
+    }
+    let pids: Vec<u32> = uses.keys().copied().collect();
+    let mut survey = Survey::take_of(host, wish, &pids);
+    for gap in &seen.gaps {
+        survey.snapshot.note(gap.clone());
+    }
+    let choice = survey.choose(host, wish, |process| uses.contains_key(&process.id.pid));
+    let mut report = survey.report("for", &choice, wish);
+    let several = seen.files.len() > 1;
+    for process in &mut report.processes {
+        let own = uses.get(&process.pid).into_iter().flatten();
+        process.because = own.map(|(file, each)| reason(file, each, several)).collect();
+    }
+    // What a mere part of the machine was read for says nothing of the whole.
+    report.gaps = gaps(&survey.snapshot);
+    report.notes.retain(|_| report.matched > report.processes.len());
+    report.notes.extend(explain::files_in_use(&seen));
+    if report.processes.is_empty() {
+        report.explain = Some(match uses.is_empty() {
+            true => explain::no_file_user(&seen),
+            false => explain::no_process(&wish.filter, &survey.snapshot),
+        });
+    }
+    Ok(report)
+}
+
+fn refuse(file: &FileSeen, typed: &str) -> Result<(), ErrorReport> {
+    let (kind, explain) = match file.standing {
+        Standing::There(_) | Standing::Missing => return Ok(()),
+        Standing::Denied => ("denied", explain::file_denied(&file.path)),
+        Standing::Failed(error) => ("usage", explain::file_failed(typed, error)),
+    };
+    Err(ErrorReport {
+        kind: kind.to_owned(),
+        explain,
+        word: Some(typed.to_owned()),
+        suggestion: None,
+    })
+}
+
+fn reason(file: &FileSeen, each: &FileUse, several: bool) -> Reason {
+    let mut reason = Reason::new(each.usage.reason(), explain::file_use(file, each, several));
+    reason.path = each.path.clone().or_else(|| several.then(|| file.path.clone()));
+    reason.deleted = each.deleted;
+    match each.usage {
+        Usage::Descriptor { fd, access, locked } => {
+            (reason.fd, reason.access, reason.locked) = (Some(fd), access, locked);
+        }
+        Usage::Socket { fd } => reason.fd = Some(fd),
+        Usage::Executable
+        | Usage::Script
+        | Usage::WorkingDirectory
+        | Usage::RootDirectory
+        | Usage::Mapped => {}
+    }
+    reason
+}
+
+/// Adds who has the sockets of socket files, which no descriptor's path tells.
+fn add_sockets(host: &dyn Host, seen: &mut FilesSeen) {
+    let is_socket = |file: &&mut FileSeen| file.standing == Standing::There(FileKind::Socket);
+    let mut gaps = Vec::new();
+    for file in seen.files.iter_mut().filter(is_socket) {
+        let scope = SocketScope::Unix(vec![file.path.clone()]);
+        let look = host.snapshot(&Scope { sockets: scope, holders: true, ..Scope::default() });
+        let holders = look.sockets.iter().flat_map(|socket| socket.holders.list());
+        file.uses.extend(holders.filter_map(|holder| {
+            let fd = match holder.by {
+                HeldBy::Descriptor(fd) | HeldBy::ThreadDescriptor { fd, .. } => fd,
+                HeldBy::IoUring(_)
+                | HeldBy::Mapping
+                | HeldBy::InFlight(_)
+                | HeldBy::FilePort(_)
+                | HeldBy::LastUse
+                | HeldBy::Owner
+                | HeldBy::Heir { .. } => return None,
+            };
+            let usage = Usage::Socket { fd };
+            Some(FileUse { pid: holder.pid, usage, deleted: false, path: None })
+        }));
+        file.settle();
+        gaps.extend(look.gaps);
+    }
+    gaps.retain(|gap| !seen.gaps.contains(gap));
+    seen.gaps.extend(gaps);
+}
