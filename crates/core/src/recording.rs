@@ -289,6 +289,10 @@ impl Tap<'_> {
 }
 
 impl Host for Tap<'_> {
+    fn rules(&self) -> Rules {
+        self.host.rules()
+    }
+
     fn snapshot(&self, _scope: &Scope) -> Snapshot {
         self.host.snapshot(&self.scope)
     }
