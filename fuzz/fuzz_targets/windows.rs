@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use proc_core::decode::windows::{
-    Layout, distributions, dynamic_range, excluded_ranges, filetime, from_utf16_bytes, port_proxies,
-    request_queues, rows, split,
+    Layout, distributions, dynamic_range, excluded_ranges, filetime, from_utf16_bytes,
+    port_proxies, request_queues, rows, split,
 };
 
 fuzz_target!(|bytes: &[u8]| {
