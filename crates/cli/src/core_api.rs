@@ -263,12 +263,24 @@ fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
 
 /// The sentence of a system that nobody has taught this program yet.
 pub fn unsupported_system() -> String {
-    let system = match std::env::consts::OS {
+    format!("proc cannot see ports and processes on {} yet; it works on Linux", system())
+}
+
+/// The sentence of a command that needs more than this system has been taught.
+pub fn cannot_keep(command: &str) -> String {
+    match LiveHost::SEES {
+        true => format!("proc {command} does not work on {} yet; it works on Linux", system()),
+        false => unsupported_system(),
+    }
+}
+
+/// The name of this system.
+fn system() -> &'static str {
+    match std::env::consts::OS {
         "macos" => "macOS",
         "windows" => "Windows",
         other => other,
-    };
-    format!("proc cannot see ports and processes on {system} yet; it works on Linux")
+    }
 }
 
 /// The signal that asks, unless another is named.
