@@ -376,7 +376,7 @@ mod tests {
                     })
                     .collect();
                 let mut slow = String::new();
-                emit(&mut slow, 2, &cells, color);
+                emit(&mut slow, 2, &cells, &view);
                 assert_eq!(quick, slow, "{text:?}");
             }
         }
