@@ -24,6 +24,6 @@ pub fn answer(args: &[OsString], settings: impl FnOnce() -> Settings) -> Option<
     }
     let words: Vec<String> = rest.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let Some(asked) = Asked::read(&words) else { return Some(String::new()) };
-    let found = candidates(&asked.before, &asked.current, &settings(), &mut Machine::default());
+    let found = candidates(&asked.before, &asked.current, &settings(), &mut Machine);
     Some(asked.shown(&found))
 }

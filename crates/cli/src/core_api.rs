@@ -263,12 +263,24 @@ fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
 
 /// The sentence of a system that nobody has taught this program yet.
 pub fn unsupported_system() -> String {
-    let system = match std::env::consts::OS {
+    format!("proc cannot see ports and processes on {} yet; it works on Linux", system())
+}
+
+/// The sentence of a command that needs more than this system has been taught.
+pub fn cannot_keep(command: &str) -> String {
+    match LiveHost::SEES {
+        true => format!("proc {command} does not work on {} yet; it works on Linux", system()),
+        false => unsupported_system(),
+    }
+}
+
+/// The name of this system.
+fn system() -> &'static str {
+    match std::env::consts::OS {
         "macos" => "macOS",
         "windows" => "Windows",
         other => other,
-    };
-    format!("proc cannot see ports and processes on {system} yet; it works on Linux")
+    }
 }
 
 /// The signal that asks, unless another is named.
@@ -299,7 +311,7 @@ impl Core for Library {
             let endpoints = target.endpoints();
             if endpoints.is_empty() {
                 let sentence = format!("check takes ports, and `{target}` is none");
-                return Err(not_a_port(&target, sentence));
+                return Err(not_a_port(&target, &sentence));
             }
             for endpoint in endpoints {
                 asked.push(Endpoint {
@@ -468,7 +480,7 @@ impl Core for Library {
                     let sentence = format!(
                         "record takes ports and sockets, and `{other}` is neither; without a target it records the whole machine"
                     );
-                    return Err(not_a_port(&other, sentence));
+                    return Err(not_a_port(&other, &sentence));
                 }
             }
         }
@@ -481,7 +493,7 @@ impl Core for Library {
 }
 
 /// The error of a command that takes ports; a bare number was probably meant as one.
-fn not_a_port(target: &Target, sentence: String) -> ErrorReport {
+fn not_a_port(target: &Target, sentence: &str) -> ErrorReport {
     let meant = target.also_port().map(|port| format!(":{port}"));
     let hint = meant.as_ref().map_or(String::new(), |meant| format!("; for the port say {meant}"));
     ErrorReport {

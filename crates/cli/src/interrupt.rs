@@ -20,8 +20,14 @@ pub fn descriptor() -> Option<OwnedFd> {
     Some(reader.into())
 }
 
+/// Takes over Ctrl-C, Ctrl-Break and the end of the console. `None` where that fails.
+#[cfg(windows)]
+pub fn descriptor() -> Option<proc_core::sys::Interrupt> {
+    proc_core::sys::Interrupt::taken_over()
+}
+
 /// Nothing is taken over on this system: there is nothing to be interrupted in.
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 pub fn descriptor() -> Option<std::convert::Infallible> {
     None
 }

@@ -222,7 +222,32 @@ mod terminal {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
+mod terminal {
+    use std::fs::OpenOptions;
+    use std::io::{BufRead, BufReader, Write};
+
+    /// Shows the question on the console and reads a line from it, whatever stdin is; `None` where
+    /// there is no console. Ctrl-C is an empty line.
+    pub fn answer(question: &str, goes_on: &mut dyn FnMut(()) -> bool) -> Option<String> {
+        let mut shown = OpenOptions::new().write(true).open("CONOUT$").ok()?;
+        let typed = OpenOptions::new().read(true).write(true).open("CONIN$").ok()?;
+        if !goes_on(()) {
+            return Some(String::new());
+        }
+        shown.write_all(question.as_bytes()).ok()?;
+        let mut line = String::new();
+        let read = BufReader::new(typed).read_line(&mut line);
+        Some(if read.is_ok() { line } else { String::new() })
+    }
+
+    /// A console has no jobs: whoever runs in it may ask.
+    pub const fn is_in_foreground() -> bool {
+        true
+    }
+}
+
+#[cfg(not(any(unix, windows)))]
 mod terminal {
     /// There is no way to ask yet.
     pub fn answer(_: &str, _: &mut dyn FnMut(()) -> bool) -> Option<String> {

@@ -51,7 +51,9 @@ fn named(name: &str) -> Option<i32> {
 #[cfg(not(unix))]
 fn named(name: &str) -> Option<i32> {
     match name {
+        "HUP" => Some(1),
         "INT" => Some(2),
+        "QUIT" => Some(3),
         "KILL" => Some(9),
         "TERM" => Some(15),
         _ => None,

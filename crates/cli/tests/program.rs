@@ -178,7 +178,7 @@ fn without_utf8_the_text_is_ascii() {
 }
 
 #[test]
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 fn a_system_that_cannot_look_says_so_and_code_5() {
     for words in [&["on", ":3000"][..], &["check", ":3000"], &["free", ":3000", "--yes"]] {
         let output = run(words);

@@ -12,6 +12,7 @@
 //!
 //! Other kernels have other rules, in files of their own; [`Rules`] chooses.
 
+pub mod windows;
 pub mod xnu;
 
 use std::borrow::Cow;
@@ -30,21 +31,27 @@ pub enum Rules {
     Linux,
     /// macOS: [`xnu`].
     Xnu,
+    /// Windows: [`windows`].
+    Windows,
 }
 
 impl Rules {
-    /// The rules of the kernel that has such a table of sockets. Windows' are not here yet; Linux's
-    /// are the strictest, so nothing is promised there that fails.
+    /// The rules of the kernel that has such a table of sockets.
     pub const fn of(source: Source) -> Self {
         match source {
             Source::PcbList => Self::Xnu,
-            Source::SockDiag | Source::ProcNet | Source::ExtendedTable => Self::Linux,
+            Source::ExtendedTable => Self::Windows,
+            Source::SockDiag | Source::ProcNet => Self::Linux,
         }
     }
 
     /// Those of the system that this is compiled for.
     pub const fn native() -> Self {
-        if cfg!(target_os = "macos") { Self::Xnu } else { Self::Linux }
+        match () {
+            () if cfg!(target_os = "macos") => Self::Xnu,
+            () if cfg!(windows) => Self::Windows,
+            () => Self::Linux,
+        }
     }
 
     /// As [`conflict`], by these rules.
@@ -52,6 +59,7 @@ impl Rules {
         match self {
             Self::Linux => conflict(new, old),
             Self::Xnu => xnu::conflict(new, old),
+            Self::Windows => windows::conflict(new, old),
         }
     }
 
@@ -66,6 +74,7 @@ impl Rules {
         match self {
             Self::Linux => predict(new, old, policy, may_bind_privileged),
             Self::Xnu => xnu::predict(new, old, policy, may_bind_privileged),
+            Self::Windows => windows::predict(new, old),
         }
     }
 
@@ -75,7 +84,7 @@ impl Rules {
     }
 
     /// As [`infer_options`]. XNU's table tells every option of every socket: there is nothing to
-    /// infer.
+    /// infer. On Windows a refusal may be of the option or of the user: nothing follows for certain.
     pub fn infer_options(
         self,
         attempts: &[Attempt],
@@ -84,19 +93,21 @@ impl Rules {
     ) -> Vec<Learned> {
         match self {
             Self::Linux => infer_options(attempts, occupants, complete),
-            Self::Xnu => vec![Learned::default(); occupants.len()],
+            Self::Xnu | Self::Windows => vec![Learned::default(); occupants.len()],
         }
     }
 
     /// The wildcards that together meet, in a plain bind, everything that any plain bind of an
     /// unprivileged port meets: where these succeed, so do all others. XNU's dual-stack `::`
-    /// overlooks 0.0.0.0.
+    /// overlooks 0.0.0.0. None where no wildcard tells: on Windows one is bound beside a specific
+    /// address.
     pub const fn telling_wildcards(self) -> &'static [IpAddr] {
         const V4: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         const V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
         match self {
             Self::Linux => &[V6],
             Self::Xnu => &[V6, V4],
+            Self::Windows => &[],
         }
     }
 
@@ -104,7 +115,7 @@ impl Rules {
     /// ports below 1024 ask for root only there.
     pub const fn rights_are_alike(self) -> bool {
         match self {
-            Self::Linux => true,
+            Self::Linux | Self::Windows => true,
             Self::Xnu => false,
         }
     }

@@ -17,7 +17,7 @@ use crate::process::{Process, ProcessState};
 use crate::report::Reason;
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
-use crate::target::{Target, is_called};
+use crate::target::{self, Target, is_called};
 
 /// The processes that targets other than ports need, read once.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Census {
         let others = self.read.processes.values().filter(|process| {
             process.id.pid != own && !process.kernel_thread && process.state != ProcessState::Zombie
         });
-        nearest(name, others.map(Process::program))
+        nearest(name, others.flat_map(target::names))
     }
 
     pub(crate) fn alive(&self, pid: u32) -> Vec<u32> {

@@ -12,6 +12,7 @@ use crate::redirect;
 use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
 use crate::supervisor::{activation, container_proxy};
+use crate::windows;
 
 /// What the kernel would say to a server that wants the port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -149,6 +150,7 @@ pub fn diagnose(endpoint: &Endpoint, attempts: &[Attempt], snapshot: &Snapshot) 
     causes.extend(scene.unexplained());
     causes.extend(scene.redirected());
     causes.extend(scene.other_namespaces());
+    causes.retain(|cause| !scene.is_harmless(cause));
     causes.sort_by_key(|cause| rank(cause.kind));
     let mut sockets: Vec<usize> =
         causes.iter().flat_map(|cause| cause.sockets.iter().copied()).collect();
@@ -262,7 +264,8 @@ impl<'a> Scene<'a> {
     /// Whether every address was asked about and the dual-stack wildcard may be bound all the same:
     /// on macOS a low port needs root on specific addresses alone.
     fn wildcard_is_open(&self, attempt: &Attempt) -> bool {
-        matches!(self.endpoint.address, AddressScope::Every)
+        !self.rules.rights_are_alike()
+            && matches!(self.endpoint.address, AddressScope::Every)
             && self.attempts.iter().any(|other| {
                 let unspecified = other.address.ip().is_unspecified();
                 unspecified
@@ -361,6 +364,9 @@ impl<'a> Scene<'a> {
         }
         if pids.iter().any(|&pid| self.is_contained(pid)) {
             return (CauseKind::Container, true);
+        }
+        if holders.iter().all(|holder| matches!(holder.by, HeldBy::Heir { .. })) {
+            return (CauseKind::InheritedListener, false);
         }
         let by_state = by_state(socket);
         if by_state != CauseKind::Listener {
@@ -520,7 +526,40 @@ impl<'a> Scene<'a> {
             .attempts
             .iter()
             .any(|attempt| attempt.plain == BindResult::InUse && self.is_restricted(attempt));
-        refused.then(|| self.cause(CauseKind::Reserved, true, Vec::new()))
+        let certain = refused || self.excluded()?;
+        Some(self.cause(CauseKind::Reserved, certain, Vec::new()))
+    }
+
+    /// Whether Windows keeps the port back, where a bind was denied and nobody has it: a holder with
+    /// exclusive use is denied in the same way, so whoever has it comes first. Not certain of a
+    /// range that somebody put there, since that need not stop a program that names the port.
+    fn excluded(&self) -> Option<bool> {
+        let denied = self.attempts.iter().any(|attempt| attempt.plain == BindResult::Denied);
+        let range = windows::excluded(self.endpoint, self.snapshot)?;
+        (denied && !self.blocked_by(|_| true)).then_some(!range.administered)
+    }
+
+    /// Whether a cause keeps nobody from the port although it would elsewhere: where Windows lets
+    /// every plain bind pass, what is left of connections is no obstacle.
+    fn is_harmless(&self, cause: &Cause) -> bool {
+        self.rules == Rules::Windows
+            && matches!(
+                cause.kind,
+                CauseKind::TimeWait
+                    | CauseKind::Closing
+                    | CauseKind::AcceptedConnection
+                    | CauseKind::OutgoingConnection
+            )
+            && !self.attempts.is_empty()
+            && self.attempts.iter().all(|attempt| attempt.plain != BindResult::InUse)
+    }
+
+    /// Whether a socket that was seen may be why that bind was denied: on Windows exclusive use and
+    /// another user's sockets are.
+    fn denied_by_socket(&self, attempt: &Attempt) -> bool {
+        let request = plain(attempt, self.snapshot.asker.uid);
+        let explains = |old| self.rules.conflict(&request, old) != Conflict::No;
+        self.rules == Rules::Windows && self.own.iter().any(|(_, old)| explains(old))
     }
 
     fn is_restricted(&self, attempt: &Attempt) -> bool {
@@ -539,7 +578,9 @@ impl<'a> Scene<'a> {
         let reserved = |attempt: &Attempt| self.is_restricted(attempt);
         let puzzle = self.attempts.iter().any(|attempt| match attempt.plain {
             BindResult::Ok | BindResult::NotLocal => false,
-            BindResult::Denied => !denied_by_floor,
+            BindResult::Denied => {
+                !denied_by_floor && self.excluded().is_none() && !self.denied_by_socket(attempt)
+            }
             BindResult::InUse => {
                 let request = plain(attempt, self.snapshot.asker.uid);
                 let explains = |old| self.rules.conflict(&request, old) != Conflict::No;

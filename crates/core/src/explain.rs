@@ -5,6 +5,7 @@ mod processes;
 mod redirected;
 mod stuck;
 mod uses;
+mod windows;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -15,17 +16,19 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::engine::{self, ContainerFacts};
 use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
-use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
+use crate::snapshot::{Gap, Namespace, Silence, Snapshot, Source};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{
     StartedBy, StarterKind, activation, container_proxy, is_mac, is_service_manager,
 };
 use crate::unit::UnitFacts;
+use crate::windows::is_mirrored;
 
-pub use processes::{bytes, deeper_processes, left_out, more_processes, no_process};
+pub use processes::{bytes, deeper_processes, left_out, more_processes, no_ports, no_process};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
 pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
+pub(crate) use windows::{excluded_release, in_wsl};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
 /// tear the sentence apart.
@@ -33,7 +36,15 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
     let port = label(endpoint, cause, snapshot);
     let who = || holders(cause, snapshot);
     match cause.kind {
-        CauseKind::Listener => format!("{port} is held by {}{}", who(), halted(cause, snapshot)),
+        CauseKind::Listener => format!(
+            "{port} is held by {}{}{}",
+            who(),
+            halted(cause, snapshot),
+            windows::carried(cause, endpoint, snapshot)
+        ),
+        CauseKind::SharedListener if is_windows(snapshot) => {
+            windows::shared(cause, &port, snapshot)
+        }
         CauseKind::SharedListener => shared(cause, &port, snapshot),
         CauseKind::InheritedListener => inherited(cause, &port, snapshot),
         CauseKind::BoundNotListening => format!("{port} is bound, without listening, by {}", who()),
@@ -73,6 +84,8 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Redirected => redirected::cause(endpoint, snapshot),
         CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
+        CauseKind::Kernel if snapshot.policy.wsl => windows::another_distribution(&port),
+        CauseKind::Kernel if is_windows(snapshot) => windows::kernel(endpoint, &port, snapshot),
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
@@ -87,9 +100,16 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Reserved if is_mac(snapshot) => format!(
             "{port} is kept by macOS for a program of its own: it answers \"address already in use\" though nobody has it, to root too"
         ),
+        CauseKind::Reserved if is_windows(snapshot) => windows::excluded(endpoint, &port, snapshot),
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
+        CauseKind::Unexplained if is_windows(snapshot) => format!(
+            "Windows refuses {port}, and neither a socket nor an excluded range explains it; a security program may forbid it"
+        ),
+        CauseKind::Unexplained if snapshot.policy.wsl && is_mirrored(snapshot) => {
+            windows::on_the_other_side(endpoint, &port)
+        }
         CauseKind::Unexplained if snapshot.policy.wsl => format!(
             "the kernel refuses {port} and nothing in this Linux explains it; a program on Windows may hold it: netstat.exe -ano names it"
         ),
@@ -203,6 +223,9 @@ fn shared(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
 
 fn inherited(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let who = holders(cause, snapshot);
+    if let Some(owner) = windows::gone_owner(cause, snapshot) {
+        return windows::heirs(cause, port, &who, owner);
+    }
     if cause.certain {
         return format!(
             "{port} is held by {who}; they inherited the listening socket, and the process that opened it is gone"
@@ -271,6 +294,9 @@ fn closing(cause: &Cause, port: &str, endpoint: &Endpoint, snapshot: &Snapshot) 
 }
 
 fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
+    if let Some(owner) = windows::gone_owner(cause, snapshot) {
+        return windows::nobodys_heir(port, owner);
+    }
     let first = sockets_of(cause, snapshot).next();
     let is = match first.map(|socket| (socket.state, socket.remote)) {
         Some((Some(TcpState::Bound), _)) => "is bound, without listening,",
@@ -289,7 +315,11 @@ fn hidden_holder(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         0 => "cannot be seen from here",
         _ => "you may not see",
     };
-    format!("{port} {is} by a process{user}{group} that {unseen}")
+    let elsewhere = match snapshot.policy.wsl {
+        true => "; in WSL it may run in another distribution (wsl.exe --list --running)",
+        false => "",
+    };
+    format!("{port} {is} by a process{user}{group} that {unseen}{elsewhere}")
 }
 
 fn other_namespace(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
@@ -580,7 +610,7 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
 
 /// What a gap means, and what would close it.
 pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
-    let root = || (snapshot.asker.uid != 0).then(|| "sudo".to_owned());
+    let root = || (snapshot.asker.uid != 0).then(|| more_rights(snapshot).to_owned());
     match gap {
         Gap::UnreadableProcesses { count } => (
             format!(
@@ -603,6 +633,10 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::NoSockets { protocol, error } => {
             (format!("{protocol} sockets could not be read ({error})"), None)
         }
+        Gap::NoBoundSockets if is_windows(snapshot) => (
+            "sockets that are bound without listening are not listed by this Windows".to_owned(),
+            Some("Windows 10 version 1809 or newer".to_owned()),
+        ),
         Gap::NoBoundSockets => (
             "this kernel does not list sockets that are bound without listening; those of your own processes were asked one by one".to_owned(),
             Some("Linux 6.8 or later".to_owned()),
@@ -851,9 +885,14 @@ fn how(cause: &Cause, process: &Process, snapshot: &Snapshot) -> String {
             ", the last to use it by the kernel's table (its descriptors are another user's to see)"
                 .to_owned()
         }
-        Some(HeldBy::InFlight(_) | HeldBy::FilePort(_) | HeldBy::Descriptor(_)) | None => {
-            String::new()
-        }
+        Some(
+            HeldBy::InFlight(_)
+            | HeldBy::FilePort(_)
+            | HeldBy::Descriptor(_)
+            | HeldBy::Owner
+            | HeldBy::Heir { .. },
+        )
+        | None => String::new(),
     }
 }
 
@@ -919,7 +958,7 @@ fn state_names<'a>(sockets: impl Iterator<Item = &'a Socket>) -> String {
 }
 
 fn user_of(uid: u32, snapshot: &Snapshot) -> String {
-    if uid == 0 {
+    if uid == 0 && !is_windows(snapshot) {
         return "root".to_owned();
     }
     if uid == snapshot.asker.uid {
@@ -987,6 +1026,23 @@ fn kernel_guess(endpoint: &Endpoint) -> &'static str {
         4789 | 8472 => " (usually a VXLAN device)",
         51820 => " (usually WireGuard)",
         _ => " (NFS, WireGuard, VXLAN or the like)",
+    }
+}
+
+pub(crate) fn is_windows(snapshot: &Snapshot) -> bool {
+    snapshot.source == Source::ExtendedTable
+}
+
+/// What shows or does more on that system.
+fn more_rights(snapshot: &Snapshot) -> &'static str {
+    if is_windows(snapshot) { "an elevated terminal" } else { "sudo" }
+}
+
+/// A command for somebody with more rights: with sudo before it, or where to type it.
+pub fn with_more_rights(command: &str, on_windows: bool) -> String {
+    match on_windows {
+        true => format!("{command}, in an elevated terminal (Run as administrator)"),
+        false => format!("sudo {command}"),
     }
 }
 

@@ -128,7 +128,9 @@ fn add_sockets(host: &dyn Host, seen: &mut FilesSeen) {
                 | HeldBy::Mapping
                 | HeldBy::InFlight(_)
                 | HeldBy::FilePort(_)
-                | HeldBy::LastUse => return None,
+                | HeldBy::LastUse
+                | HeldBy::Owner
+                | HeldBy::Heir { .. } => return None,
             };
             let usage = Usage::Socket { fd };
             Some(FileUse { pid: holder.pid, usage, deleted: false, path: None })

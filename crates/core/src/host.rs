@@ -18,18 +18,19 @@ use crate::socket::{Holder, Protocol, Socket, TcpState};
 use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::sys;
 use crate::unit::{UnitAnswer, UnitWish};
+use crate::windows::{WindowsFacts, WindowsWish};
 
 pub use crate::sys::LiveHost;
 
 /// A process that cannot be mistaken for another: on Linux a pidfd, on macOS a kqueue that hears
-/// of its end, opened before its identity was checked.
+/// of its end, on Windows a handle, opened before its identity was checked.
 #[derive(Debug)]
 pub struct Pinned {
     /// Which process.
     pub id: ProcessId,
     /// The system's handle; a scripted host has none.
     #[cfg_attr(
-        not(any(target_os = "linux", target_os = "macos")),
+        not(any(target_os = "linux", target_os = "macos", windows)),
         allow(dead_code, reason = "no other system has one yet")
     )]
     pub(crate) handle: Option<sys::Handle>,
@@ -51,6 +52,10 @@ pub enum ActError {
     /// This user may not.
     #[error("not permitted")]
     Denied,
+    /// It has no window that could be told to close, and this system has no other way to ask from
+    /// outside (Windows).
+    #[error("it has no window to close, and Windows has no other way to ask it")]
+    CannotBeAsked,
     /// This system or kernel cannot.
     #[error("this system cannot do it")]
     Unsupported,
@@ -349,6 +354,11 @@ pub trait Host {
         limit: Duration,
     ) -> (EngineAnswer, UnitAnswer) {
         (self.containers(engines, limit), self.units(units, limit))
+    }
+
+    /// What only Windows can be asked, each within that time.
+    fn windows(&self, _wish: &WindowsWish, _limit: Duration) -> WindowsFacts {
+        WindowsFacts::default()
     }
 
     /// The rules of the packet filter that send one of these ports elsewhere.

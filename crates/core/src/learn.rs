@@ -59,6 +59,7 @@ pub(crate) fn learn(
             add_units(snapshot, heard);
         }
     }
+    crate::windows::learn(host, snapshot, pids);
     learn_projects(host, snapshot, pids, options.mine, &time);
     if how_much == Learn::Everything && !ports.is_empty() {
         learn_redirects(host, snapshot, pids, ports);

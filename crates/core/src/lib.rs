@@ -54,3 +54,4 @@ pub mod undo;
 pub mod unit;
 pub mod wait;
 pub mod watch;
+pub mod windows;

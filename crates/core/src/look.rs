@@ -25,7 +25,7 @@ use crate::report::{
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
-use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, Source, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::{started_by, supervisor_of};
 use crate::target::Target;
@@ -416,7 +416,7 @@ pub(crate) fn no_process(number: u32, census: &Census) -> Option<String> {
     ))
 }
 
-fn missing(target: &Target, census: &Census) -> String {
+pub(crate) fn missing(target: &Target, census: &Census) -> String {
     match target {
         Target::Pid(pid) => {
             no_process(*pid, census).unwrap_or_else(|| format!("there is no process {pid}"))
@@ -540,7 +540,8 @@ pub fn socket_report(socket: &Socket, snapshot: &Snapshot) -> SocketReport {
         remote: socket.remote.map(|remote| remote.to_string()),
         state: socket.state,
         v6only: socket.v6only,
-        inode: socket.inode,
+        // Windows has none: there it is a number of ours.
+        inode: socket.inode.filter(|_| snapshot.source != Source::ExtendedTable),
         uid: socket.uid,
         reuse_addr: socket.reuse_addr,
         reuse_port: socket.reuse_port,
@@ -557,7 +558,8 @@ pub fn socket_report(socket: &Socket, snapshot: &Snapshot) -> SocketReport {
                     HeldBy::Descriptor(fd) => Some(fd),
                     _ => None,
                 },
-                by: Some(holder.by).filter(|by| !matches!(by, HeldBy::Descriptor(_))),
+                by: Some(holder.by)
+                    .filter(|by| !matches!(by, HeldBy::Descriptor(_) | HeldBy::Owner)),
             })
             .collect(),
         hidden,

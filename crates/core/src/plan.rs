@@ -16,9 +16,9 @@ use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
-use crate::remedy::published;
+use crate::remedy::{http_sys, published};
 use crate::report::RefusalReason;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Source};
 use crate::socket::{Holder, Protocol, Socket};
 use crate::supervisor::{
     Proof, could_restart, is_mac, socket_unit_supervisor, supervisor_of, unit_guard,
@@ -189,6 +189,9 @@ pub struct Plan {
     pub tcp_only: bool,
     /// What a person should know before.
     pub notes: Vec<String>,
+    /// Whether it is for a Windows, which has no signals: windows are told to close, and force is
+    /// TerminateProcess.
+    pub on_windows: bool,
     /// What is done to the victims, where they are not to end.
     pub deed: Option<Deed>,
 }
@@ -223,7 +226,8 @@ pub(crate) fn plan_port_again(
         causes.retain(|cause| cause.kind.is_live() || is_remains_kind(cause.kind));
         causes.retain(|cause| cause.kind != CauseKind::Unexplained);
     }
-    let mut plan = Plan { notes, tcp_only, ..Plan::default() };
+    let on_windows = snapshot.source == Source::ExtendedTable;
+    let mut plan = Plan { notes, tcp_only, on_windows, ..Plan::default() };
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
         let of_cause = || cause.sockets.iter().filter_map(|&index| snapshot.sockets.get(index));
@@ -249,7 +253,7 @@ pub(crate) fn plan_port_again(
     add_holders(&mut plan, &sockets, snapshot, limits, proven)?;
     plan.add_tree(snapshot, limits)?;
     plan.every_state = sockets.iter().any(|socket| !socket.is_server());
-    if plan == (Plan { notes: plan.notes.clone(), tcp_only, ..Plan::default() }) {
+    if plan == (Plan { notes: plan.notes.clone(), tcp_only, on_windows, ..Plan::default() }) {
         return Err(Refusal::AlreadyFree);
     }
     Ok(plan)
@@ -273,11 +277,24 @@ fn obstacle(
             let cure = match (snapshot.asker.uid, container) {
                 (_, Some(argv)) => format!("; what gives the port back: {}", argv.join(" ")),
                 (0, None) => String::new(),
-                (_, None) => format!(": sudo proc {} {endpoint}", limits.verb.name()),
+                (_, None) => {
+                    let command = format!("proc {} {endpoint}", limits.verb.name());
+                    format!(
+                        ": {}",
+                        explain::with_more_rights(&command, explain::is_windows(snapshot))
+                    )
+                }
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
         }
-        CauseKind::Kernel => Refusal::Helpless(why(RefusalReason::Kernel, what())),
+        CauseKind::Kernel => {
+            // Behind HTTP.sys somebody else can be stopped.
+            let cure = http_sys(endpoint, snapshot).into_iter().find_map(|remedy| remedy.argv);
+            let cure = cure.map_or(String::new(), |argv| {
+                format!("; what gives the port back: {}", argv.join(" "))
+            });
+            Refusal::Helpless(why(RefusalReason::Kernel, format!("{}{cure}", what())))
+        }
         CauseKind::Privileged | CauseKind::NotLocal | CauseKind::Reserved => {
             Refusal::Denied(why(RefusalReason::MayNotBind, what()))
         }
@@ -324,8 +341,12 @@ fn obstacle(
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
-                "{}; to close it, and not that program, takes root: sudo proc free {endpoint}",
-                what()
+                "{}; to close it, and not that program, takes root: {}",
+                what(),
+                explain::with_more_rights(
+                    &format!("proc free {endpoint}"),
+                    explain::is_windows(snapshot)
+                )
             ),
         )),
         CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(
@@ -342,7 +363,7 @@ fn obstacle(
 
 /// Plans for processes that were named themselves.
 pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<Plan, Refusal> {
-    let mut plan = Plan::default();
+    let mut plan = Plan { on_windows: snapshot.source == Source::ExtendedTable, ..Plan::default() };
     for pid in topmost(snapshot, pids) {
         let Some(process) = snapshot.processes.get(&pid) else { continue };
         check(process, snapshot, limits)?;

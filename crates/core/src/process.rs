@@ -191,6 +191,8 @@ pub enum SupervisorKind {
     SystemdUserUnit,
     /// A job of launchd: a daemon of the system's, or somebody's agent.
     LaunchdJob,
+    /// A service of Windows.
+    WindowsService,
     /// A container engine.
     Container,
     /// A process manager such as pm2 or supervisord.

@@ -30,6 +30,9 @@ pub struct ProcessesWish {
     pub facts: ProcessFacts,
     /// Whether to look for their ports.
     pub ports: bool,
+    /// Of at most so many: the walk over all descriptors of thousands of processes takes longer
+    /// than everything else together.
+    pub ports_of_at_most: usize,
     /// Whether to measure use of the processor, even where nothing is chosen or sorted by it.
     pub cpu: bool,
     /// For how long to measure.
@@ -46,6 +49,7 @@ impl Default for ProcessesWish {
             limit: None,
             facts: ProcessFacts::ALL,
             ports: true,
+            ports_of_at_most: usize::MAX,
             cpu: false,
             window: USUAL_WINDOW,
             show_secrets: false,
@@ -162,7 +166,7 @@ impl Survey {
         let mut pids: Vec<u32> = order.iter().map(|process| process.id.pid).collect();
         let matched = pids.len();
         pids.truncate(wish.limit.unwrap_or(usize::MAX));
-        if wish.ports {
+        if wish.ports && pids.len() <= wish.ports_of_at_most {
             self.look_for_ports(host, &pids);
         }
         let cut = matched - pids.len();
@@ -234,6 +238,8 @@ impl Survey {
             chosen.map(|process| self.row(process, wish.show_secrets)).collect();
         let mut notes = Vec::new();
         notes.extend((choice.cut > 0).then(|| explain::more_processes(choice.cut)));
+        let unasked = wish.ports && !self.looked_for_ports;
+        notes.extend((unasked && !choice.pids.is_empty()).then(explain::no_ports));
         notes.extend(explain::left_out(&wish.filter, &self.snapshot));
         ProcessesReport {
             schema: SCHEMA,

@@ -24,6 +24,7 @@ use crate::sight::look_at_ports;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::unit::{UnitAnswer, UnitWish};
+use crate::windows::{WindowsFacts, WindowsWish};
 
 /// The version of the file. It changes when an older program could no longer read a file rightly.
 pub const RECORDING: u32 = 1;
@@ -327,6 +328,10 @@ impl Host for Tap<'_> {
         self.host.managers(engines, units, limit)
     }
 
+    fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
+        self.host.windows(wish, limit)
+    }
+
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {
         self.host.redirects(ports)
     }
@@ -546,6 +551,12 @@ impl Host for ReplayHost {
             source: recorded.source,
             // What a script said is kept, its text is not.
             loops: recorded.loops.clone(),
+            // What is told of sockets comes with them; the rest is asked for.
+            windows: WindowsFacts {
+                owners: recorded.windows.owners.clone(),
+                gone: recorded.windows.gone.clone(),
+                ..WindowsFacts::default()
+            },
             ..Snapshot::empty(recorded.taken_at)
         };
         // Numbers of namespaces are places in the list, so the list stays whole where any is used.
@@ -585,6 +596,10 @@ impl Host for ReplayHost {
 
     fn units(&self, _wish: &UnitWish, _limit: Duration) -> UnitAnswer {
         UnitAnswer { units: self.recording.snapshot.units.clone(), gaps: Vec::new() }
+    }
+
+    fn windows(&self, _wish: &WindowsWish, _limit: Duration) -> WindowsFacts {
+        self.recording.snapshot.windows.clone()
     }
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {

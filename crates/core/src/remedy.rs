@@ -1,6 +1,7 @@
 //! What can be done about a cause: by whom, with which command, at what cost. Data only; the
 //! doing is [`crate::act`]'s.
 
+mod carried;
 mod redirected;
 mod unit;
 
@@ -16,6 +17,9 @@ use crate::plan::is_left_alone;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{is_mac, supervisor_of, unit_guard};
+use crate::windows;
+
+pub(crate) use carried::http_sys;
 
 /// The kinds of remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +103,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                     &unit::stop_supervisor(&supervisor, snapshot),
                 ));
             }
+            all.extend(carried::carried(cause, endpoint, snapshot));
             all.extend(own_way(cause, endpoint, snapshot));
             all.extend(continued(cause, snapshot));
             all.extend(another_port(cause, snapshot));
@@ -186,13 +191,18 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
             // Who may ask the engine need not see its proxy.
             all.extend(published(endpoint, snapshot).filter(|_| cause.kind != CauseKind::Unexplained));
-            if !snapshot.asker.sees_all && snapshot.asker.uid != 0 {
-                all.push(remedy(
-                    Action::LookAsRoot,
-                    proc(&["sudo", "proc", "on", &target]),
-                    true,
-                    "names the holder",
-                ));
+            // Windows shows its sockets to everybody.
+            let shown = explain::is_windows(snapshot) && cause.kind == CauseKind::Unexplained;
+            if !snapshot.asker.sees_all && snapshot.asker.uid != 0 && !shown {
+                let (argv, explain) = match System::of(snapshot.source) {
+                    System::Windows => {
+                        (proc(&["proc", "on", &target]), "names the holder, in an elevated terminal")
+                    }
+                    System::Linux | System::Mac => {
+                        (proc(&["sudo", "proc", "on", &target]), "names the holder")
+                    }
+                };
+                all.push(remedy(Action::LookAsRoot, argv, true, explain));
             }
         }
         CauseKind::StaleUnixSocket => all.push(remedy(
@@ -219,12 +229,16 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 snapshot.policy.unprivileged_start
             ),
         )),
+        CauseKind::Reserved if windows::excluded(endpoint, snapshot).is_some() => {
+            all.extend(carried::excluded(endpoint, snapshot));
+        }
         CauseKind::Reserved => all.push(remedy(
             Action::UseAnother,
             None,
             false,
             "use another port: no right helps, not even root's",
         )),
+        CauseKind::Kernel => all.extend(http_sys(endpoint, snapshot)),
         CauseKind::NotLocal | CauseKind::NoPortsLeft => all.push(remedy(
             Action::UseAnother,
             None,
@@ -232,7 +246,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             "bind an address and port that this machine has",
         )),
         CauseKind::Redirected => all.extend(redirected::redirected(endpoint, snapshot)),
-        CauseKind::Kernel | CauseKind::OtherNamespace => {}
+        CauseKind::OtherNamespace => {}
     }
     all
 }
@@ -377,7 +391,8 @@ pub(crate) fn published(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Reme
 /// has a command that stops this for good.
 fn stopped_first(supervisor: &Supervisor) -> bool {
     let asked = supervisor.kind == SupervisorKind::ProcessManager && supervisor.stop.is_some();
-    supervisor.restarts == Some(true) || asked
+    let service = supervisor.kind == SupervisorKind::WindowsService && supervisor.stop.is_some();
+    supervisor.restarts == Some(true) || asked || service
 }
 
 fn stops_container(supervisor: &Supervisor) -> bool {

@@ -11,6 +11,7 @@ use crate::diagnosis::{CauseKind, Diagnosis, diagnose, is_unexplained};
 use crate::host::{Host, Watch};
 use crate::learn::{self, Learn, learn};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
+use crate::windows;
 
 /// How to look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,9 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     let ports: Vec<u16> = endpoints.iter().map(|endpoint| endpoint.port.get()).collect();
     let holders = learn::holders(&snapshot);
     learn(host, &mut snapshot, &holders, &ports, options);
+    if options.learn != Learn::Nothing {
+        windows::learn_refusals(host, &mut snapshot, attempts.iter().flatten(), puzzle);
+    }
     let snapshot = std::sync::Arc::new(snapshot);
     endpoints
         .iter()
@@ -182,9 +186,11 @@ impl<'a> Prober<'a> {
 
     /// Whether every wildcard that tells about all other addresses can be bound.
     fn probe_wildcards(&self, transport: Transport, port: Port) -> bool {
-        self.host.rules().telling_wildcards().iter().all(|&wildcard| {
-            self.host.probe(transport, SocketAddr::new(wildcard, port.get())) == BindResult::Ok
-        })
+        let wildcards = self.host.rules().telling_wildcards();
+        !wildcards.is_empty()
+            && wildcards.iter().all(|&wildcard| {
+                self.host.probe(transport, SocketAddr::new(wildcard, port.get())) == BindResult::Ok
+            })
     }
 
     /// Whether an address can be bound at all: port 0 asks without taking any port that somebody

@@ -14,6 +14,7 @@ use crate::process::Process;
 use crate::redirect::Redirect;
 use crate::socket::Socket;
 use crate::unit::UnitFacts;
+use crate::windows::WindowsFacts;
 
 /// What to look at. Every flag costs something; the cheapest scope that answers is the right one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -339,6 +340,9 @@ pub struct Snapshot {
     /// The shells whose script was read and runs its child in a loop.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub loops: BTreeSet<u32>,
+    /// What Windows told besides.
+    #[serde(default, skip_serializing_if = "WindowsFacts::is_empty")]
+    pub windows: WindowsFacts,
     /// What answered.
     pub source: Source,
     /// What could not be seen, each once.
@@ -366,6 +370,7 @@ impl Snapshot {
             projects: BTreeMap::new(),
             families: BTreeSet::new(),
             loops: BTreeSet::new(),
+            windows: WindowsFacts::default(),
             source: Source::default(),
             gaps: Vec::new(),
         }

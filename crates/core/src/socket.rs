@@ -184,6 +184,15 @@ pub enum HeldBy {
     Mapping,
     /// The process can receive it from the queue of this unix socket (SCM_RIGHTS in flight).
     InFlight(i32),
+    /// The system's table counts the socket to the process, and does not say by which handle
+    /// (Windows).
+    Owner,
+    /// The process descends from the one that the table counts the socket to and that has ended: a
+    /// handle that it inherited is what keeps the socket, in it or in another heir (Windows).
+    Heir {
+        /// The process that opened the socket.
+        of: u32,
+    },
     /// A Mach port of that name that stands for its descriptor, as launchd keeps them (macOS).
     FilePort(u32),
     /// The kernel's table names the process as the last one that used the socket, and its

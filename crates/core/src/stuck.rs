@@ -436,7 +436,8 @@ mod tests {
             (queue(1, 0, 128), queue(1, 4, 128), false),
             (queue(1, 3, 128), queue(2, 3, 128), false),
         ] {
-            let left = unaccepted(&[before.clone()], &[later.clone()]);
+            let one = std::slice::from_ref;
+            let left = unaccepted(one(&before), one(&later));
             assert_eq!(!left.is_empty(), stays, "{before:?} {later:?}");
         }
         let evidence = |waiting, limit, idle| {

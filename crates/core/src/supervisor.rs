@@ -37,6 +37,7 @@ use unit::unit_supervisor;
 use crate::engine::{self, Boxed, ContainerFacts};
 use crate::process::{Process, ProcessState, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
+use crate::windows;
 
 /// Who runs this process. The container first, then the service, then the nearest known manager,
 /// watcher or pool master among its ancestors, then a parent that merely is there. `None` for a
@@ -46,6 +47,9 @@ use crate::snapshot::Snapshot;
 /// is no stopping it from outside. That shows only where the snapshot has the asker's ancestors.
 pub fn supervisor_of(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
     let process = snapshot.processes.get(&pid)?;
+    if let Some(service) = windows::supervisor(process, snapshot) {
+        return Some(service);
+    }
     if let Some(container) = container_supervisor(process, snapshot) {
         return Some(container);
     }

@@ -236,10 +236,13 @@ pub fn is_called(process: &Process, name: &str) -> bool {
         let name = name.to_lowercase();
         have == name || have.strip_suffix(".exe").is_some_and(|stem| stem == name)
     };
-    let argv0 = process.argv.first().map(String::as_str);
-    same(&process.name)
-        || process.exe.as_deref().is_some_and(|exe| same(file_name(exe)))
-        || argv0.is_some_and(|argv0| same(file_name(argv0)))
+    names(process).any(same)
+}
+
+/// What a process is called: its short name, and the file names of its executable and `argv[0]`.
+pub fn names(process: &Process) -> impl Iterator<Item = &str> {
+    let paths = process.exe.iter().chain(process.argv.first());
+    std::iter::once(&*process.name).chain(paths.map(|path| file_name(path)))
 }
 
 fn file_name(path: &str) -> &str {

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::census::Census;
 use crate::explain;
 use crate::host::Host;
 use crate::learn::Learn;
-use crate::look::{LookOptions, look};
+use crate::look::{self, LookOptions, look};
 use crate::process::Process;
 use crate::processes::{Choice, ProcessesWish, Survey};
 use crate::report::ProcessesReport;
@@ -93,8 +94,20 @@ fn meant_by(host: &dyn Host, targets: &[Target]) -> (BTreeSet<u32>, Vec<String>)
     if targets.is_empty() {
         return (meant, missing);
     }
+    let (named, others): (Vec<Target>, Vec<Target>) = targets.iter().cloned().partition(|target| {
+        matches!(target, Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_))
+    });
+    let census = Census::take(host, &named);
+    for target in &named {
+        let pids = census.meant_by(target);
+        missing.extend(pids.is_empty().then(|| look::missing(target, &census)));
+        meant.extend(pids);
+    }
+    if others.is_empty() {
+        return (meant, missing);
+    }
     let options = LookOptions { learn: Learn::Nothing, ..LookOptions::default() };
-    for report in look(host, targets, &options) {
+    for report in look(host, &others, &options) {
         match report.processes.is_empty() {
             true => missing.push(
                 report.explain.unwrap_or_else(|| format!("no process has {}", report.target)),

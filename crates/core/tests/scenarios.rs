@@ -567,11 +567,7 @@ fn every_cause_has_a_scenario_where_it_stands_alone() {
 }
 
 /// The rows of the ranking of causes that no situation on this system can show, and why.
-const NOT_HERE: [(&str, &str); 3] = [
-    ("C05", "only Windows refuses whole ranges (WSAEACCES without a holder)"),
-    ("C15", "only Windows serves from its kernel (HTTP.sys) and by iphlpsvc"),
-    ("C31", "it fails binds of port 0, and port 0 is no target"),
-];
+const NOT_HERE: [(&str, &str); 1] = [("C31", "it fails binds of port 0, and port 0 is no target")];
 
 fn ranking() -> impl Iterator<Item = String> {
     (1..=36).map(|number| format!("C{number:02}"))

@@ -175,8 +175,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         let explain = "`--replay` shows another moment, and pick takes ports of this one";
         return Err(error("usage", explain.to_owned()));
     }
-    if !LiveHost::SEES {
-        return Err(error("unsupported", core_api::unsupported_system()));
+    if !LiveHost::KEEPS {
+        return Err(error("unsupported", core_api::cannot_keep("pick")));
     }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));

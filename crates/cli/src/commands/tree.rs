@@ -3,7 +3,7 @@
 use proc_core::report::ErrorReport;
 use proc_core::snapshot::ProcessFacts;
 
-use super::filters::FilterArgs;
+use super::filters::{FilterArgs, PORTS_UNASKED};
 use super::target_word;
 use crate::answer::Answer;
 use crate::core_api::Core;
@@ -48,6 +48,9 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
     let mut wish = args.filters.wish(&[], globals)?;
     let silent = globals.quiet || args.pids;
     wish.ports = !silent;
+    if !globals.for_programs() {
+        wish.ports_of_at_most = PORTS_UNASKED;
+    }
     wish.facts = match silent {
         true => ProcessFacts::BARE,
         false if globals.for_programs() => ProcessFacts::ALL,

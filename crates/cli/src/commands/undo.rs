@@ -10,7 +10,7 @@ use proc_core::undo::{RestoreRequest, Store, StoreError, act_report, restore, re
 
 use super::act::duration;
 use crate::answer::Answer;
-use crate::core_api::{Consent, state, unsupported_system};
+use crate::core_api::{Consent, cannot_keep, state};
 use crate::globals::Globals;
 use crate::prompt::Prompt;
 use crate::render;
@@ -62,8 +62,8 @@ fn number(word: &str) -> Result<u64, String> {
 /// # Errors
 /// A state directory that cannot be used, an act that is not there or cannot be read.
 pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
-    if !LiveHost::SEES {
-        return Err(error("unsupported", unsupported_system()));
+    if !LiveHost::REVIVES {
+        return Err(error("unsupported", cannot_keep("undo")));
     }
     if globals.replay.is_some() {
         let explain = "a recording cannot be acted on, so there is nothing to undo in it";

@@ -33,7 +33,7 @@ pub trait Live {
 }
 
 /// This machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Machine;
 
 impl Machine {

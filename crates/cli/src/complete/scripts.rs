@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use crate::sanitize;
 
 /// A shell that completion works in.
+#[allow(clippy::enum_variant_names, reason = "PowerShell is called so")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// bash.

@@ -161,7 +161,7 @@ fn quoted(words: &[&str]) -> String {
 ///
 /// # Errors
 /// What there is, as a sentence.
-pub fn checked_columns(command: &str, names: Vec<String>) -> Result<SettingValue, String> {
+pub fn checked_columns(command: &str, names: &[String]) -> Result<SettingValue, String> {
     let Some(offers) = columns_of(command) else {
         let shown = sanitize::text(command);
         let lists: Vec<&str> =
@@ -225,8 +225,8 @@ pub fn from_environment(env: Env<'_>) -> Result<Vec<Setting>, String> {
     for command in COMMANDS.iter().filter(|name| env_has_columns(env, name)) {
         let name = columns_variable(command);
         let text = env(&name).and_then(|text| text.into_string().ok()).unwrap_or_default();
-        let names = text.split(',').map(str::to_owned).collect();
-        let value = checked_columns(command, names).map_err(|why| format!("{name}: {why}"))?;
+        let names: Vec<String> = text.split(',').map(str::to_owned).collect();
+        let value = checked_columns(command, &names).map_err(|why| format!("{name}: {why}"))?;
         let key = format!("{COLUMNS}.{command}");
         set.push(Setting { key, value, origin: Origin::Environment, at: name });
     }

@@ -21,7 +21,7 @@ pub fn file(env: Env<'_>) -> Option<PathBuf> {
     base.map(|base| base.join("proc").join("config.toml"))
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -175,10 +175,10 @@ fn the_example_is_a_file_that_sets_everything() {
 fn a_file_that_was_named_has_to_be_there() {
     let missing = Path::new("/nonexistent/config.toml");
     assert_eq!(from_file(missing, false), Ok(Vec::new()));
-    assert_eq!(
-        from_file(missing, true).unwrap_err(),
-        "cannot read /nonexistent/config.toml: no such file or directory"
-    );
+    let text = from_file(missing, true).unwrap_err();
+    assert!(text.starts_with("cannot read /nonexistent/config.toml: "), "{text}");
+    #[cfg(unix)]
+    assert!(text.ends_with(": no such file or directory"), "{text}");
     #[cfg(unix)]
     {
         assert!(from_file(Path::new("/"), true).is_err());

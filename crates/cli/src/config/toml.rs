@@ -104,11 +104,11 @@ fn of_table(
     let at_value = |explain| (Some(value.span()), explain);
     match (table, plain(value.get_ref())) {
         (COLUMNS, Some(SettingValue::List(names))) => {
-            checked_columns(name, names).map_err(|explain| (None, explain))
+            checked_columns(name, &names).map_err(|explain| (None, explain))
         }
         (COLUMNS, Some(SettingValue::Text(text))) => {
-            let names = text.split(',').map(str::to_owned).collect();
-            checked_columns(name, names).map_err(|explain| (None, explain))
+            let names: Vec<String> = text.split(',').map(str::to_owned).collect();
+            checked_columns(name, &names).map_err(|explain| (None, explain))
         }
         (COLUMNS, _) => Err(at_value("columns are a list such as [\"port\", \"name\"]".to_owned())),
         (_, Some(SettingValue::Text(line))) => {

@@ -4,6 +4,8 @@
 use super::width::{advances, columns};
 use crate::sanitize;
 use crate::terminal::View;
+use std::borrow::Cow;
+
 use anstyle::{AnsiColor, Style};
 
 /// What a piece of text is, which decides its colour. The words say the same without colour.
@@ -145,6 +147,9 @@ impl Page {
 type Cell = (Role, char);
 
 fn render_line(out: &mut String, line: &Line, view: &View) {
+    if let Some(pieces) = as_it_is(line, view) {
+        return emit_pieces(out, line.indent, pieces, view);
+    }
     let cells: Vec<Cell> = line
         .pieces
         .iter()
@@ -164,9 +169,81 @@ fn render_line(out: &mut String, line: &Line, view: &View) {
     }
 }
 
-fn clean(text: &str, view: &View) -> String {
-    let safe = sanitize::text(text);
-    if view.ascii { sanitize::ascii(&safe).into_owned() } else { safe.into_owned() }
+/// The cleaned pieces of a line of which nothing has to be cut or wrapped: nearly every line of a long list.
+fn as_it_is<'a>(line: &'a Line, view: &View) -> Option<Vec<(Role, Cow<'a, str>)>> {
+    let pieces = line.pieces.iter().map(|(role, text)| (*role, clean(text, view)));
+    let pieces: Vec<(Role, Cow<'a, str>)> = pieces.collect();
+    let fits = || {
+        let limit = view.width.unwrap_or(usize::MAX);
+        pieces.iter().all(|(_, text)| text.is_ascii())
+            && pieces.iter().map(|(_, text)| text.len()).sum::<usize>() + line.indent <= limit
+    };
+    (line.fit == Fit::Whole || fits()).then_some(pieces)
+}
+
+/// As [`emit`], of pieces.
+fn emit_pieces(
+    out: &mut String,
+    indent: usize,
+    mut pieces: Vec<(Role, Cow<'_, str>)>,
+    view: &View,
+) {
+    while let Some((_, last)) = pieces.last_mut() {
+        let end = last.trim_end_matches(' ').len();
+        match end {
+            0 => drop(pieces.pop()),
+            end => {
+                if end < last.len() {
+                    *last = Cow::Owned(last[..end].to_owned());
+                }
+                break;
+            }
+        }
+    }
+    if !pieces.is_empty() {
+        out.extend(std::iter::repeat_n(' ', indent));
+    }
+    pieces.retain(|(_, text)| !text.is_empty());
+    for run in pieces.chunk_by(|(role, _), (next, _)| role == next) {
+        let Some((role, _)) = run.first() else { continue };
+        begin(out, *role, view);
+        run.iter().for_each(|(_, text)| out.push_str(text));
+        end(out, *role, view);
+    }
+    out.push('\n');
+}
+
+/// What comes before text of that role: its colour, or where a link leads.
+fn begin(out: &mut String, role: Role, view: &View) {
+    match role {
+        Role::Plain => {}
+        // OSC 8, ended by ST: the form that every terminal with links takes.
+        Role::Web { port, secure } if view.links => {
+            let scheme = if secure { "https" } else { "http" };
+            out.push_str(&format!("\x1b]8;;{scheme}://localhost:{port}\x1b\\"));
+        }
+        Role::Web { .. } => {}
+        _ if view.color => out.push_str(&role.style().render().to_string()),
+        _ => {}
+    }
+}
+
+/// What comes after it.
+fn end(out: &mut String, role: Role, view: &View) {
+    match role {
+        Role::Plain => {}
+        Role::Web { .. } if view.links => out.push_str("\x1b]8;;\x1b\\"),
+        Role::Web { .. } => {}
+        _ if view.color => out.push_str(&role.style().render_reset().to_string()),
+        _ => {}
+    }
+}
+
+fn clean<'a>(text: &'a str, view: &View) -> Cow<'a, str> {
+    match sanitize::text(text) {
+        safe if view.ascii && !safe.is_ascii() => Cow::Owned(sanitize::ascii(&safe).into_owned()),
+        safe => safe,
+    }
 }
 
 /// How many columns each cell takes.
@@ -204,7 +281,11 @@ fn cut(mut cells: Vec<Cell>, room: usize, ascii: bool) -> Vec<Cell> {
 
 /// The text cut to that many columns, as it is shown.
 pub fn cut_text(text: &str, room: usize, view: &View) -> String {
-    let cells = clean(text, view).chars().map(|c| (Role::Plain, c)).collect();
+    let text = clean(text, view);
+    if columns(&text) <= room {
+        return text.into_owned();
+    }
+    let cells = text.chars().map(|c| (Role::Plain, c)).collect();
     cut(cells, room, view.ascii).into_iter().map(|(_, c)| c).collect()
 }
 
@@ -254,25 +335,9 @@ fn emit(out: &mut String, indent: usize, cells: &[Cell], view: &View) {
     let mut rest = cells;
     while let Some((role, _)) = rest.first() {
         let run = rest.iter().position(|(other, _)| other != role).unwrap_or(rest.len());
-        let style = role.style();
-        let coloured = view.color && !matches!(role, Role::Plain | Role::Web { .. });
-        if coloured {
-            out.push_str(&style.render().to_string());
-        }
-        let text = rest[..run].iter().map(|(_, c)| *c);
-        match role {
-            Role::Web { port, secure } if view.links => {
-                // OSC 8, ended by ST: the form that every terminal with links takes.
-                let scheme = if *secure { "https" } else { "http" };
-                out.push_str(&format!("\x1b]8;;{scheme}://localhost:{port}\x1b\\"));
-                out.extend(text);
-                out.push_str("\x1b]8;;\x1b\\");
-            }
-            _ => out.extend(text),
-        }
-        if coloured {
-            out.push_str(&style.render_reset().to_string());
-        }
+        begin(out, *role, view);
+        out.extend(rest[..run].iter().map(|(_, c)| *c));
+        end(out, *role, view);
         rest = &rest[run..];
     }
     out.push('\n');
@@ -292,6 +357,33 @@ mod tests {
         let mut page = Page::default();
         page.push(line);
         page.render(view)
+    }
+
+    #[test]
+    fn lines_that_fit_are_as_those_that_are_put_together_sign_by_sign() {
+        for color in [false, true] {
+            let view = View { color, width: Some(200), ..View::plain() };
+            for text in ["", "  ", "a b  ", "x\u{1b}y", "é 服务器 "] {
+                let line = Line::new(2)
+                    .with(Role::Strong, text)
+                    .with(Role::Strong, "end ")
+                    .with(Role::Plain, text)
+                    .with(Role::Dim, text);
+                let line = line.fit(Fit::Whole);
+                let mut quick = String::new();
+                render_line(&mut quick, &line, &view);
+                let cells: Vec<Cell> = line
+                    .pieces
+                    .iter()
+                    .flat_map(|(role, text)| {
+                        clean(text, &view).chars().map(|c| (*role, c)).collect::<Vec<Cell>>()
+                    })
+                    .collect();
+                let mut slow = String::new();
+                emit(&mut slow, 2, &cells, &view);
+                assert_eq!(quick, slow, "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -296,10 +296,7 @@ mod tests {
             let page = shown(&report, Some(width));
             assert!(page.contains("4242"), "{page}");
             if width >= 40 {
-                assert!(
-                    page.lines().all(|line| super::super::width::columns(line) <= width),
-                    "{page}"
-                );
+                assert!(page.lines().all(|line| columns(line) <= width), "{page}");
             }
         }
     }

@@ -200,7 +200,7 @@ impl<'a> Run<'a> {
     }
 
     fn after_freezing(&mut self, subjects: &[Subject<'_>]) -> End {
-        let left = self.until(subjects, SHOWING, |condition| stands(condition));
+        let left = self.until(subjects, SHOWING, stands);
         if let Some(text) = self.not_so(&left, "does not stop") {
             return End::new(Outcome::Unchanged, text);
         }

@@ -348,11 +348,15 @@ impl<'a> Run<'a> {
         let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
         let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
         let (outcome, advice) = match !asks_as_root && ran.lacks_permission() {
-            true => (Outcome::Denied, format!("; try: sudo {command}")),
+            true => (Outcome::Denied, format!("; try: {}", self.with_more_rights(&command))),
             false => (Outcome::StillHeld, format!("; what failed: {command}")),
         };
         let text = format!("{} could not be stopped ({}){advice}", lever.name, ran.message);
         Some(spared(outcome, text))
+    }
+
+    fn with_more_rights(&self, command: &str) -> String {
+        explain::with_more_rights(command, self.plan.on_windows)
     }
 
     fn left(&self) -> Duration {
@@ -388,7 +392,9 @@ impl<'a> Run<'a> {
             && self.host.snapshot(&Scope::default()).asker.uid != 0
             && lever.argv.first().is_none_or(|word| word != "sudo");
         let (outcome, advice) = match denied {
-            true => (Outcome::Denied, format!("; try: sudo {}", lever.command())),
+            true => {
+                (Outcome::Denied, format!("; try: {}", self.with_more_rights(&lever.command())))
+            }
             false => (Outcome::StillHeld, String::new()),
         };
         let pids: Vec<String> = lever.pids.iter().map(ToString::to_string).collect();
@@ -597,25 +603,47 @@ impl<'a> Run<'a> {
                 continue;
             }
             let name = format!("{} (pid {})", victim.name, victim.id.pid);
-            match self.host.signal(pin, signal) {
+            let mut signal = signal;
+            let mut sent = self.host.signal(pin, signal);
+            if sent == Err(ActError::CannotBeAsked)
+                && self.limits.verb != Verb::Stop
+                && victim.never_forced.is_none()
+                && victim.part != Part::Kin
+            {
+                // Nobody can ask it: what comes after the asking comes at once.
+                signal = SIGKILL;
+                sent = self.host.signal(pin, signal);
+            }
+            match sent {
                 Ok(()) => {}
                 Err(ActError::Gone) => {
                     group.members[index].gone = true;
                     continue;
                 }
                 Err(ActError::Denied) => {
-                    return Err(format!(
-                        "you may not signal {name}: it is another user's; try sudo"
-                    ));
+                    return Err(match self.plan.on_windows {
+                        true => format!(
+                            "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
+                        ),
+                        false => {
+                            format!("you may not signal {name}: it is another user's; try sudo")
+                        }
+                    });
+                }
+                Err(ActError::CannotBeAsked) if victim.part == Part::Kin => continue,
+                Err(error @ ActError::CannotBeAsked) => {
+                    return Err(format!("{name} cannot be asked to end: {error}"));
                 }
                 Err(error) => return Err(format!("{name} cannot be signalled: {error}")),
             }
             let pid = Some(victim.id.pid);
             if signal == SIGKILL {
-                self.note("forced", pid, format!("forced {name} to end (SIGKILL)"));
+                let by = if self.plan.on_windows { "TerminateProcess" } else { "SIGKILL" };
+                self.note("forced", pid, format!("forced {name} to end ({by})"));
             } else {
-                let signal = signal_name(signal);
-                self.note("asked", pid, format!("asked {name} to end ({signal})"));
+                let asked =
+                    if self.plan.on_windows { "WM_CLOSE".to_owned() } else { signal_name(signal) };
+                self.note("asked", pid, format!("asked {name} to end ({asked})"));
             }
             group.members[index].sent.push(signal);
             if victim.stopped

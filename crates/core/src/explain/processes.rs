@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{count, span};
 use crate::filter::{NameMatch, ProcessFilter, has_in_command};
 use crate::nearness::nearest;
-use crate::process::{Process, ProcessState};
+use crate::process::ProcessState;
 use crate::snapshot::Snapshot;
+use crate::target;
 
 /// Why no process is meant by a filter: what was asked for, and what was probably meant.
 pub fn no_process(filter: &ProcessFilter, snapshot: &Snapshot) -> String {
@@ -35,7 +36,7 @@ pub fn no_process(filter: &ProcessFilter, snapshot: &Snapshot) -> String {
     };
     if let ([name], NameMatch::Whole) = (names.as_slice(), filter.matching) {
         let within = others().filter(|process| has_in_command(process, name)).count();
-        if let Some(meant) = nearest(name, others().map(Process::program)) {
+        if let Some(meant) = nearest(name, others().flat_map(target::names)) {
             sentence.push_str(&format!("; did you mean {meant}?"));
         } else if within > 0 {
             let have = if within == 1 { "has" } else { "have" };
@@ -134,6 +135,11 @@ pub fn left_out(filter: &ProcessFilter, snapshot: &Snapshot) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// That ports were not looked for.
+pub fn no_ports() -> String {
+    "the ports of so many processes are not looked for unasked; --sort ports has them, and so has every filter that leaves fewer".to_owned()
 }
 
 /// How many stand deeper in a tree than is shown.

@@ -190,6 +190,8 @@ impl Scene<'_> {
         // manager that holds a socket for its application.
         let forwards = (by.kind == SupervisorKind::Container && process.container.is_none())
             || (unit && container_proxy(process).is_some())
+            // A host of services is a door; the service is not.
+            || by.kind == SupervisorKind::WindowsService
             || (by.kind == SupervisorKind::ProcessManager && by.pid == Some(process.id.pid));
         match forwards {
             true => all_mine(&[process.id.pid], self.snapshot, self.limits)?,

@@ -7,7 +7,7 @@ use crate::nature::{NatureKind, nature_of};
 use crate::origin::{NotMine, is_mine};
 use crate::process::{Process, SupervisorKind};
 use crate::report::{Outcome, RefusalReason, RefusalReport};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Source};
 use crate::supervisor::{door, supervisor_of};
 use crate::target::is_called;
 
@@ -201,11 +201,11 @@ pub(super) fn permitted(
         (None, Some(uid)) => format!("user {uid}"),
         (None, None) => "another user".to_owned(),
     };
-    let explain = format!(
-        "{} belongs to {whose}; as root: sudo proc {} pid:{}",
-        named(process),
-        limits.verb.name(),
-        process.id.pid
-    );
+    let command = format!("proc {} pid:{}", limits.verb.name(), process.id.pid);
+    let command = explain::with_more_rights(&command, explain::is_windows(snapshot));
+    let explain = match snapshot.source {
+        Source::ExtendedTable => format!("{} belongs to {whose}: {command}", named(process)),
+        _ => format!("{} belongs to {whose}; as root: {command}", named(process)),
+    };
     Err(Refusal::Denied(Why::of(process, RefusalReason::AnotherUser, explain)))
 }

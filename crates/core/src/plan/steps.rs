@@ -90,6 +90,16 @@ impl Plan {
             Part::Runner { certain: false } => ", which may start it again,",
             Part::Target | Part::Holder | Part::Kin | Part::Member | Part::Parent { .. } => "",
         };
+        if self.on_windows {
+            let step = if limits.now { "force" } else { "signal" };
+            let explain = windows_way(&name, runs, &others, victim, limits);
+            return StepReport {
+                step: step.to_owned(),
+                pid: Some(victim.id.pid),
+                argv: None,
+                explain,
+            };
+        }
         let (step, explain) = match limits.now {
             true => ("force", format!("end {name}{runs} at once (SIGKILL){others}")),
             false => {
@@ -110,6 +120,23 @@ impl Plan {
         };
         StepReport { step: step.to_owned(), pid: Some(victim.id.pid), argv: None, explain }
     }
+}
+
+/// How a process is ended on Windows, which has no signals: its windows are told to close; one without
+/// any cannot be asked, and is ended at once where that is allowed at all.
+fn windows_way(name: &str, runs: &str, others: &str, victim: &Victim, limits: &Limits) -> String {
+    if limits.now {
+        return format!("end {name}{runs} at once (TerminateProcess){others}");
+    }
+    let force = match (limits.verb, victim.never_forced) {
+        (Verb::Stop, _) => "; without a window it cannot be asked, and is left alone".to_owned(),
+        (_, Some(why)) => format!("; it is not forced, since {why}"),
+        (_, None) => format!(
+            ", and force it (TerminateProcess) if it still holds on after {} s, or at once if it has no window",
+            limits.grace.as_secs_f32()
+        ),
+    };
+    format!("tell the windows of {name}{runs} to close{others}{force}")
 }
 
 /// `SIGTERM` for 15; the numbers are those of Linux on x86 and ARM for all but a few.

@@ -57,7 +57,7 @@ pub(super) fn stop_socket_unit(cause: &Cause, foreign: bool, snapshot: &Snapshot
 pub(super) fn needs_root(supervisor: &Supervisor, snapshot: &Snapshot) -> bool {
     let asker = snapshot.asker.uid;
     match supervisor.kind {
-        SupervisorKind::SystemdUnit => asker != 0,
+        SupervisorKind::SystemdUnit | SupervisorKind::WindowsService => asker != 0,
         SupervisorKind::SystemdUserUnit | SupervisorKind::LaunchdJob => {
             asker != 0 && supervisor.owner != Some(asker)
         }

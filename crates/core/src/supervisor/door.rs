@@ -17,6 +17,9 @@ pub fn door(process: &Process) -> Option<&'static str> {
         return Some("it is the first process: everything on this machine ends with it");
     }
     let exe = process.exe.as_deref().map(file_name).filter(|file| !file.is_empty());
+    if process.exe.as_deref().is_some_and(is_part_of_windows) {
+        return Some(SYSTEM);
+    }
     let by_name = match exe {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
@@ -31,6 +34,30 @@ pub fn door(process: &Process) -> Option<&'static str> {
 fn is_forwarder_of_colima(process: &Process) -> bool {
     let arguments = process.argv.get(1..).unwrap_or_default();
     Program::of(process).file == "ssh" && arguments.iter().any(|it| it.contains("/.colima/_lima/"))
+}
+
+/// Whether an executable is one of those that Windows itself lives by: by its path too, since a
+/// program of one's own may well be called `services`.
+fn is_part_of_windows(exe: &str) -> bool {
+    const FILES: [&str; 14] = [
+        "services",
+        "svchost",
+        "csrss",
+        "wininit",
+        "winlogon",
+        "lsass",
+        "lsaiso",
+        "smss",
+        "spoolsv",
+        "dwm",
+        "fontdrvhost",
+        "sihost",
+        "conhost",
+        "vmcompute",
+    ];
+    let path = exe.to_ascii_lowercase();
+    let Some((_, file)) = path.split_once(r":\windows\system32\") else { return false };
+    file.strip_suffix(".exe").is_some_and(|file| FILES.contains(&file))
 }
 
 /// A container engine's forwarding process: `Some(None)` where it does not say to what.
@@ -241,8 +268,14 @@ mod tests {
             "/usr/bin/tmux",
             "/usr/bin/qemu-system-x86_64",
             r"C:\Program Files\WSL\wslrelay.exe",
+            r"C:\Program Files\Docker\Docker\resources\com.docker.backend.exe",
+            r"C:\Windows\System32\services.exe",
+            r"D:\WINDOWS\system32\svchost.exe",
         ] {
             assert!(door(&process(50, 1, exe, &["anything"])).is_some(), "{exe}");
+        }
+        for exe in [r"C:\src\services.exe", r"C:\Windows\System32\x\services.exe"] {
+            assert_eq!(door(&process(50, 4, exe, &["services"])), None, "{exe}");
         }
         for exe in ["/usr/bin/node", "/home/me/sshd-test", "/usr/bin/systemd-run", "/x/sshd/web"] {
             assert_eq!(door(&process(50, 1, exe, &["sshd", "dockerd"])), None, "{exe}");

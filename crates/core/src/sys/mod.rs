@@ -2,7 +2,7 @@
 //! order, word, wait or decide. The only `unsafe` is here. What the bytes mean is in
 //! [`crate::decode`].
 //!
-//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constant `SEES` and
+//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS` and `REVIVES`, and
 //! `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
@@ -30,11 +30,16 @@ mod macos;
 #[cfg(target_os = "macos")]
 pub use macos::*;
 
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::*;
+
 #[cfg(any(test, not(any(target_os = "linux", target_os = "macos"))))]
 #[cfg_attr(
-    any(target_os = "linux", target_os = "macos"),
-    allow(dead_code, reason = "compiled here for its tests alone")
+    any(target_os = "linux", target_os = "macos", windows),
+    allow(dead_code, reason = "compiled here for its tests, or for a part of it")
 )]
 mod unsupported;
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 pub use unsupported::*;

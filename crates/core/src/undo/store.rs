@@ -208,7 +208,7 @@ impl Store {
 
 /// Whether processes can be started again here at all.
 pub(super) const fn is_supported() -> bool {
-    LiveHost::SEES
+    LiveHost::REVIVES
 }
 
 fn file_name(number: u64) -> String {

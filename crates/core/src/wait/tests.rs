@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, conflict};
+use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules, conflict};
 use crate::host::{ActError, Watch};
 use crate::process::{Process, ProcessId, ProcessState};
 use crate::snapshot::Snapshot;
@@ -119,6 +119,11 @@ impl Script {
 }
 
 impl Host for Script {
+    /// Whatever runs the tests: the script is of Linux.
+    fn rules(&self) -> Rules {
+        Rules::Linux
+    }
+
     fn now(&self) -> Duration {
         self.now.get()
     }

@@ -101,7 +101,7 @@ fn another_user_s_process_is_not_frozen() {
     let actor = orphan(&["listen"]);
     for ask in [FREEZE, THAW, UNSTICK, RELOAD] {
         let verb = ask.limits.verb.name();
-        let report = as_user(ask, &format!("pid:{}", actor.pid()));
+        let report = as_user(&ask, &format!("pid:{}", actor.pid()));
         assert_outcome(&report, Outcome::Denied);
         assert_says(&report, &format!("sudo proc {verb} pid:{}", actor.pid()));
     }

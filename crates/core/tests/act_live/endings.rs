@@ -210,7 +210,7 @@ fn an_ordinary_user_s_next_server_needs_so_reuseaddr_and_is_told() {
     let server = orphan(&["listen", "--accept", "--reuse-addr", "--uid", &user]);
     let port = server.port().to_string();
     let client = orphan(&["clients", "--port", &port, "--uid", &user]);
-    let report = as_user(KILL, &tcp(&server));
+    let report = as_user(&KILL, &tcp(&server));
     assert_outcome(&report, Outcome::Freed);
     assert_says(&report, "SO_REUSEADDR");
     assert!(binds_reusing(server.port()) && !binds(server.port()));

@@ -25,7 +25,7 @@ fn this_process_and_its_ancestors_are_refused() {
         assert_says(&report, "--force");
         // The test is an ancestor of the inner run.
         let command = Command::new("/proc/self/exe");
-        let report = reports_of(inner(command, ask, &format!(":{port}"))).remove(0);
+        let report = reports_of(inner(command, &ask, &format!(":{port}"))).remove(0);
         assert_outcome(&report, Outcome::Refused);
         assert!(report.events.is_empty());
     }
@@ -339,13 +339,13 @@ fn another_user_s_process_is_denied() {
     for ask in [FREE, KILL, STOP] {
         // Its descriptors are hidden from this user, the process itself is not.
         for target in [tcp(&actor), format!("pid:{}", actor.pid())] {
-            let report = as_user(ask.clone(), &target);
+            let report = as_user(&ask, &target);
             assert_outcome(&report, Outcome::Denied);
             assert_says(&report, "sudo proc");
             assert_says(&report, "root");
             assert!(report.events.is_empty() && lives(actor.pid()));
         }
-        let report = as_user(ask.forced(), &format!("pid:{}", actor.pid()));
+        let report = as_user(&ask.forced(), &format!("pid:{}", actor.pid()));
         assert_outcome(&report, Outcome::Denied);
     }
 }
@@ -355,7 +355,7 @@ fn one_s_own_process_is_ended_without_privileges() {
     let user = unprivileged_uid().to_string();
     for ask in [FREE, KILL, STOP] {
         let actor = orphan(&["listen", "--uid", &user]);
-        let report = as_user(ask, &tcp(&actor));
+        let report = as_user(&ask, &tcp(&actor));
         assert_outcome(&report, Outcome::Freed);
         assert!(ends(actor.pid()) && binds(actor.port()));
     }

@@ -53,7 +53,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn act(&self, ask: Ask, target: &str) -> TargetReport {
+    fn act(&self, ask: &Ask, target: &str) -> TargetReport {
         let mut command = inner(Command::new("/proc/self/exe"), ask, target);
         command.env("PATH", format!("{}:/usr/bin:/bin", self.bin.display()));
         reports_of(command).remove(0)
@@ -77,7 +77,7 @@ fn a_container_is_stopped_by_its_engine() {
     let actor = orphan(&["listen", "--term", "exit-after:50"]);
     stage.add(actor.pid());
     stage.command("docker", &format!("kill -TERM {}\nsleep 0.2", actor.pid()));
-    let report = stage.act(FREE, &tcp(&actor));
+    let report = stage.act(&FREE, &tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(stage.ran(), [format!("docker stop {}", &id[..12])]);
     assert_untouched(&report);
@@ -94,14 +94,14 @@ fn a_unit_is_stopped_by_its_manager_and_kill_signals_alone() {
     stage.add(actor.pid());
     // A manager that refuses: nothing else is tried.
     stage.command("systemctl", "echo Access denied >&2; exit 1");
-    let report = stage.act(FREE, &tcp(&actor));
+    let report = stage.act(&FREE, &tcp(&actor));
     assert_outcome(&report, Outcome::StillHeld);
     assert_says(&report, "Access denied");
     assert_untouched(&report);
     assert!(lives(actor.pid()));
     // One that starts something which keeps its stderr open does not keep us.
     stage.command("systemctl", &format!("sleep 20 &\nkill -TERM {}", actor.pid()));
-    let (report, took) = took(|| stage.act(FREE, &tcp(&actor)));
+    let (report, took) = took(|| stage.act(&FREE, &tcp(&actor)));
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(stage.ran(), vec![format!("systemctl stop {unit}"); 2]);
@@ -109,7 +109,7 @@ fn a_unit_is_stopped_by_its_manager_and_kill_signals_alone() {
 
     let actor = orphan(&["listen"]);
     stage.add(actor.pid());
-    let report = stage.act(KILL, &tcp(&actor));
+    let report = stage.act(&KILL, &tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(done_to(&report, "asked"), [actor.pid()]);
     assert_eq!(stage.ran().len(), 2, "kill uses no lever");
@@ -137,7 +137,7 @@ fn sudo_is_advised_where_rights_are_what_is_lacking() {
     stage.add(actor.pid());
     let act = || {
         let command = run_as(unprivileged_uid(), "/proc/self/exe");
-        let mut command = inner(command, FREE, &tcp(&actor));
+        let mut command = inner(command, &FREE, &tcp(&actor));
         command.env("PATH", format!("{}:/nowhere", stage.bin.display()));
         reports_of(command).remove(0)
     };
@@ -178,7 +178,7 @@ fn a_job_deep_inside_a_unit_is_not_the_unit() {
     let job = actor.number::<u32>("child");
     stage.add(actor.pid());
     stage.add(job);
-    let report = stage.act(FREE, &tcp(&actor));
+    let report = stage.act(&FREE, &tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(done_to(&report, "asked"), [job]);
     assert!(stage.ran().is_empty() && lives(actor.pid()) && ends(job));
@@ -197,10 +197,10 @@ fn a_door_s_unit_is_a_door() {
     command.args(["listen", "--orphan"]);
     let actor = Actor::spawn_command(command);
     stage.add(actor.pid());
-    let report = stage.act(FREE, &tcp(&actor));
+    let report = stage.act(&FREE, &tcp(&actor));
     assert_outcome(&report, Outcome::Refused);
     assert!(stage.ran().is_empty() && lives(actor.pid()));
     stage.command("systemctl", &format!("kill -TERM {}", actor.pid()));
-    assert_outcome(&stage.act(FREE.forced(), &tcp(&actor)), Outcome::Freed);
+    assert_outcome(&stage.act(&FREE.forced(), &tcp(&actor)), Outcome::Freed);
     assert_eq!(stage.ran().len(), 1);
 }

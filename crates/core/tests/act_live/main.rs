@@ -236,7 +236,7 @@ fn inner_act() {
 }
 
 /// A command that carries out an act, to be run elsewhere.
-fn inner(mut command: Command, ask: Ask, target: &str) -> Command {
+fn inner(mut command: Command, ask: &Ask, target: &str) -> Command {
     let force = if ask.limits.force { "force" } else { "guarded" };
     let (verb, timeout) = (ask.limits.verb.name(), ask.limits.timeout.as_millis());
     command.args(["--exact", "inner_act", "--ignored", "--nocapture", "--test-threads=1"]);
@@ -256,7 +256,7 @@ fn reports_of(mut command: Command) -> Vec<TargetReport> {
 /// The act as an ordinary user. A program is reached through its own link, whoever may enter the
 /// directory that it is in.
 #[track_caller]
-fn as_user(ask: Ask, target: &str) -> TargetReport {
+fn as_user(ask: &Ask, target: &str) -> TargetReport {
     let command = run_as(unprivileged_uid(), "/proc/self/exe");
     reports_of(inner(command, ask, target)).remove(0)
 }

@@ -47,14 +47,14 @@ fn an_ordinary_user_s_connection_is_left_alone() {
     let user = unprivileged_uid().to_string();
     let actor = orphan(&["outgoing", "--uid", &user]);
     for ask in [FREE, KILL, STOP] {
-        let report = as_user(ask, &tcp(&actor));
+        let report = as_user(&ask, &tcp(&actor));
         assert_outcome(&report, Outcome::Denied);
         assert_says(&report, "sudo proc free");
         assert!(report.events.is_empty(), "{report:#?}");
         assert!(lives(actor.pid()) && !binds(actor.port()));
     }
     // Named itself, it is ended.
-    let report = as_user(KILL, &format!("pid:{}", actor.pid()));
+    let report = as_user(&KILL, &format!("pid:{}", actor.pid()));
     assert_outcome(&report, Outcome::Freed);
 }
 
@@ -78,7 +78,7 @@ fn accepted_connections_without_a_listener() {
     // An ordinary user may not close connections in the kernel: the softest left is to ask.
     let user = unprivileged_uid().to_string();
     let actor = orphan(&["accepted", "--reuse-addr", "--uid", &user]);
-    let report = as_user(FREE, &tcp(&actor));
+    let report = as_user(&FREE, &tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(done_to(&report, "asked"), [actor.pid()]);
     assert!(binds_reusing(actor.port()));
@@ -99,7 +99,7 @@ fn time_wait_is_cleared() {
     }
     for address in ["127.0.0.1", "::1", "::"] {
         let actor = Actor::spawn(&["time-wait", "--count", "5", "--addr", address]);
-        let report = as_user(FREE, &tcp(&actor));
+        let report = as_user(&FREE, &tcp(&actor));
         assert_outcome(&report, Outcome::Freed);
         assert_eq!(kinds(&report), ["reset", "freed"]);
         assert!(binds(actor.port()));
@@ -123,7 +123,7 @@ fn what_an_ordinary_user_cannot_clear_is_waited_for_within_the_timeout() {
     in_world("remains::inner_rfc1337");
     let actor = orphan(&["fin-wait2-orphan"]);
     let ask = FREE.within(Duration::from_millis(400));
-    let (report, took) = took(|| as_user(ask, &tcp(&actor)));
+    let (report, took) = took(|| as_user(&ask, &tcp(&actor)));
     assert_outcome(&report, Outcome::Lingering);
     assert!(took >= Duration::from_millis(400) && took < SOON, "{took:?}");
     assert!(kinds(&report).contains(&"waiting"), "{report:#?}");
@@ -140,7 +140,7 @@ fn inner_rfc1337() {
     }
     std::fs::write("/proc/sys/net/ipv4/tcp_rfc1337", "1").unwrap();
     let actor = Actor::spawn(&["time-wait"]);
-    let report = as_user(FREE.within(Duration::from_millis(300)), &tcp(&actor));
+    let report = as_user(&FREE.within(Duration::from_millis(300)), &tcp(&actor));
     assert_outcome(&report, Outcome::Lingering);
     assert!(!binds(actor.port()));
     assert_outcome(&FREE.on(&tcp(&actor)), Outcome::Freed);

@@ -343,7 +343,7 @@ impl Service {
     }
 
     /// `free` with an `sv` that does that.
-    fn free(&self, ask: Ask, sv: &str, host: LiveHost) -> TargetReport {
+    fn free(&self, ask: &Ask, sv: &str, host: LiveHost) -> TargetReport {
         self.bin.script("sv", sv);
         let host = Rewired { host, bin: self.bin.0.clone() };
         ask.by(&host, &tcp(&self.runsv), || Consent::Yes, |_| {}).remove(0)
@@ -404,7 +404,7 @@ fn all_ports_are_freed_before_a_restart_of_any_is_waited_for() {
 fn what_a_manager_stopped_and_is_up_again_is_named() {
     let service = Service::new("sv-again");
     let sv = format!("kill -KILL {}", service.runsv.number::<u32>("child"));
-    let report = service.free(FREE, &sv, LiveHost::default());
+    let report = service.free(&FREE, &sv, LiveHost::default());
     assert_outcome(&report, Outcome::Respawned);
     assert_untouched(&report);
     assert_says(&report, "runsv web runs it again");
@@ -414,7 +414,7 @@ fn what_a_manager_stopped_and_is_up_again_is_named() {
 fn a_manager_with_a_command_is_told_to_stop_it() {
     let service = Service::new("sv");
     let sv = format!("kill -TERM {}; sleep 0.1", service.runsv.pid());
-    let report = service.free(FREE, &sv, LiveHost::default());
+    let report = service.free(&FREE, &sv, LiveHost::default());
     assert_outcome(&report, Outcome::Freed);
     assert_untouched(&report);
     assert!(report.events[0].explain.ends_with(&service.command()), "{report:#?}");
@@ -426,7 +426,7 @@ fn a_manager_with_a_command_is_told_to_stop_it() {
 fn a_command_that_fails_is_said_and_nobody_is_signalled_instead() {
     let service = Service::new("sv-fails");
     let sv = "i=0; while [ $i -lt 20000 ]; do echo noise >&2; i=$((i+1)); done\necho 'fail: web: unable' >&2; exit 1";
-    let report = service.free(FREE, sv, LiveHost::default());
+    let report = service.free(&FREE, sv, LiveHost::default());
     assert_outcome(&report, Outcome::StillHeld);
     assert_untouched(&report);
     assert_says(&report, "fail: web: unable");
@@ -442,7 +442,7 @@ fn a_command_that_fails_is_said_and_nobody_is_signalled_instead() {
 #[test]
 fn a_command_that_changes_nothing_is_told_apart_from_a_new_holder() {
     let service = Service::new("sv-idle");
-    let report = service.free(FREE, "exit 0", LiveHost::default());
+    let report = service.free(&FREE, "exit 0", LiveHost::default());
     assert_outcome(&report, Outcome::StillHeld);
     assert_untouched(&report);
     assert_says(&report, &format!("{} did not end it", service.command()));
@@ -510,7 +510,7 @@ fn hung(service: &Service) -> Option<u32> {
 fn a_command_that_hangs_ends_with_the_time_limit() {
     let service = Service::new("sv-hangs");
     let ask = FREE.within(Duration::from_millis(700));
-    let (report, took) = took(|| service.free(ask, HANGS, LiveHost::default()));
+    let (report, took) = took(|| service.free(&ask, HANGS, LiveHost::default()));
     assert_outcome(&report, Outcome::StillHeld);
     assert!(took < SOON, "{took:?}");
     assert_says(&report, "did not end in 1 s");
@@ -531,7 +531,7 @@ fn an_interruption_ends_the_wait_for_a_command() {
                 assert!(wait_until(SOON, || hung(&service).is_some()));
                 writer.write_all(b"x").unwrap();
             });
-            service.free(ask, HANGS, host)
+            service.free(&ask, HANGS, host)
         })
     });
     assert!(took < Duration::from_secs(10), "{took:?}");
@@ -546,7 +546,7 @@ fn kill_names_the_command_and_only_signal_pulls_nothing() {
     let only = Ask { limits: Limits { only_signal: true, ..FREE.limits }, ..FREE };
     for (ask, test) in [(KILL, "sv-kill"), (STOP, "sv-stop"), (only, "sv-only")] {
         let service = Service::new(test);
-        let report = service.free(ask, "exit 0", LiveHost::default());
+        let report = service.free(&ask, "exit 0", LiveHost::default());
         assert_outcome(&report, Outcome::Respawned);
         assert!(!kinds(&report).contains(&"ran"), "{report:#?}");
         assert!(report.notes.iter().any(|note| note.contains(&service.command())), "{report:#?}");

@@ -129,7 +129,7 @@ fn a_guard_rail_before_a_newcomer_lets_all_go_on() {
         let named = |pid: &u32| {
             std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "tail\n")
         };
-        assert!(wait_until(SOON, || family.members().iter().any(|pid| named(pid))));
+        assert!(wait_until(SOON, || family.members().iter().any(named)));
         Consent::Yes
     });
     std::fs::remove_dir_all(&directory).unwrap();

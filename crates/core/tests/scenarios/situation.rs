@@ -19,6 +19,7 @@ use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket,
 use proc_core::supervisor::{container_of, unit_of};
 use proc_core::target::parse;
 use proc_core::unit::UnitFacts;
+use proc_core::windows::WindowsFacts;
 use serde::Deserialize;
 
 /// The situation part of a scenario file.
@@ -76,6 +77,11 @@ pub struct Situation {
     /// Directories that are work trees of git.
     #[serde(default)]
     projects: Vec<String>,
+    /// That the machine is a Windows, and what that told besides: nothing, if it is empty.
+    windows: Option<WindowsFacts>,
+    /// What WSL tells of Windows, where this is Linux in it.
+    #[serde(default)]
+    wsl: WindowsFacts,
 }
 
 #[derive(Deserialize)]
@@ -298,13 +304,22 @@ impl Situation {
         let known = truth.iter().map(|socket| self.as_seen(socket, &asker)).collect();
         let mut processes: BTreeMap<u32, Process> =
             self.process.iter().map(|facts| (facts.pid, facts.process())).collect();
-        processes.entry(1).or_insert_with(|| self.first_process().process());
+        if self.windows.is_none() {
+            processes.entry(1).or_insert_with(|| self.first_process().process());
+        }
         let snapshot = Snapshot {
             // Whoever writes a situation knows everybody in it.
             families: processes.keys().copied().collect(),
             loops: self.loops.clone(),
             asker,
-            policy: self.policy.policy(self.is_mac()),
+            policy: match self.windows {
+                Some(_) => Policy {
+                    ephemeral: 49152..=65535,
+                    unprivileged_start: 0,
+                    ..self.policy.policy(false)
+                },
+                None => self.policy.policy(self.is_mac()),
+            },
             sockets: truth,
             every_state: true,
             processes,
@@ -313,10 +328,12 @@ impl Situation {
             marks: self.marks(),
             projects: self.directories_in_projects(),
             source: match () {
+                () if self.windows.is_some() => Source::ExtendedTable,
                 () if self.is_mac() => Source::PcbList,
                 () if self.proc_net => Source::ProcNet,
                 () => Source::SockDiag,
             },
+            windows: self.windows.clone().unwrap_or_else(|| self.wsl.clone()),
             redirects: self.redirect.clone(),
             gaps: self.gaps.clone(),
             units: self.unit.clone(),
@@ -473,6 +490,10 @@ impl Situation {
         // Its table tells everything of every socket.
         if self.is_mac() {
             return socket.clone();
+        }
+        if self.windows.is_some() {
+            // Its table has no options.
+            return Socket { v6only: None, reuse_addr: None, reuse_port: None, ..socket.clone() };
         }
         let mine = |pid: u32| {
             let holder = self.process.iter().find(|process| process.pid == pid);

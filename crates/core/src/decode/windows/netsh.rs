@@ -31,6 +31,21 @@ pub struct PortProxy {
     pub to_port: u16,
 }
 
+impl PortProxy {
+    /// The command that removes the rule.
+    pub fn removal(&self) -> Vec<String> {
+        let version = |address: &str| if address.contains(':') { 6 } else { 4 };
+        let command = format!(
+            "netsh interface portproxy delete v{}tov{} listenport={} listenaddress={}",
+            version(&self.listen),
+            version(&self.to),
+            self.port,
+            self.listen
+        );
+        command.split(' ').map(str::to_owned).collect()
+    }
+}
+
 /// The ranges in `netsh interface ipv4 show excludedportrange protocol=tcp`: lines of two numbers,
 /// perhaps with a star.
 pub fn excluded_ranges(output: &str) -> Vec<ExcludedRange> {

@@ -54,7 +54,9 @@ pub(crate) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
         }
         HeldBy::InFlight(_) => return !exited(pinned),
         // No look on this system says so.
-        HeldBy::FilePort(_) | HeldBy::LastUse => return false,
+        HeldBy::FilePort(_) | HeldBy::LastUse | HeldBy::Owner | HeldBy::Heir { .. } => {
+            return false;
+        }
         HeldBy::ThreadDescriptor { .. } | HeldBy::IoUring(_) | HeldBy::Mapping => {
             let wanted = holders::Wanted::new([inode]);
             holders::by_other_means(proc, &[pid], &wanted, &Default::default()).0.holders

@@ -169,7 +169,7 @@ pub(super) fn share_out<T: Default + Send>(
         // A machine without room for another thread (ulimit -u) still gets its answer.
         let others: Vec<_> = (1..threads)
             .filter_map(|_| {
-                std::thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, &walk).ok()
+                std::thread::Builder::new().stack_size(256 * 1024).spawn_scoped(scope, walk).ok()
             })
             .collect();
         let mut found = vec![walk()];

@@ -43,6 +43,7 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::stuck::{Pulse, PulseScope, WaitingPlace};
 use crate::unit::{UnitAnswer, UnitWish};
+use crate::windows::{WindowsFacts, WindowsWish, networking_mode};
 
 pub(crate) use act::{Events, Handle};
 
@@ -77,6 +78,12 @@ impl Default for LiveHost {
 impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
+
+    /// Whether ports can be kept from others: yes.
+    pub const KEEPS: bool = true;
+
+    /// Whether what was ended can be started again: yes.
+    pub const REVIVES: bool = true;
 
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
@@ -168,6 +175,16 @@ impl Host for LiveHost {
 
     fn remove_file(&self, path: &str) -> std::io::Result<()> {
         std::fs::remove_file(path)
+    }
+
+    /// Of Windows nothing but how its network is tied to this one, where this is WSL.
+    fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
+        let ask = || {
+            let ran = self.run(&["wslinfo", "--networking-mode"].map(str::to_owned), limit);
+            if ran.success { networking_mode(&ran.output) } else { None }
+        };
+        let networking = wish.networking.then(ask).flatten();
+        WindowsFacts { networking, ..WindowsFacts::default() }
     }
 
     fn redirects(&self, ports: &[u16]) -> RedirectAnswer {

@@ -54,6 +54,12 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
+    /// Whether ports can be kept from others: yes.
+    pub const KEEPS: bool = true;
+
+    /// Whether what was ended can be started again: not yet.
+    pub const REVIVES: bool = false;
+
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
     #[must_use]

@@ -1,0 +1,143 @@
+//! Windows: the tables of iphlpapi, Toolhelp, process handles. [`LiveHost`] ties them to the [`Host`]
+//! seam. What keeps ports and leases, and what an undo would need, is not taught yet: those calls say
+//! so.
+
+mod act;
+mod addresses;
+mod asked;
+mod command;
+mod console;
+mod handle;
+mod library;
+mod memory;
+mod probe;
+mod process;
+mod see;
+mod services;
+mod table;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::addr::Transport;
+use crate::bind::{Attempt, BindResult};
+use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::process::{Process, ProcessId};
+use crate::snapshot::{Scope, Snapshot};
+use crate::socket::{Holder, Socket};
+use crate::windows::{WindowsFacts, WindowsWish};
+
+pub(crate) use super::unsupported::{keep, ledger, revive};
+pub use console::Interrupt;
+pub(crate) use handle::Handle;
+
+/// Windows gives no news of sockets.
+#[derive(Debug)]
+pub(crate) enum Events {}
+
+/// Closes a connection in the ordinary way: what it leaves stops no bind here.
+pub(crate) fn close_without_remains(stream: TcpStream) {
+    drop(stream);
+}
+
+/// This machine.
+#[derive(Debug)]
+pub struct LiveHost {
+    started: Instant,
+    interrupt: Option<Interrupt>,
+}
+
+impl Default for LiveHost {
+    fn default() -> Self {
+        Self { started: Instant::now(), interrupt: None }
+    }
+}
+
+impl LiveHost {
+    /// Whether this system's sockets and processes can be seen: yes.
+    pub const SEES: bool = true;
+
+    /// Whether ports can be kept from others: not yet.
+    pub const KEEPS: bool = false;
+
+    /// Whether what was ended can be started again: not yet.
+    pub const REVIVES: bool = false;
+
+    /// This machine, with what tells that the person wants to stop: it ends every wait.
+    #[must_use]
+    pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = Some(interrupt);
+        self
+    }
+}
+
+impl Host for LiveHost {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn snapshot(&self, scope: &Scope) -> Snapshot {
+        see::snapshot(scope)
+    }
+
+    fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {
+        probe::attempt(transport, address)
+    }
+
+    fn probe(&self, transport: Transport, address: SocketAddr) -> BindResult {
+        probe::plain(transport, address)
+    }
+
+    fn local_addresses(&self) -> Vec<IpAddr> {
+        addresses::all()
+    }
+
+    fn unix_refuses(&self, _: &str) -> Option<bool> {
+        None
+    }
+
+    fn pin(&self, id: ProcessId) -> Result<Pinned, ActError> {
+        act::pin(id)
+    }
+
+    fn still_holds(&self, pinned: &Pinned, holder: &Holder, inode: u64) -> bool {
+        act::still_holds(pinned, holder, inode)
+    }
+
+    fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError> {
+        act::signal(pinned, signal)
+    }
+
+    fn exited(&self, pinned: &Pinned) -> bool {
+        act::exited(pinned)
+    }
+
+    fn wait(&self, processes: &[&Pinned], _: &mut Watch, timeout: Duration) -> Woken {
+        act::wait(processes, self.interrupt.as_ref(), timeout)
+    }
+
+    fn destroy(&self, socket: &Socket) -> Result<(), ActError> {
+        act::destroy(socket)
+    }
+
+    fn remove_file(&self, path: &str) -> std::io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn environment(&self, pid: u32) -> Option<Vec<u8>> {
+        process::environment(pid)
+    }
+
+    fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
+        see::children(pids)
+    }
+
+    fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
+        asked::facts(wish, limit)
+    }
+
+    fn run(&self, argv: &[String], timeout: Duration) -> Ran {
+        command::run(argv, self.interrupt.as_ref(), timeout)
+    }
+}

@@ -1,0 +1,149 @@
+//! Asks Windows by doing it: a bind, closed at once.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Once;
+
+use windows_sys::Win32::Networking::WinSock::{
+    AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_DGRAM,
+    SOCK_STREAM, SOCKET, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSAGetLastError, WSASocketW, bind,
+    closesocket, setsockopt,
+};
+
+use crate::addr::Transport;
+use crate::bind::{Attempt, BindResult};
+
+/// Both probes of one address: without and with SO_REUSEADDR. `::` is bound dual-stack, as servers
+/// do that say so; Windows' own default is IPv6 alone.
+pub(super) fn attempt(transport: Transport, address: SocketAddr) -> Attempt {
+    Attempt {
+        transport,
+        address,
+        plain: try_bind(transport, address, false),
+        reuse_addr: try_bind(transport, address, true),
+    }
+}
+
+/// The plain one alone.
+pub(super) fn plain(transport: Transport, address: SocketAddr) -> BindResult {
+    try_bind(transport, address, false)
+}
+
+fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> BindResult {
+    match bound(transport, address, reuse_addr) {
+        Ok(_closed) => BindResult::Ok,
+        Err(error) => BindResult::from_errno(error),
+    }
+}
+
+/// A socket that is closed when it goes.
+struct Bound(SOCKET);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, open, and closed only here.
+        unsafe { closesocket(self.0) };
+    }
+}
+
+fn bound(transport: Transport, address: SocketAddr, reuse_addr: bool) -> Result<Bound, i32> {
+    start();
+    let (family, kind) = (
+        if address.is_ipv6() { AF_INET6 } else { AF_INET },
+        match transport {
+            Transport::Tcp => SOCK_STREAM,
+            Transport::Udp => SOCK_DGRAM,
+        },
+    );
+    let flags = WSA_FLAG_NO_HANDLE_INHERIT;
+    // SAFETY: no protocol is described, so the pointer may be null.
+    let raw = unsafe { WSASocketW(family.into(), kind, 0, std::ptr::null(), 0, flags) };
+    if raw == INVALID_SOCKET {
+        return Err(last_error());
+    }
+    let socket = Bound(raw);
+    if address.is_ipv6() {
+        set(&socket, IPPROTO_IPV6, IPV6_V6ONLY, 0)?;
+    }
+    if reuse_addr {
+        set(&socket, SOL_SOCKET, SO_REUSEADDR, 1)?;
+    }
+    let (bytes, length) = raw_address(address);
+    // SAFETY: the address is of that length, laid out as its family says, and aligned.
+    match unsafe { bind(socket.0, bytes.as_ptr().cast(), length) } {
+        0 => Ok(socket),
+        _ => Err(last_error()),
+    }
+}
+
+fn set(socket: &Bound, level: i32, option: i32, value: u32) -> Result<(), i32> {
+    let value = value.to_ne_bytes();
+    // SAFETY: the option is a number of four bytes.
+    match unsafe { setsockopt(socket.0, level, option, value.as_ptr(), 4) } {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
+}
+
+/// `sockaddr_in` or `sockaddr_in6` as words, and its length in bytes.
+fn raw_address(address: SocketAddr) -> ([u32; 7], i32) {
+    let mut words = [0; 7];
+    let family = if address.is_ipv6() { AF_INET6 } else { AF_INET };
+    let [low, high] = address.port().to_be_bytes();
+    let [family_low, family_high] = family.to_ne_bytes();
+    words[0] = u32::from_ne_bytes([family_low, family_high, low, high]);
+    match address {
+        SocketAddr::V4(v4) => {
+            words[1] = u32::from_ne_bytes(v4.ip().octets());
+            (words, 16)
+        }
+        SocketAddr::V6(v6) => {
+            words[1] = v6.flowinfo();
+            for (word, octets) in words[2..6].iter_mut().zip(v6.ip().octets().as_chunks().0) {
+                *word = u32::from_ne_bytes(*octets);
+            }
+            words[6] = v6.scope_id();
+            (words, 28)
+        }
+    }
+}
+
+fn last_error() -> i32 {
+    // SAFETY: it takes nothing.
+    unsafe { WSAGetLastError() }
+}
+
+/// Winsock has to be started once; the standard library does it with its first socket.
+fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let _: io::Result<UdpSocket> = UdpSocket::bind("127.0.0.1:0");
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_is_in_the_way_and_another_transport_is_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(attempt(Transport::Tcp, address).plain, BindResult::InUse);
+        assert_eq!(plain(Transport::Udp, address), BindResult::Ok);
+    }
+
+    #[test]
+    fn every_family_can_be_bound_and_another_machines_address_cannot() {
+        for address in ["0.0.0.0:0", "127.0.0.1:0", "[::]:0", "[::1]:0"] {
+            assert_eq!(
+                plain(Transport::Tcp, address.parse().unwrap()),
+                BindResult::Ok,
+                "{address}"
+            );
+        }
+        assert_eq!(plain(Transport::Tcp, "192.0.2.9:0".parse().unwrap()), BindResult::NotLocal);
+    }
+}
