@@ -768,7 +768,8 @@ fn exists(proc: BorrowedFd<'_>, pid: u32) -> bool {
 
 /// How many processes there are, by the link count of `/proc`: no listing needed.
 fn process_count() -> u64 {
-    rustix::fs::stat("/proc").map_or(u64::MAX, |facts| facts.st_nlink)
+    #[allow(clippy::useless_conversion, reason = "a u32 on ARM")]
+    rustix::fs::stat("/proc").map_or(u64::MAX, |facts| u64::from(facts.st_nlink))
 }
 
 /// Unix sockets with something in their queue: only there can a descriptor be in flight.
