@@ -285,7 +285,7 @@ fn sockets_take_the_place_of_inherited_descriptors() {
     // Something is at 3 already when proc starts.
     let script = format!(
         "exec 3</dev/null; exec {} pick --socket always -- sh -c 'readlink /proc/$$/fd/3'",
-        env!("CARGO_BIN_EXE_proc")
+        PROC
     );
     let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
     let out = String::from_utf8(ran.stdout).unwrap();
