@@ -272,9 +272,10 @@ fn info(pid: u32, flavor: c_int, argument: u64, bytes: &mut [u8]) -> Result<usiz
 
 /// Makes errno say of the next call alone whether it failed.
 fn forget_error() {
-    // SAFETY: the place of this thread's errno, which nobody else writes to.
-    let place = unsafe { &mut *libc::__error() };
-    *place = 0;
+    // SAFETY: the call takes nothing and always gives a place.
+    let place = unsafe { libc::__error() };
+    // SAFETY: it is of this thread's errno, which nobody else writes to.
+    unsafe { place.write(0) };
 }
 
 /// Milliseconds since boot without sleep (CLOCK_UPTIME_RAW), the clock of the kernel's TCP.
