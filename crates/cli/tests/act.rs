@@ -260,7 +260,7 @@ fn an_answer_that_cannot_be_written_stops_no_act() {
 
 /// The program in a terminal of its own (script(1)), answered once it asks.
 fn in_terminal(words: &str, answer: &[u8]) -> (i32, String) {
-    let command = format!("'{}' {words}", PROC);
+    let command = format!("'{PROC}' {words}");
     let mut child = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .env_remove("HOME")

@@ -272,10 +272,11 @@ fn info(pid: u32, flavor: c_int, argument: u64, bytes: &mut [u8]) -> Result<usiz
 
 /// Makes errno say of the next call alone whether it failed.
 fn forget_error() {
-    // SAFETY: the call takes nothing and always gives a place.
+    // SAFETY: the place of this thread's errno, which nobody else writes to.
     let place = unsafe { libc::__error() };
-    // SAFETY: it is of this thread's errno, which nobody else writes to.
-    unsafe { place.write(0) };
+    // SAFETY: it is this thread's own, and nobody else refers to it.
+    let place = unsafe { &mut *place };
+    *place = 0;
 }
 
 /// Milliseconds since boot without sleep (CLOCK_UPTIME_RAW), the clock of the kernel's TCP.
