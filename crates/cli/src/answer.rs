@@ -120,6 +120,12 @@ impl Telling {
 }
 
 impl Answer {
+    /// Whether it was asked for to be read at leisure. What was done or waited for is not: a
+    /// pager would keep the next command of the line waiting for a key.
+    pub const fn is_for_reading(&self) -> bool {
+        !matches!(self, Self::Acted { .. } | Self::Waited { .. } | Self::Undone { list: false, .. })
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {

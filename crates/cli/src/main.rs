@@ -87,14 +87,21 @@ fn run(cli: &Cli, output: &mut Output) -> Exit {
             Output::note(&render::error(error, &view(globals, Stream::Stderr)));
         }
         Answer::Text(text) => show(text, globals, output),
-        _ => show(&render::human(&answer, &view(globals, Stream::Stdout)), globals, output),
+        _ => {
+            let text = render::human(&answer, &view(globals, Stream::Stdout));
+            match answer.is_for_reading() {
+                true => show(&text, globals, output),
+                false => output.answer(&text),
+            }
+        }
     }
     exit
 }
 
 /// Gives the text to a pager where it is longer than the terminal that it would go to; else prints it.
 fn show(text: &str, globals: &Globals, output: &mut Output) {
-    let long = terminal::screen().filter(|_| !globals.no_pager);
+    let person = std::io::stdin().is_terminal() && !globals.no_pager;
+    let long = terminal::screen().filter(|_| person);
     if long.is_some_and(|(rows, columns)| pager::is_long(text, rows, columns)) {
         let variable = std::env::var("PAGER").ok();
         let words = pager::words(&globals.settings, variable.as_deref());

@@ -260,7 +260,7 @@ fn an_answer_that_cannot_be_written_stops_no_act() {
 
 /// The program in a terminal of its own (script(1)), answered once it asks.
 fn in_terminal(words: &str, answer: &[u8]) -> (i32, String) {
-    let command = format!("'{}' {words}", env!("CARGO_BIN_EXE_proc"));
+    let command = format!("'{PROC}' {words}");
     let mut child = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .env_remove("HOME")
@@ -329,7 +329,7 @@ fn a_person_is_asked_and_no_means_no() {
 #[test]
 fn a_document_is_no_question_even_on_a_terminal() {
     let actor = orphan(&["listen"]);
-    let command = format!("'{}' kill --quiet tcp:{}", env!("CARGO_BIN_EXE_proc"), actor.port());
+    let command = format!("'{}' kill --quiet tcp:{}", PROC, actor.port());
     let status = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .stdin(Stdio::piped())

@@ -228,7 +228,7 @@ fn two_agents_share_a_work_tree() {
     let words = format!("free --mine --json -y tcp:{}", server.port());
     let ask = |script: &str| {
         let mut command = Command::new("bash");
-        command.args(["-c", script, env!("CARGO_BIN_EXE_proc")]).args(words.split_whitespace());
+        command.args(["-c", script, PROC]).args(words.split_whitespace());
         command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(project.path("shop"));
         Ran::from(command.output().unwrap())
     };
@@ -369,7 +369,7 @@ impl Tmux<'_> {
         tmux.arg("-S").arg(self.0.path("tmux")).args(["-f", "/dev/null"]).args(words);
         tmux.env_clear().env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
         tmux.env("SHELL", "/bin/sh").env("TERM", "screen").env("ACTOR", actor_path());
-        tmux.env("PROC", env!("CARGO_BIN_EXE_proc")).env("D", self.0.path("elsewhere"));
+        tmux.env("PROC", PROC).env("D", self.0.path("elsewhere"));
         let done = tmux.stdout(Stdio::null()).stderr(Stdio::null()).status();
         done.is_ok_and(|status| status.success())
     }

@@ -284,8 +284,7 @@ fn a_socket_is_passed_listening() {
 fn sockets_take_the_place_of_inherited_descriptors() {
     // Something is at 3 already when proc starts.
     let script = format!(
-        "exec 3</dev/null; exec {} pick --socket always -- sh -c 'readlink /proc/$$/fd/3'",
-        env!("CARGO_BIN_EXE_proc")
+        "exec 3</dev/null; exec {PROC} pick --socket always -- sh -c 'readlink /proc/$$/fd/3'"
     );
     let ran = Command::new("sh").args(["-c", &script]).output().unwrap();
     let out = String::from_utf8(ran.stdout).unwrap();

@@ -15,8 +15,6 @@ use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::report::{Outcome, Report, TargetReport};
 use proc_testkit::{is_root, skip};
 
-const PROC: &str = env!("CARGO_BIN_EXE_proc");
-
 /// A machine with one address in each family, in a namespace of its own.
 const MACHINE: &str = "
 set -e

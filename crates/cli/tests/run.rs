@@ -20,8 +20,6 @@ use rustix::process::{Pid, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 use terminal::{Terminal, resize};
 
-const PROC: &str = env!("CARGO_BIN_EXE_proc");
-
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }

@@ -148,7 +148,7 @@ type Cell = (Role, char);
 
 fn render_line(out: &mut String, line: &Line, view: &View) {
     if let Some(pieces) = as_it_is(line, view) {
-        return emit_pieces(out, line.indent, pieces, view.color);
+        return emit_pieces(out, line.indent, pieces, view);
     }
     let cells: Vec<Cell> = line
         .pieces
@@ -186,7 +186,7 @@ fn emit_pieces(
     out: &mut String,
     indent: usize,
     mut pieces: Vec<(Role, Cow<'_, str>)>,
-    color: bool,
+    view: &View,
 ) {
     while let Some((_, last)) = pieces.last_mut() {
         let end = last.trim_end_matches(' ').len();
@@ -206,17 +206,37 @@ fn emit_pieces(
     pieces.retain(|(_, text)| !text.is_empty());
     for run in pieces.chunk_by(|(role, _), (next, _)| role == next) {
         let Some((role, _)) = run.first() else { continue };
-        let style = role.style();
-        let coloured = color && *role != Role::Plain;
-        if coloured {
-            out.push_str(&style.render().to_string());
-        }
+        begin(out, *role, view);
         run.iter().for_each(|(_, text)| out.push_str(text));
-        if coloured {
-            out.push_str(&style.render_reset().to_string());
-        }
+        end(out, *role, view);
     }
     out.push('\n');
+}
+
+/// What comes before text of that role: its colour, or where a link leads.
+fn begin(out: &mut String, role: Role, view: &View) {
+    match role {
+        Role::Plain => {}
+        // OSC 8, ended by ST: the form that every terminal with links takes.
+        Role::Web { port, secure } if view.links => {
+            let scheme = if secure { "https" } else { "http" };
+            out.push_str(&format!("\x1b]8;;{scheme}://localhost:{port}\x1b\\"));
+        }
+        Role::Web { .. } => {}
+        _ if view.color => out.push_str(&role.style().render().to_string()),
+        _ => {}
+    }
+}
+
+/// What comes after it.
+fn end(out: &mut String, role: Role, view: &View) {
+    match role {
+        Role::Plain => {}
+        Role::Web { .. } if view.links => out.push_str("\x1b]8;;\x1b\\"),
+        Role::Web { .. } => {}
+        _ if view.color => out.push_str(&role.style().render_reset().to_string()),
+        _ => {}
+    }
 }
 
 fn clean<'a>(text: &'a str, view: &View) -> Cow<'a, str> {
@@ -315,25 +335,9 @@ fn emit(out: &mut String, indent: usize, cells: &[Cell], view: &View) {
     let mut rest = cells;
     while let Some((role, _)) = rest.first() {
         let run = rest.iter().position(|(other, _)| other != role).unwrap_or(rest.len());
-        let style = role.style();
-        let coloured = view.color && !matches!(role, Role::Plain | Role::Web { .. });
-        if coloured {
-            out.push_str(&style.render().to_string());
-        }
-        let text = rest[..run].iter().map(|(_, c)| *c);
-        match role {
-            Role::Web { port, secure } if view.links => {
-                // OSC 8, ended by ST: the form that every terminal with links takes.
-                let scheme = if *secure { "https" } else { "http" };
-                out.push_str(&format!("\x1b]8;;{scheme}://localhost:{port}\x1b\\"));
-                out.extend(text);
-                out.push_str("\x1b]8;;\x1b\\");
-            }
-            _ => out.extend(text),
-        }
-        if coloured {
-            out.push_str(&style.render_reset().to_string());
-        }
+        begin(out, *role, view);
+        out.extend(rest[..run].iter().map(|(_, c)| *c));
+        end(out, *role, view);
         rest = &rest[run..];
     }
     out.push('\n');

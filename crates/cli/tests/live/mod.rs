@@ -14,11 +14,17 @@ pub use proc_testkit::{
     wait_until,
 };
 
+/// The program just built, or the one that PROC_BIN named when these tests were, such as a static build.
+pub const PROC: &str = match option_env!("PROC_BIN") {
+    Some(other) => other,
+    None => env!("CARGO_BIN_EXE_proc"),
+};
+
 pub const SOON: Duration = Duration::from_secs(5);
 
 /// The program without a terminal, colours or the caller's settings.
 pub fn program() -> Command {
-    plain(Command::new(env!("CARGO_BIN_EXE_proc")))
+    plain(Command::new(PROC))
 }
 
 fn plain(mut command: Command) -> Command {
@@ -34,7 +40,7 @@ impl Public {
         let directory = std::env::temp_dir().join(format!("proc-{test}-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_proc"), directory.join("proc")).unwrap();
+        fs::copy(PROC, directory.join("proc")).unwrap();
         Self(directory)
     }
 
@@ -139,7 +145,7 @@ pub fn ends(pid: u32) -> bool {
 pub fn in_world(script: &str) -> Ran {
     let mut command = Command::new("/bin/sh");
     command.arg("-ec").arg(script);
-    command.env("PROC", env!("CARGO_BIN_EXE_proc")).env("ACTOR", actor_path());
+    command.env("PROC", PROC).env("ACTOR", actor_path());
     // What is ended here is nothing for the `undo` of whoever runs the tests.
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     let mut command = in_namespaces(&command);

@@ -14,7 +14,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
-const PROC: &str = env!("CARGO_BIN_EXE_proc");
+/// The program just built, or the one that PROC_BIN named when these tests were, such as a static build.
+const PROC: &str = match option_env!("PROC_BIN") {
+    Some(other) => other,
+    None => env!("CARGO_BIN_EXE_proc"),
+};
 /// Long, so that only what never comes fails.
 const LONG: Duration = Duration::from_secs(20);
 

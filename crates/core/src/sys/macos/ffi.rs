@@ -273,7 +273,9 @@ fn info(pid: u32, flavor: c_int, argument: u64, bytes: &mut [u8]) -> Result<usiz
 /// Makes errno say of the next call alone whether it failed.
 fn forget_error() {
     // SAFETY: the place of this thread's errno, which nobody else writes to.
-    let place = unsafe { &mut *libc::__error() };
+    let place = unsafe { libc::__error() };
+    // SAFETY: it is this thread's own, and nobody else refers to it.
+    let place = unsafe { &mut *place };
     *place = 0;
 }
 
