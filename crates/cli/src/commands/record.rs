@@ -28,7 +28,7 @@ pub struct Args {
 /// Records.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn run(args: &Args, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
     write(&args.targets, args.output.as_deref(), core)
 }
