@@ -50,7 +50,7 @@ impl Settings {
     pub fn load(env: Env<'_>) -> Self {
         let file = place::file(env);
         let read = match &file {
-            Some(file) => from_file(file, env("PROC_CONFIG").is_some()),
+            Some(file) => from_file(file, env("PROC_CONFIG").is_some(), env),
             None => Ok(Vec::new()),
         };
         match read.and_then(|mut set| {
@@ -147,13 +147,20 @@ fn told(setting: &Setting) -> SettingReport {
 }
 
 /// What the file sets. A file that nobody named need not be there.
-fn from_file(file: &Path, was_named: bool) -> Result<Vec<Setting>, String> {
+fn from_file(file: &Path, was_named: bool, env: Env<'_>) -> Result<Vec<Setting>, String> {
     let path = file.to_string_lossy();
     let path = sanitize::text(&path);
     let cannot = |why: &str| format!("cannot read {path}: {why}");
     let opened = match std::fs::File::open(file) {
         Ok(opened) => opened,
         Err(error) if !was_named && is_absent(&error) => return Ok(Vec::new()),
+        Err(error)
+            if !was_named
+                && error.kind() == ErrorKind::PermissionDenied
+                && place::is_of_another_user(env) =>
+        {
+            return Ok(Vec::new());
+        }
         Err(error) => return Err(cannot(&output::reason(&error))),
     };
     let mut bytes = Vec::new();

@@ -102,6 +102,39 @@ fn looking_goes_on_without_broken_settings_and_acting_does_not() {
     assert!(text(&output.stdout).starts_with("free\t") && output.stderr.is_empty());
 }
 
+/// `su -m` and setpriv(1) keep HOME: another user's settings are not followed, and hinder nobody;
+/// one's own that cannot be read do.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_home_of_another_user_has_no_settings() {
+    use std::os::unix::fs::PermissionsExt;
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
+    let user = proc_testkit::unprivileged_uid();
+    let scratch = Scratch::new("home");
+    let reachable = scratch.0.join("proc");
+    std::fs::copy(program().get_program(), &reachable).unwrap();
+    let mode = std::fs::Permissions::from_mode;
+    std::fs::set_permissions(&scratch.0, mode(0o755)).unwrap();
+    let home = scratch.0.join("home");
+    std::fs::create_dir_all(home.join(".config/proc")).unwrap();
+    std::fs::write(home.join(".config/proc/config.toml"), "protect = [\"sh\"]\n").unwrap();
+    std::fs::set_permissions(home.join(".config"), mode(0o700)).unwrap();
+    let ask = || {
+        let mut command = proc_testkit::run_as(user, &reachable);
+        command.args(["stop", "-y", "no-such-process-at-all"]).env_clear().env("HOME", &home);
+        command.stdin(Stdio::null()).output().unwrap()
+    };
+    let theirs = ask();
+    assert_eq!(theirs.status.code(), Some(1), "{theirs:?}");
+    assert!(!text(&theirs.stderr).contains("config.toml"), "{theirs:?}");
+    std::os::unix::fs::chown(&home, Some(user), None).unwrap();
+    let own = ask();
+    assert_eq!(own.status.code(), Some(2), "{own:?}");
+    assert!(text(&own.stderr).contains("nothing is acted on"), "{own:?}");
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_protected_name_is_refused() {

@@ -21,6 +21,23 @@ pub fn file(env: Env<'_>) -> Option<PathBuf> {
     base.map(|base| base.join("proc").join("config.toml"))
 }
 
+/// Whether the directory that settings are looked for in is another user's: HOME is kept by `su -m`
+/// and setpriv(1), and what it leads to is not this user's to follow.
+#[cfg(unix)]
+pub fn is_of_another_user(env: Env<'_>) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let directory = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = directory("XDG_CONFIG_HOME").or_else(|| directory("HOME"));
+    let owner = base.and_then(|base| base.metadata().ok()).map(|facts| facts.uid());
+    owner.is_some_and(|owner| owner != rustix::process::geteuid().as_raw())
+}
+
+/// Never so here: the variables are the system's own for each user.
+#[cfg(not(unix))]
+pub const fn is_of_another_user(_: Env<'_>) -> bool {
+    false
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;

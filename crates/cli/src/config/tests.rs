@@ -174,14 +174,18 @@ fn the_example_is_a_file_that_sets_everything() {
 #[test]
 fn a_file_that_was_named_has_to_be_there() {
     let missing = Path::new("/nonexistent/config.toml");
-    assert_eq!(from_file(missing, false), Ok(Vec::new()));
-    let text = from_file(missing, true).unwrap_err();
+    assert_eq!(from_file(missing, false, &|_| None), Ok(Vec::new()));
+    let text = from_file(missing, true, &|_| None).unwrap_err();
     assert!(text.starts_with("cannot read /nonexistent/config.toml: "), "{text}");
     #[cfg(unix)]
     assert!(text.ends_with(": no such file or directory"), "{text}");
     #[cfg(unix)]
     {
-        assert!(from_file(Path::new("/"), true).is_err());
-        assert!(from_file(Path::new("/dev/zero"), true).unwrap_err().contains("larger than 1 MiB"));
+        assert!(from_file(Path::new("/"), true, &|_| None).is_err());
+        assert!(
+            from_file(Path::new("/dev/zero"), true, &|_| None)
+                .unwrap_err()
+                .contains("larger than 1 MiB")
+        );
     }
 }
