@@ -70,7 +70,9 @@ fn hold_interrupts() -> Option<signal_hook::SigId> {
 }
 
 #[cfg(not(unix))]
-fn hold_interrupts() {}
+const fn hold_interrupts() -> Option<()> {
+    None
+}
 
 #[cfg(test)]
 mod tests {

@@ -40,6 +40,7 @@ fn is_no_family(_: &io::Error) -> bool {
 
 /// Makes a directory that this user alone may enter; it must not be there yet.
 pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "only Unix has a mode to set"))]
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);

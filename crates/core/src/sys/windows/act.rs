@@ -102,7 +102,7 @@ pub(super) fn wait(
     handles.extend(own.take(MOST).map(Handle::raw));
     let left = deadline.saturating_duration_since(Instant::now());
     if handles.is_empty() {
-        std::thread::sleep(left);
+        std::thread::park_timeout(left);
         return Woken::Timeout;
     }
     let count = u32::try_from(handles.len()).unwrap_or(0);
@@ -116,7 +116,7 @@ pub(super) fn wait(
         index if index.wrapping_sub(WAIT_OBJECT_0) < count => Woken::Event,
         _ => {
             // It cannot be waited for: at least no busy loop.
-            std::thread::sleep(left);
+            std::thread::park_timeout(left);
             Woken::Timeout
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn running() -> Vec<Service> {
         let fits = words.len() * 8 / size_of::<ENUM_SERVICE_STATUS_PROCESSW>();
         for index in 0..(count as usize).min(fits) {
             // SAFETY: the call filled `count` rows, which lie in the buffer.
-            let row = unsafe { rows.add(index).read() };
+            let row = unsafe { rows.wrapping_add(index).read() };
             found.push(Service {
                 name: text(row.lpServiceName),
                 display: text(row.lpDisplayName),
@@ -79,7 +79,7 @@ fn text(start: *const u16) -> String {
     let mut units = Vec::new();
     for index in 0..MOST {
         // SAFETY: the string goes on until its zero, which has not come yet.
-        match unsafe { start.add(index).read() } {
+        match unsafe { start.wrapping_add(index).read() } {
             0 => break,
             unit => units.push(unit),
         }
