@@ -46,6 +46,8 @@ pub struct PortsOptions {
     pub unix: bool,
     /// Only the asker's own.
     pub mine: bool,
+    /// Nothing of the holders but what each says of itself.
+    pub brief: bool,
     /// How to look.
     pub look: LookOptions,
 }
@@ -335,8 +337,9 @@ impl Core for Library {
             true => Vec::new(),
             false => parse(targets)?,
         };
-        let filter = PortsFilter { targets, unix: options.unix, mine: options.mine };
-        Ok(ports::ports(&*self.host, &filter, &options.look))
+        let PortsOptions { unix, mine, brief, look } = options;
+        let filter = PortsFilter { targets, unix, mine, brief };
+        Ok(ports::ports(&*self.host, &filter, &look))
     }
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {

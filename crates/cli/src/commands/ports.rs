@@ -1,5 +1,7 @@
 //! `proc ports`: every port that is listened on, and which of them to show.
 
+use std::collections::BTreeSet;
+
 use proc_core::addr::Exposure;
 use proc_core::report::{ErrorReport, PortsReport, SocketReport};
 use proc_core::socket::Protocol;
@@ -67,6 +69,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         return Ok(Answer::Text(offer_text(&offers)));
     }
     let shape = args.shape(&offers)?;
+    let brief = !(globals.json || globals.jsonl) && is_brief(&shape, &offers);
     let look = LookOptions {
         every_state: false,
         all_namespaces: args.all_namespaces,
@@ -74,8 +77,24 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         ..LookOptions::default()
     };
     let report =
-        core.ports(&args.targets, PortsOptions { unix: args.unix, mine: args.mine, look })?;
+        core.ports(&args.targets, PortsOptions { unix: args.unix, mine: args.mine, brief, look })?;
     Ok(Answer::Listed { report: args.filter(report), shape })
+}
+
+/// Whether these columns tell of a holder only what it says of itself. CSV has all, where none are
+/// chosen.
+fn is_brief(shape: &Shape, offers: &[Offer]) -> bool {
+    let told_by_others = |at: &usize| {
+        let name = offers.get(*at).map(|offer| offer.name);
+        matches!(name, Some("container" | "unit" | "project"))
+    };
+    match shape {
+        Shape::Table(Some(columns)) | Shape::Csv(Some(columns)) => {
+            !columns.iter().any(told_by_others)
+        }
+        Shape::Table(None) | Shape::Pids => true,
+        Shape::Csv(None) => false,
+    }
 }
 
 impl Args {
@@ -86,10 +105,9 @@ impl Args {
     /// The report with only the sockets asked for, and only their holders.
     fn filter(&self, mut report: PortsReport) -> PortsReport {
         report.sockets.retain(|socket| self.wants_protocol(socket) && self.wants_reach(socket));
-        let held = |pid: u32| {
-            report.sockets.iter().any(|s| s.holders.iter().any(|holder| holder.pid == pid))
-        };
-        report.processes.retain(|process| held(process.pid));
+        let holders = report.sockets.iter().flat_map(|socket| &socket.holders);
+        let holders: BTreeSet<u32> = holders.map(|holder| holder.pid).collect();
+        report.processes.retain(|process| holders.contains(&process.pid));
         report.ok = report.error.is_none() && !report.sockets.is_empty();
         report
     }
@@ -127,6 +145,18 @@ mod tests {
 
     fn shown(args: &Args) -> Vec<String> {
         args.filter(fixture::ports()).sockets.into_iter().map(|socket| socket.local).collect()
+    }
+
+    #[test]
+    fn what_no_column_shows_is_not_asked_for() {
+        let offers = port_columns();
+        let brief = |shape: Shape| is_brief(&shape, &offers);
+        let place = |name| offers.iter().position(|offer| offer.name == name).unwrap();
+        assert!(brief(Shape::Table(None)) && brief(Shape::Pids) && !brief(Shape::Csv(None)));
+        for name in ["container", "unit", "project"] {
+            assert!(!brief(Shape::Table(Some(vec![0, place(name)]))), "{name}");
+        }
+        assert!(brief(Shape::Csv(Some(vec![place("exe"), place("ppid")]))));
     }
 
     #[test]
