@@ -1046,6 +1046,19 @@ pub fn with_more_rights(command: &str, on_windows: bool) -> String {
     }
 }
 
+/// A command as one types it into a shell.
+pub fn typed<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let plain = |word: &&str| {
+        let safe = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+        !word.is_empty() && word.chars().all(safe)
+    };
+    let words = words.map(|word| match Some(word.as_str()).filter(plain) {
+        Some(word) => word.to_owned(),
+        None => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A socket's place in words: address, state, who can reach it.
 pub fn place(socket: &Socket) -> String {
     let reach = socket.ip().map_or("this machine only", |ip| reach(exposure(ip)));

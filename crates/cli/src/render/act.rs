@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proc_core::report::{EventReport, OtherPort, Outcome, PeerReport, StepReport, TargetReport};
 
 use super::page::{Fit, Line, Page, Role};
-use super::{card, holders, words};
+use super::{card, concerned, words};
 use crate::sanitize;
 use crate::terminal::View;
 
@@ -46,7 +46,7 @@ fn result(page: &mut Page, target: &TargetReport, view: &View) {
         return;
     }
     // What was seen before the act: who it is about. What is so now is in the sentence.
-    card::processes(page, target, &holders(target), view);
+    card::processes(page, target, &concerned(target), view);
     if target.outcome == Some(Outcome::Denied) {
         card::gaps(page, &target.gaps);
     }
@@ -96,7 +96,7 @@ const LISTED: usize = 6;
 /// they hold, who is being served, what ends with them.
 fn put_plan(page: &mut Page, target: &TargetReport, view: &View) {
     page.push(Line::new(0).with(words::verdict_role(target.verdict), target.target.clone()));
-    let holders = holders(target);
+    let holders = concerned(target);
     for pid in holders.iter().take(CARDS) {
         match target.processes.iter().find(|process| process.pid == *pid) {
             Some(process) => card::card(page, process, view),

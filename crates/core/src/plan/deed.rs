@@ -485,6 +485,8 @@ mod tests {
             signal: 15,
             grace: Duration::ZERO,
             timeout: Duration::from_secs(1),
+            options: Vec::new(),
+            target: None,
         }
     }
 
