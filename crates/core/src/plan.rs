@@ -7,6 +7,7 @@ mod lever;
 mod refusal;
 mod reload;
 mod steps;
+mod unfreeze;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,8 +29,8 @@ pub use deed::{Conditions, Deed, asks_to_end, plan_deed, plan_order, port_holder
 pub(crate) use deed::{SIGCONT, SIGSTOP};
 use kin::Kin;
 pub use lever::Lever;
-pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
+pub(crate) use lever::{called, unit_order};
 pub(crate) use refusal::is_left_alone;
 use refusal::named;
 pub use refusal::{Refusal, Why};

@@ -234,9 +234,7 @@ fn holders(target: &TargetReport) -> Vec<u32> {
         }
     }
     if pids.is_empty() && target.verdict.is_none() {
-        let is_ancestor =
-            |pid: u32| target.processes.iter().any(|process| process.ancestors.contains(&pid));
-        pids.extend(target.processes.iter().map(|p| p.pid).filter(|pid| !is_ancestor(*pid)));
+        pids = topmost(target);
     }
     pids
 }

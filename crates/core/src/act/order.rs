@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use crate::host::Host;
-use crate::plan::Lever;
-use crate::process::SupervisorKind;
+use crate::plan::{Lever, unit_order};
 use crate::snapshot::Snapshot;
 use crate::supervisor::supervisor_of;
 
@@ -21,26 +20,18 @@ pub(super) fn unit_reload(
     snapshot: &Snapshot,
 ) -> Option<Lever> {
     let by = pids.iter().find_map(|&pid| supervisor_of(pid, snapshot))?;
-    let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
     let main = snapshot.units.iter().find(|unit| unit.id == by.name).and_then(|unit| unit.main_pid);
     let named = target.strip_prefix("unit:") == Some(by.name.as_str());
-    if !unit || !(named || main.is_some_and(|main| pids.contains(&main))) {
+    if !(named || main.is_some_and(|main| pids.contains(&main))) {
         return None;
     }
-    let stop = by.stop.as_ref()?;
-    let place = stop.iter().position(|word| word == "stop")?;
-    let with = |words: &[&str]| -> Vec<String> {
-        let mut argv = stop[..place].to_vec();
-        argv.extend(words.iter().map(|word| (*word).to_owned()));
-        argv.push(by.name.clone());
-        argv
-    };
-    let asked = host.run(&with(&["show", "--property=CanReload", "--value"]), UNIT_LIMIT);
+    let question = unit_order(&by, &["show", "--property=CanReload", "--value"])?;
+    let asked = host.run(&question, UNIT_LIMIT);
     if !asked.success || asked.output.trim() != "yes" {
         return None;
     }
     Some(Lever {
-        argv: with(&["reload"]),
+        argv: unit_order(&by, &["reload"])?,
         name: by.name.clone(),
         container: None,
         pids: pids.to_vec(),

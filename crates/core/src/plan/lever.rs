@@ -407,6 +407,16 @@ pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> St
     }
 }
 
+/// Another order about a unit to the manager whose command stops it; `None` where it is no unit of
+/// systemd, or is not to be stopped.
+pub(crate) fn unit_order(by: &Supervisor, words: &[&str]) -> Option<Vec<String>> {
+    let units = [SupervisorKind::SystemdUnit, SupervisorKind::SystemdUserUnit];
+    let stop = by.stop.as_ref().filter(|_| units.contains(&by.kind))?;
+    let place = stop.iter().position(|word| word == "stop")?;
+    let words = words.iter().map(|&word| word.to_owned());
+    Some(stop[..place].iter().cloned().chain(words).chain([by.name.clone()]).collect())
+}
+
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why
 /// that one is not ended as well; `advises` says what would end it.
 pub(super) fn again(
