@@ -257,7 +257,9 @@ pub fn progress(target: &str, event: &EventReport, several: bool, view: &View) -
 
 #[cfg(test)]
 mod tests {
-    use proc_core::report::{AlongReport, NamedReport};
+    use proc_core::report::{
+        AlongReport, NamedReport, ProcessReport, RefusalReason, RefusalReport,
+    };
 
     use super::*;
     use crate::render::fixture;
@@ -354,6 +356,30 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_shows_the_process_because_of_which() {
+        let mut target = fixture::empty("sh");
+        let process = |pid: u32, above: &[u32]| {
+            let own = fixture::process(pid, above.first().copied().unwrap_or(1), "sh", &["sh"]);
+            ProcessReport { ancestors: above.to_vec(), ..own }
+        };
+        target.processes = vec![process(30, &[20, 10]), process(10, &[]), process(20, &[10])];
+        target.outcome = Some(Outcome::Refused);
+        target.explain = Some("sh (pid 20) is this very command or started it".to_owned());
+        let pids = |target: &TargetReport| {
+            let text = shown(std::slice::from_ref(target));
+            let numbers = text.lines().filter_map(|line| line.trim().strip_prefix("pid "));
+            let numbers = numbers.filter_map(|rest| rest.split(' ').next()?.parse().ok());
+            numbers.collect::<Vec<u32>>()
+        };
+        assert_eq!(pids(&target), [10, 20, 30], "whoever started another comes before it");
+        target.refusal = Some(RefusalReport { reason: RefusalReason::OwnAncestor, pid: Some(20) });
+        assert_eq!(pids(&target), [20, 10, 30]);
+        // Of a tree, the one in the way may be none of those that were named.
+        target.refusal = Some(RefusalReport { reason: RefusalReason::Door, pid: Some(40) });
+        assert_eq!(pids(&target), [10, 20, 30]);
     }
 
     #[test]

@@ -269,7 +269,9 @@ pub fn best_remedies(target: &TargetReport, most: usize) -> Vec<&Remedy> {
 #[cfg(test)]
 mod tests {
     use proc_core::nature::NatureKind;
+    use proc_core::origin::Origin;
 
+    use super::origin as origin_of;
     use super::*;
     use crate::render::fixture;
 
@@ -279,6 +281,26 @@ mod tests {
         let mut page = Page::default();
         card(&mut page, &process, &View::plain());
         page.render(&View::plain())
+    }
+
+    #[test]
+    fn a_process_is_in_a_work_tree_or_was_started_from_it() {
+        let view = View { home: Some("/home/me".to_owned()), ..View::plain() };
+        let told = |cwd: Option<&str>| {
+            let process = fixture::process(70, 1, "node", &["node"]);
+            let project = Some("/home/me/shop".to_owned());
+            let origin = Some(Origin { project, ..Origin::default() });
+            let cwd = cwd.map(str::to_owned);
+            origin_of(&ProcessReport { cwd, origin, ..process }, &view)
+        };
+        let inside = Some("in ~/shop (git)".to_owned());
+        assert_eq!(told(Some("/home/me/shop/web")), inside);
+        assert_eq!(told(None), inside);
+        assert_eq!(told(Some("/home/me/shop")), None, "the directory says it");
+        for elsewhere in ["/", "/tmp/x", "/home/me", "/home/me/shopping"] {
+            let started = Some("started from ~/shop (git)".to_owned());
+            assert_eq!(told(Some(elsewhere)), started, "{elsewhere}");
+        }
     }
 
     #[test]

@@ -269,12 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_target_without_sockets_is_its_own_holder() {
+    fn process_targets_without_sockets_are_their_own_holders() {
         let mut target = fixture::held();
         target.verdict = None;
         target.causes.clear();
         target.sockets.clear();
-        assert_eq!(holders(&target), [4242]);
+        target.processes.retain(|process| [4242, 4200].contains(&process.pid));
+        assert_eq!(holders(&target), [4200, 4242], "parents before their children");
     }
 
     #[test]
