@@ -392,6 +392,7 @@ fn process_report(
         .map(|socket| socket_report(socket, &snapshot))
         .collect();
     add_processes(&mut report, pids, &snapshot, options);
+    report.notes.extend(explain::published(pids, &snapshot));
     for process in &mut report.processes {
         process.because = census.reasons(target, process.pid);
     }

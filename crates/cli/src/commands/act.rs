@@ -68,6 +68,7 @@ impl DeedArgs {
             timeout: DEED_TIMEOUT,
             show_secrets: false,
             keep_env: false,
+            options: Vec::new(),
         }
     }
 }
@@ -105,6 +106,7 @@ pub fn run(
         });
     }
     request.show_secrets = globals.show_secrets;
+    request.options.clone_from(&globals.typed);
     let verb = request.verb;
     Ok(Answer::acted(verb, core.act(&request, consent, progress)?))
 }

@@ -54,6 +54,7 @@ impl Args {
             timeout: self.timeout,
             show_secrets: false,
             keep_env: self.act.keep_env,
+            options: Vec::new(),
         }
     }
 }

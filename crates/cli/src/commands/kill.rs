@@ -62,6 +62,7 @@ impl Args {
             timeout: self.timeout,
             show_secrets: false,
             keep_env: self.act.keep_env,
+            options: Vec::new(),
         }
     }
 }

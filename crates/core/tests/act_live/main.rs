@@ -9,6 +9,7 @@ mod endings;
 mod families;
 mod guards;
 mod levers;
+mod named;
 mod processes;
 mod remains;
 mod runners;
@@ -50,6 +51,8 @@ const fn ask(verb: Verb) -> Ask {
         signal: 15,
         grace: GRACE,
         timeout: TIMEOUT,
+        options: Vec::new(),
+        target: None,
     };
     Ask { limits, dry_run: false }
 }
