@@ -5,6 +5,7 @@
 mod deed;
 mod group;
 mod job;
+mod restless;
 mod run;
 mod toll;
 mod tree;
