@@ -90,6 +90,8 @@ impl Machine {
             signal: 15,
             grace: Duration::from_secs(5),
             timeout: Duration::from_secs(20),
+            options: Vec::new(),
+            target: None,
         };
         let request = ActRequest { limits, dry_run: false, show_secrets: false };
         let mut reports =
