@@ -289,7 +289,7 @@ fn waiting(words: &str, actor: &Actor) -> (Child, BufReader<std::process::ChildS
 fn an_interruption_says_what_was_done() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let actor = orphan(&["listen", "--term", "ignore"]);
-        let (mut child, _stderr) = waiting("free -y --grace 20s", &actor);
+        let (mut child, _stderr) = waiting("free -y --grace 60s", &actor);
         let start = Instant::now();
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, signal).unwrap();

@@ -8,6 +8,7 @@ mod group;
 mod job;
 mod order;
 mod pull;
+mod restless;
 mod run;
 mod standing;
 mod toll;

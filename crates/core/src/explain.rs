@@ -930,6 +930,11 @@ fn halted(cause: &Cause, snapshot: &Snapshot) -> String {
     }
 }
 
+/// That a process is there, and that is all that can be told of it.
+pub fn hidden_process(number: u32) -> String {
+    format!("process {number} is another user's, and hidden from you")
+}
+
 /// How a suspended process is continued.
 pub fn continuing(process: &Process) -> String {
     match &process.terminal {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::process::{Percent, Process, ProcessState};
 use crate::snapshot::ProcessFacts;
 use crate::target::is_called;
+use crate::windows::path as windows;
 
 /// What has to be so of a process. Everything that is said has to be; nothing said is everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -114,9 +115,10 @@ impl ProcessFilter {
             && self.by.as_ref().is_none_or(|name| self.is_named(process, name))
             && self.command.as_ref().is_none_or(|text| has_in_command(process, text))
             && self.directory.as_ref().is_none_or(|directory| runs_in(process, directory))
-            && self.program.as_ref().is_none_or(|path| {
-                process.exe.as_ref().is_some_and(|exe| Path::new(exe).starts_with(path))
-            })
+            && self
+                .program
+                .as_ref()
+                .is_none_or(|path| process.exe.as_ref().is_some_and(|exe| is_within(exe, path)))
             && self.user.as_ref().is_none_or(|user| runs_as(process, user))
             && self.min_cpu.is_none_or(|least| cpu.is_some_and(|cpu| cpu >= least))
             && self.min_memory.is_none_or(|least| process.memory.is_some_and(|own| own >= least))
@@ -145,13 +147,18 @@ impl ProcessFilter {
 /// `/srv/a`. A directory that was removed counts as where it was.
 pub fn runs_in(process: &Process, directory: &Path) -> bool {
     process.cwd.as_deref().is_some_and(|cwd| {
-        let cwd = Path::new(cwd);
-        cwd.starts_with(directory)
+        is_within(cwd, directory)
             // The kernel marks a directory that is gone with words that a name may end with, too.
-            || cwd.to_str().and_then(|cwd| cwd.strip_suffix(" (deleted)")).is_some_and(|was| {
-                Path::new(was).starts_with(directory)
-            })
+            || cwd.strip_suffix(" (deleted)").is_some_and(|was| is_within(was, directory))
     })
+}
+
+/// Whether a path is that place or below it, by the rules of the system that its shape is of.
+fn is_within(path: &str, place: &Path) -> bool {
+    match place.to_str() {
+        Some(place) if windows::is_whole(path) => windows::is_within(path, place),
+        _ => Path::new(path).starts_with(place),
+    }
 }
 
 /// Whether it runs as that user, by name or number.
@@ -313,6 +320,32 @@ mod tests {
         kept(&inside("/"), &[10, 20, 30, 40, 50]);
         kept(&ProcessFilter { program: Some("/usr/sbin".into()), ..any() }, &[30, 40]);
         kept(&ProcessFilter { program: Some("/usr/sbin/ngin".into()), ..any() }, &[]);
+    }
+
+    #[test]
+    fn directories_and_programs_of_windows_by_its_own_rules() {
+        let exe = r"C:\Program Files\nodejs\node.exe";
+        let server = process(7, exe, &["node", "server.js"], r"Z:\srv\App");
+        let keeps = |filter: &ProcessFilter| filter.keeps(&server, None, now());
+        for (place, want) in [
+            (r"\\?\Z:\srv\app", true),
+            (r"z:\SRV", true),
+            (r"Z:\srv\App\sub", false),
+            (r"Z:\srv\Ap", false),
+            (r"C:\srv\App", false),
+            ("/srv/App", false),
+        ] {
+            let filter = ProcessFilter { directory: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
+        for (place, want) in [
+            (r"\\?\C:\Program Files\NodeJS\node.exe", true),
+            ("c:/program files", true),
+            (r"C:\Program", false),
+        ] {
+            let filter = ProcessFilter { program: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
     }
 
     #[test]

@@ -273,7 +273,11 @@ impl Job {
                         "there is no process {number}; for the port of that number say :{number}"
                     )
                 });
-                Self::settled(report, Outcome::NotFound, told)
+                let outcome = match census.is_hidden(number) && !held {
+                    true => Outcome::Denied,
+                    false => Outcome::NotFound,
+                };
+                Self::settled(report, outcome, told)
             }
         }
     }
@@ -291,7 +295,9 @@ impl Job {
             .unwrap_or_else(|| empty_report(target.to_string()));
         if pids.is_empty() {
             let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
-            return Self::settled(report, Outcome::NotFound, explain);
+            // There, and hidden from this user, or not there at all.
+            let outcome = report.outcome.unwrap_or(Outcome::NotFound);
+            return Self::settled(report, outcome, explain);
         }
         if let Some(deed) = request.limits.deed() {
             return Self::for_deed(host, deed, report, pids, request, options);

@@ -466,30 +466,19 @@ impl<'a> Run<'a> {
                     group.members[index].gone = true;
                     continue;
                 }
-                Err(ActError::Denied) => {
-                    return Err(match self.plan.on_windows {
-                        true => format!(
-                            "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
-                        ),
-                        false => {
-                            format!("you may not signal {name}: {}", self.as_root())
-                        }
-                    });
-                }
+                Err(ActError::Denied) => return Err(self.may_not_end(&name)),
                 Err(ActError::CannotBeAsked) if victim.part == Part::Kin => continue,
                 Err(error @ ActError::CannotBeAsked) => {
-                    return Err(format!("{name} cannot be asked to end: {error}"));
+                    return Err(self.cannot_be_asked(&name, error));
                 }
                 Err(error) => return Err(format!("{name} cannot be signalled: {error}")),
             }
             let pid = Some(victim.id.pid);
             if signal == SIGKILL {
-                let by = if self.plan.on_windows { "TerminateProcess" } else { "SIGKILL" };
-                self.note("forced", pid, format!("forced {name} to end ({by})"));
+                self.note("forced", pid, format!("forced {name} to end ({})", self.forces_by()));
             } else {
-                let asked =
-                    if self.plan.on_windows { "WM_CLOSE".to_owned() } else { signal_name(signal) };
-                self.note("asked", pid, format!("asked {name} to end ({asked})"));
+                let by = self.asks_by(signal);
+                self.note("asked", pid, format!("asked {name} to end ({by})"));
             }
             group.members[index].sent.push(signal);
             if victim.stopped
@@ -501,6 +490,32 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn may_not_end(&self, name: &str) -> String {
+        match self.plan.on_windows {
+            true => format!(
+                "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
+            ),
+            false => format!("you may not signal {name}: {}", self.as_root()),
+        }
+    }
+
+    /// With what does it all the same.
+    pub(super) fn cannot_be_asked(&self, name: &str, error: ActError) -> String {
+        let tree = if self.limits.tree { "--tree " } else { "" };
+        let target = &self.target;
+        format!("{name} cannot be asked to end: {error}; proc kill {tree}{target} ends it unasked")
+    }
+
+    /// How one is asked, in the words of the system.
+    pub(super) fn asks_by(&self, signal: i32) -> String {
+        if self.plan.on_windows { "WM_CLOSE".to_owned() } else { signal_name(signal) }
+    }
+
+    /// How one is forced, in the words of the system.
+    pub(super) const fn forces_by(&self) -> &'static str {
+        if self.plan.on_windows { "TerminateProcess" } else { "SIGKILL" }
     }
 
     /// The holders are gone: clears what their end left. `Some` ends the act.

@@ -539,7 +539,7 @@ fn an_interruption_ends_the_wait_for_a_command() {
             service.free(&ask, HANGS, host)
         })
     });
-    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(took < Duration::from_secs(40), "{took:?}");
     assert_outcome(&report, Outcome::StillHeld);
     assert_says(&report, "interrupted; done so far: ");
     assert_eq!(kinds(&report), ["failed", "interrupted"]);
