@@ -105,6 +105,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        left_alone: Vec::new(),
         undo: None,
     }
 }

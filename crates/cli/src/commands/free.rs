@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{ActArgs, GRACE, Manner, duration};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -17,8 +19,6 @@ Examples:
   proc free --only-signal :3000      end the process itself, whoever may start it again
   proc free --dry-run :3000          only say what would be done")]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: ActArgs,
     /// Signal the processes themselves: no container, unit, manager or watcher is stopped for them
@@ -35,25 +35,19 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        Manner { yes: self.act.yes, several: self.targets.several() }
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        ActRequest {
-            verb: Verb::Free,
-            targets: self.targets.targets.clone(),
-            dry_run: self.act.dry_run,
-            force: self.act.force,
-            mine: self.act.mine,
-            tree: false,
+    ///
+    /// # Errors
+    /// As [`ActArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        Ok(ActRequest {
             only_signal: self.only_signal,
-            now: false,
-            signal: None,
             grace: self.grace,
             timeout: self.timeout,
-            show_secrets: false,
-            keep_env: self.act.keep_env,
-        }
+            ..self.act.request(Verb::Free, globals)?
+        })
     }
 }

@@ -40,6 +40,7 @@ pub fn empty(target: &str) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        left_alone: Vec::new(),
         undo: None,
     }
 }
@@ -358,11 +359,13 @@ pub fn ports() -> PortsReport {
             kernel,
             reach(None, socket(Protocol::Unix, "/run/app.sock", &[17])),
         ],
+        matched: 5,
         processes: vec![
             process(4242, 1, "node", &["node", "server.js"]),
             process(17, 1, "服务器", &["/opt/服务器"]),
         ],
         gaps: vec![],
+        notes: vec![],
         error: None,
     }
 }
