@@ -185,7 +185,7 @@ fn the_first_process_and_ranges_in_a_small_world() {
 fn filters_leave_some_of_what_a_target_means_alone() {
     let actor = orphan(&["listen"]);
     let (port, pid) = (actor.port(), actor.pid());
-    for filter in ["--in /proc", "--by no-such-name", "--cmd no-such-text", "--min-uptime 2d"] {
+    for filter in ["--in /proc", "--by no-such-name", "--cmd no-such-text", "--min-uptime 48h"] {
         let ran = run(&format!("kill -y --json pid:{pid} {filter}"));
         let report = ran.ended(1, Outcome::NotFound);
         assert_eq!(report.left_alone.len(), 1, "{report:#?}");

@@ -588,6 +588,7 @@ pub fn process_facts(
             restarts: supervisor.restarts,
             stop: supervisor.stop,
             policy: supervisor.policy,
+            restarted: supervisor.restarted,
             takes_along: supervisor.takes_along,
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),

@@ -545,6 +545,9 @@ pub struct DetailReport {
     /// Its parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<NamedReport>,
+    /// Everybody above it, the first process first; the parent is the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestry: Vec<NamedReport>,
     /// Its children.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<NamedReport>,
@@ -557,6 +560,37 @@ pub struct DetailReport {
     /// The marks of managers, terminals and agents in its environment, secrets masked.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub marks: std::collections::BTreeMap<String, String>,
+    /// What is out of the ordinary about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningReport>,
+}
+
+/// A fact about a process that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WarningReport {
+    /// Which.
+    pub kind: WarningKind,
+    /// One sentence.
+    pub explain: String,
+}
+
+/// The facts that are told as warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKind {
+    /// It serves a port as root.
+    ServesAsRoot,
+    /// It waits at every address of the machine.
+    OpenToEverybody,
+    /// Its working directory was removed.
+    DirectoryGone,
+    /// Its executable was removed or replaced since it started.
+    ExecutableReplaced,
+    /// Its manager has started it again by itself.
+    Restarted,
 }
 
 impl ProcessReport {
@@ -737,6 +771,9 @@ pub struct SupervisorReport {
     /// When it starts the process again, in its own word: `always`, `on-failure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// How often it has started the process again by itself, where it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<u32>,
     /// What ends along when it is stopped, in a few words each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_along: Vec<String>,

@@ -15,6 +15,7 @@ Examples:
   proc free :3000                    stop what holds it, clear what is left, prove it by a bind
   proc free -y :3000 && npm start
   proc free -y --mine :3000          only if it is of this work tree, terminal or agent
+  proc free -y :3000 --in .          only if what holds it runs here
   proc free --timeout 2m :5000       wait longer for closed connections to pass
   proc free --only-signal :3000      end the process itself, whoever may start it again
   proc free --dry-run :3000          only say what would be done")]

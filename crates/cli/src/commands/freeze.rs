@@ -8,11 +8,14 @@ use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc freeze [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc freeze :3000             hold what serves port 3000 still: its clients wait
   proc freeze --tree pid:1234   it and everything that it started
-  proc thaw :3000               let it go on")]
+  proc thaw :3000               let it go on"
+)]
 pub struct Args {
     #[command(flatten)]
     act: DeedArgs,

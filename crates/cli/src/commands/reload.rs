@@ -8,13 +8,16 @@ use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc reload [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc reload nginx             by the signal its documentation names, to its master
   proc reload unit:nginx.service
   proc reload :8080
 
-Refused where the signal would end the process: the kernel says whether it is handled.")]
+Refused where the signal would end the process: the kernel says whether it is handled."
+)]
 pub struct Args {
     #[command(flatten)]
     act: DeedArgs,

@@ -8,10 +8,13 @@ use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc thaw [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc thaw :3000
-  proc thaw --tree pid:1234")]
+  proc thaw --tree pid:1234"
+)]
 pub struct Args {
     #[command(flatten)]
     act: DeedArgs,

@@ -8,12 +8,15 @@ use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc unstick [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc unstick :3000      continue it where it is stopped, else say what holds it
   proc unstick pid:1234   of a zombie: remind its parent
 
-Nothing is ended by this; for that: proc stop.")]
+Nothing is ended by this; for that: proc stop."
+)]
 pub struct Args {
     #[command(flatten)]
     act: DeedArgs,

@@ -130,6 +130,7 @@ pub fn held() -> TargetReport {
         restarts: Some(true),
         stop: Some(strings(&["proc", "stop", "pid:4200"])),
         policy: None,
+        restarted: None,
         takes_along: Vec::new(),
     });
     let mut parent = process(4200, 4100, "nodemon", &["nodemon"]);

@@ -1,6 +1,6 @@
 //! `/proc/PID/mountinfo` (proc_pid_mountinfo(5)) as values: which device is behind a path.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A device by its two numbers, as the kernel names the file system itself: a subvolume of btrfs
 /// has another number in stat(2).
@@ -10,6 +10,8 @@ pub type Device = (u32, u32);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mounts {
     devices: HashMap<Vec<u8>, Device>,
+    /// The mount points of whole file systems; at the others a part of one was mounted (a bind).
+    whole: HashSet<Vec<u8>>,
 }
 
 impl Mounts {
@@ -27,6 +29,11 @@ impl Mounts {
             };
         }
         None
+    }
+
+    /// Whether a whole file system is mounted at this very path.
+    pub fn has_whole(&self, path: &[u8]) -> bool {
+        self.whole.contains(path)
     }
 
     /// How many mount points there are.
@@ -47,15 +54,24 @@ pub fn mounts(bytes: &[u8], root: &[u8]) -> Mounts {
     let rows = bytes.split(|&byte| byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ');
         let device = device(fields.nth(2)?)?;
-        let point = unescaped(fields.nth(1)?);
+        let whole = fields.next()? == b"/";
+        let point = unescaped(fields.next()?);
         let point = match (root.is_empty(), point.as_slice()) {
             (true, _) => point,
             (false, b"/") => root.to_vec(),
             (false, point) => [root, point].concat(),
         };
-        Some((point, device))
+        Some((point, device, whole))
     });
-    Mounts { devices: rows.collect() }
+    let mut mounts = Mounts::default();
+    for (point, device, whole) in rows {
+        match whole {
+            true => mounts.whole.insert(point.clone()),
+            false => mounts.whole.remove(&point),
+        };
+        mounts.devices.insert(point, device);
+    }
+    mounts
 }
 
 fn device(text: &[u8]) -> Option<Device> {
@@ -111,6 +127,8 @@ garbage
             assert_eq!(mounts.device_of(path.as_bytes()), want, "{path}");
         }
         assert_eq!(mounts.len(), 5);
+        assert!(mounts.has_whole(b"/mnt") && mounts.has_whole(b"/"));
+        assert!(!mounts.has_whole(b"/etc/hosts") && !mounts.has_whole(b"/etc"));
     }
 
     #[test]
