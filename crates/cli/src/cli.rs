@@ -4,7 +4,8 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::nearness::nearest;
 use proc_core::report::ErrorReport;
 
@@ -221,22 +222,47 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
         }
         matches => matches,
     };
-    let cli =
-        matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| match error
-            .kind()
-        {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                Stop::Shown(error.render().to_string())
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-                Stop::Hint(hint())
-            }
-            _ => wrong(sentence(&error, &args), &args),
-        })?;
+    let cli = matches.and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.globals.typed = typed_options(&matches);
+        Ok(cli)
+    });
+    let cli = cli.map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Stop::Shown(error.render().to_string())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Stop::Hint(hint())
+        }
+        _ => wrong(sentence(&error, &args), &args),
+    })?;
     match &settings.problem {
         Some(problem) if acts(cli.command.name()) => Err(wrong(not_acting(problem), &args)),
         _ => Ok(cli),
     }
+}
+
+/// The options of a command that acts, without its targets and without those that every command
+/// has: who may not do it can type the same again as root.
+fn typed_options(matches: &ArgMatches) -> Vec<String> {
+    let Some((name, own)) = matches.subcommand() else { return Vec::new() };
+    if own.try_contains_id("dry_run").is_err() {
+        return Vec::new();
+    }
+    let grammar = grammar_of(name, clap::Command::new("proc")).unwrap_or_default();
+    let mut words = Vec::new();
+    for arg in grammar.get_arguments() {
+        let id = arg.get_id().as_str();
+        let Some(long) = arg.get_long() else { continue };
+        if own.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        words.push(format!("--{long}"));
+        if arg.get_action().takes_values() {
+            words.extend(own.get_raw(id).into_iter().flatten().map(lossy));
+        }
+    }
+    words
 }
 
 /// Whether the command acts: then a setting may say on what it never does.

@@ -90,6 +90,8 @@ pub struct ActRequest {
     pub show_secrets: bool,
     /// Keep secrets of what is ended, so that `undo` has them.
     pub keep_env: bool,
+    /// The options as they were typed, for the advice to do the same as root.
+    pub options: Vec<String>,
 }
 
 /// What is waited for.
@@ -423,6 +425,8 @@ impl Core for Library {
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,
             timeout: request.timeout,
+            options: request.options.clone(),
+            target: None,
         };
         let (keep_env, verb) = (request.keep_env, request.verb);
         let request = act::ActRequest {

@@ -45,6 +45,9 @@ pub struct Globals {
     /// What is set for good.
     #[arg(skip)]
     pub settings: Settings,
+    /// The options of a command that acts, as they were typed.
+    #[arg(skip)]
+    pub typed: Vec<String>,
 }
 
 impl Globals {

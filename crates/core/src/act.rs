@@ -2,11 +2,16 @@
 //! [`Host`], every process is pinned before it is signalled and checked to still hold the very
 //! socket, and a port counts as given back only by a bind at the end.
 
+mod again;
 mod deed;
 mod group;
 mod job;
 mod narrowing;
+mod order;
+mod pull;
+mod restless;
 mod run;
+mod standing;
 mod toll;
 mod tree;
 
@@ -44,6 +49,14 @@ pub struct ActRequest {
     pub dry_run: bool,
     /// Show values of arguments that look like secrets.
     pub show_secrets: bool,
+}
+
+impl ActRequest {
+    /// The same about that target.
+    fn about(&self, target: String) -> Self {
+        let limits = Limits { target: Some(target), ..self.limits.clone() };
+        Self { limits, ..self.clone() }
+    }
 }
 
 /// Plans all targets, asks once, and carries them out one after the other. `consent` sees the
@@ -115,7 +128,7 @@ fn carry_out(
         };
         let notes: Vec<String> =
             run.plan.notes.iter().cloned().chain(run.late_notes.drain(..)).collect();
-        let next = end.by.and_then(|script| job.plan_again(host, request, script));
+        let next = end.by.as_ref().and_then(|again| job.plan_again(host, request, again));
         let (end, events) = match &next {
             None => (end, run.events),
             Some(plan) => {

@@ -434,6 +434,25 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
         .collect()
 }
 
+/// The ports of this machine that lead to containers which these processes run in: in a network of
+/// their own they hold none of it themselves.
+pub fn published(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
+    let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let boxed = processes.filter(|process| process.container.is_some());
+    let mut told: Vec<String> = Vec::new();
+    for facts in boxed.filter_map(|process| engine::facts_of(process, snapshot)) {
+        let mut ports: Vec<String> =
+            facts.published.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+        ports.dedup();
+        let leads = if ports.len() == 1 { "leads" } else { "lead" };
+        let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
+        if !ports.is_empty() && !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told
+}
+
 fn not_local(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
     match endpoint.address {
         AddressScope::One(address, _) => not_this_machine(address, &snapshot.local_addresses),
@@ -916,6 +935,11 @@ fn halted(cause: &Cause, snapshot: &Snapshot) -> String {
     }
 }
 
+/// That a process is there, and that is all that can be told of it.
+pub fn hidden_process(number: u32) -> String {
+    format!("process {number} is another user's, and hidden from you")
+}
+
 /// How a suspended process is continued.
 pub fn continuing(process: &Process) -> String {
     match &process.terminal {
@@ -1049,6 +1073,19 @@ pub fn with_more_rights(command: &str, on_windows: bool) -> String {
         true => format!("{command}, in an elevated terminal (Run as administrator)"),
         false => format!("sudo {command}"),
     }
+}
+
+/// A command as one types it into a shell.
+pub fn typed<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let plain = |word: &&str| {
+        let safe = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+        !word.is_empty() && word.chars().all(safe)
+    };
+    let words = words.map(|word| match Some(word.as_str()).filter(plain) {
+        Some(word) => word.to_owned(),
+        None => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A socket's place in words: address, state, who can reach it.

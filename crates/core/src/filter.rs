@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::process::{Percent, Process, ProcessState};
 use crate::snapshot::ProcessFacts;
 use crate::target::is_called;
+use crate::windows::path as windows;
 
 /// What has to be so of a process. Everything that is said has to be; nothing said is everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,9 +152,7 @@ impl ProcessFilter {
         now: SystemTime,
     ) -> Option<Criterion> {
         let named = |name: &String| self.is_named(process, name);
-        let runs = |path: &PathBuf| {
-            process.exe.as_ref().is_some_and(|exe| Path::new(exe).starts_with(path))
-        };
+        let runs = |path: &PathBuf| process.exe.as_ref().is_some_and(|exe| is_within(exe, path));
         let least = |own: Option<u64>, least: u64| own.is_some_and(|own| own >= least);
         let checks: [(Criterion, bool); 11] = [
             (Criterion::Name, self.names.is_empty() || self.names.iter().any(named)),
@@ -197,13 +196,18 @@ impl ProcessFilter {
 /// `/srv/a`. A directory that was removed counts as where it was.
 pub fn runs_in(process: &Process, directory: &Path) -> bool {
     process.cwd.as_deref().is_some_and(|cwd| {
-        let cwd = Path::new(cwd);
-        cwd.starts_with(directory)
+        is_within(cwd, directory)
             // The kernel marks a directory that is gone with words that a name may end with, too.
-            || cwd.to_str().and_then(|cwd| cwd.strip_suffix(" (deleted)")).is_some_and(|was| {
-                Path::new(was).starts_with(directory)
-            })
+            || cwd.strip_suffix(" (deleted)").is_some_and(|was| is_within(was, directory))
     })
+}
+
+/// Whether a path is that place or below it, by the rules of the system that its shape is of.
+fn is_within(path: &str, place: &Path) -> bool {
+    match place.to_str() {
+        Some(place) if windows::is_whole(path) => windows::is_within(path, place),
+        _ => Path::new(path).starts_with(place),
+    }
 }
 
 /// Whether it runs as that user, by name or number.
@@ -365,6 +369,32 @@ mod tests {
         kept(&inside("/"), &[10, 20, 30, 40, 50]);
         kept(&ProcessFilter { program: Some("/usr/sbin".into()), ..any() }, &[30, 40]);
         kept(&ProcessFilter { program: Some("/usr/sbin/ngin".into()), ..any() }, &[]);
+    }
+
+    #[test]
+    fn directories_and_programs_of_windows_by_its_own_rules() {
+        let exe = r"C:\Program Files\nodejs\node.exe";
+        let server = process(7, exe, &["node", "server.js"], r"Z:\srv\App");
+        let keeps = |filter: &ProcessFilter| filter.keeps(&server, None, now());
+        for (place, want) in [
+            (r"\\?\Z:\srv\app", true),
+            (r"z:\SRV", true),
+            (r"Z:\srv\App\sub", false),
+            (r"Z:\srv\Ap", false),
+            (r"C:\srv\App", false),
+            ("/srv/App", false),
+        ] {
+            let filter = ProcessFilter { directory: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
+        for (place, want) in [
+            (r"\\?\C:\Program Files\NodeJS\node.exe", true),
+            ("c:/program files", true),
+            (r"C:\Program", false),
+        ] {
+            let filter = ProcessFilter { program: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
     }
 
     #[test]

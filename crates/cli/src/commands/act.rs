@@ -74,6 +74,7 @@ impl DeedArgs {
             timeout: DEED_TIMEOUT,
             show_secrets: globals.show_secrets,
             keep_env: false,
+            options: globals.typed.clone(),
         })
     }
 }

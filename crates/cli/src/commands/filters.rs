@@ -9,6 +9,7 @@ use proc_core::process::{Percent, ProcessState};
 use proc_core::processes::{ProcessesWish, USUAL_WINDOW};
 use proc_core::report::{ErrorReport, ProcessesReport};
 use proc_core::snapshot::ProcessFacts;
+use proc_core::windows::path::plain;
 
 use crate::answer::Answer;
 use crate::columns::{Shape, TableArgs, offer_text};
@@ -234,6 +235,11 @@ fn place(word: &str, replayed: bool) -> Result<PathBuf, ErrorReport> {
         true => std::path::absolute(Path::new(word)),
         false => Path::new(word).canonicalize(),
     };
+    // Windows writes whole paths in a form that nobody types.
+    let found = found.map(|path| match path.to_str() {
+        Some(text) => PathBuf::from(&*plain(text)),
+        None => path,
+    });
     found.map_err(|error| ErrorReport {
         word: Some(word.to_owned()),
         ..wrong(&match error.kind() {

@@ -13,14 +13,14 @@ use crate::signal::{self, Signal};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  proc kill :3000             ask what holds port 3000 to end, force it after 5 s
-  proc kill -9 :3000          force it at once
-  proc kill -y --grace 30s node    every process of that name
-  proc kill node --in .       those of that name that run here
-  proc kill                   choose from a list of your ports
-  proc kill --tree pid:1234   it and everything that it started
-  proc kill --signal USR1 :3000    send a signal, and end nothing
-  proc kill --dry-run :3000   only say what would be done")]
+  proc kill :3000                ask what holds port 3000 to end, force it after 5 s
+  proc kill -9 :3000             force it at once
+  proc kill -y --grace 30s node  every process of that name
+  proc kill node --in .          those of that name that run here
+  proc kill                      choose from a list of your ports
+  proc kill --tree pid:1234      it and everything that it started
+  proc kill --signal USR1 :3000  send a signal, and end nothing
+  proc kill --dry-run :3000      only say what would be done")]
 pub struct Args {
     #[command(flatten)]
     act: ActArgs,

@@ -34,6 +34,7 @@ Examples:
   proc wait :3000 :5432 --listening            until both; --any: until one of them
   proc wait :3000-3010                         until all are free; with --listening one is enough
   proc wait pid:1234 node unit:web.service     until they are gone
+  proc wait ./data.db                          until nobody runs it or has it open
   proc wait /run/app.sock --listening")]
 pub struct Args {
     /// Ports, sockets or processes, such as :3000, /run/app.sock, pid:1234, node

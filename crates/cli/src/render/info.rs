@@ -77,8 +77,11 @@ fn full(page: &mut Page, process: &ProcessReport, view: &View) {
             format!("{}{pid}{again}{}", supervisor.name, stop.unwrap_or_default())
         }),
     );
-    put("started by", process.started_by.as_ref().map(explain::started_by));
-    put("origin", card::origin(process, view));
+    let origin = card::origin(process, view);
+    let told = |by: &String| origin.as_ref().is_some_and(|origin| origin.contains(by));
+    let started = process.started_by.as_ref().map(explain::started_by);
+    put("started by", started.filter(|by| !told(by)));
+    put("origin", origin);
     put("is", process.nature.as_ref().map(card::nature));
     put("environment", details.and_then(marks));
     for warning in details.map(|details| details.warnings.as_slice()).unwrap_or_default() {

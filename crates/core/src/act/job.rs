@@ -1,11 +1,13 @@
 //! What is to be done to one target, and what is to be true in the end: found out before anybody
 //! is asked.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::narrowing::Narrowing;
+use super::order::unit_reload;
+use super::run::Again;
+use super::standing::{conditions_of, watch};
 use super::{ActRequest, toll};
 use crate::addr::{Endpoint, Port, Transport};
 use crate::census::Census;
@@ -14,19 +16,14 @@ use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, no_process, port_report};
-use crate::plan::kin::Kin;
 use crate::plan::{
-    Conditions, Deed, Lever, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
-    plan_port_again, plan_processes, plan_unix, port_holders, port_parties,
+    Deed, Limits, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
+    plan_port_again, plan_processes, plan_processes_again, plan_unix, port_holders, port_parties,
 };
-use crate::process::{ProcessId, SupervisorKind};
-use crate::processes::pause;
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
-use crate::sight::{Sight, look_at_ports};
+use crate::sight::{Sight, look_at_ports, look_at_processes};
 use crate::snapshot::{Scope, Snapshot, SocketScope};
-use crate::socket::{Protocol, TcpState};
-use crate::stuck::{Evidence, PulseScope, USUAL_WINDOW, judge, was_idle};
-use crate::supervisor::supervisor_of;
+use crate::socket::Protocol;
 use crate::target::Target;
 
 /// What is to be true in the end.
@@ -81,6 +78,8 @@ impl Job {
         let unstick = request.limits.verb == Verb::Unstick;
         let mut jobs = Vec::new();
         for target in targets {
+            let request = &request.about(target.to_string());
+            let asked = Asked { request, ..asked };
             match target {
                 Target::Port(_) | Target::Range(_) => {
                     let endpoints = target.endpoints();
@@ -133,6 +132,7 @@ impl Job {
     fn for_port(host: &dyn Host, sight: &Sight, asked: Asked<'_>) -> Self {
         let Asked { request, options, narrowing } = asked;
         let endpoint = sight.diagnosis.endpoint;
+        let request = &request.about(endpoint.to_string());
         // Other ports are looked up once for all targets.
         let options = LookOptions { before_acting: false, ..*options };
         let mut report = port_report(host, &Target::Port(endpoint), &[sight], &options);
@@ -140,7 +140,7 @@ impl Job {
             let holders = port_holders(&sight.diagnosis, &sight.snapshot, &request.limits);
             return match holders {
                 Ok(pids) => {
-                    let asked = Asked { options: &options, ..asked };
+                    let asked = Asked { request, options: &options, ..asked };
                     Self::for_deed(host, deed, report, &pids, asked)
                 }
                 Err(refusal) => {
@@ -161,18 +161,24 @@ impl Job {
         Self::new(report, planned, Goal::Port(goal), request).seen(sight.snapshot.clone())
     }
 
-    /// The plan for the port after a script has started its holder again, which was asked about
-    /// before: end that too. `None` where a guard rail stands before it by now.
+    /// The plan after scripts have started again what had ended, which was asked about before: end
+    /// these too. `None` where a guard rail stands before one of them by now.
     pub(super) fn plan_again(
         &self,
         host: &dyn Host,
         request: &ActRequest,
-        script: ProcessId,
+        again: &Again,
     ) -> Option<Plan> {
         let options = Self::options(request);
-        let sights = look_at_ports(host, &[*self.endpoint()?], &options);
+        let Some(endpoint) = self.endpoint() else {
+            let snapshot = look_at_processes(host, &again.pids, &options);
+            let limits = &request.limits;
+            return plan_processes_again(&again.pids, &snapshot, limits, &again.scripts).ok();
+        };
+        let sights = look_at_ports(host, &[*endpoint], &options);
         let sight = sights.first()?;
-        plan_port_again(&sight.diagnosis, &sight.snapshot, &request.limits, &[script]).ok()
+        let (diagnosis, snapshot) = (&sight.diagnosis, &sight.snapshot);
+        plan_port_again(diagnosis, snapshot, &request.limits, &again.scripts).ok()
     }
 
     fn options(request: &ActRequest) -> LookOptions {
@@ -275,7 +281,11 @@ impl Job {
                         "there is no process {number}; for the port of that number say :{number}"
                     )
                 });
-                Self::settled(report, Outcome::NotFound, told)
+                let outcome = match census.is_hidden(number) && !held {
+                    true => Outcome::Denied,
+                    false => Outcome::NotFound,
+                };
+                Self::settled(report, outcome, told)
             }
         }
     }
@@ -288,12 +298,14 @@ impl Job {
             .unwrap_or_else(|| empty_report(target.to_string()));
         if pids.is_empty() {
             let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
-            return Self::settled(report, Outcome::NotFound, explain);
+            // There, and hidden from this user, or not there at all.
+            let outcome = report.outcome.unwrap_or(Outcome::NotFound);
+            return Self::settled(report, outcome, explain);
         }
         if let Some(deed) = request.limits.deed() {
             return Self::for_deed(host, deed, report, pids, asked);
         }
-        let snapshot = Self::around(host, pids, options);
+        let snapshot = look_at_processes(host, pids, options);
         let kept = match narrowing.same_as_before(pids, &snapshot) {
             Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
             Err(refusal) => return Self::refused(report, refusal, request),
@@ -302,23 +314,9 @@ impl Job {
             return Self::nobody_meant(report, pids.len());
         }
         let planned = plan_processes(&kept, &snapshot, &request.limits);
-        report.notes.extend(others(&planned, &kept, request.limits.verb));
+        report.notes.extend(others(&planned, &kept, &request.limits));
         let goal = Goal::Processes { ports: served(&snapshot, &kept) };
         Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
-    }
-
-    /// Every process, the sockets of these, and who runs them.
-    fn around(host: &dyn Host, pids: &[u32], options: &LookOptions) -> Snapshot {
-        let scope = Scope {
-            sockets: SocketScope::HeldBy(pids.to_vec()),
-            holders: true,
-            pids: pids.to_vec(),
-            all_processes: true,
-            ..Scope::default()
-        };
-        let mut snapshot = host.snapshot(&scope);
-        learn(host, &mut snapshot, pids, &[], options);
-        snapshot
     }
 
     /// What is done to processes that are not to end.
@@ -330,7 +328,7 @@ impl Job {
         asked: Asked<'_>,
     ) -> Self {
         let Asked { request, options, narrowing } = asked;
-        let snapshot = Self::around(host, pids, options);
+        let snapshot = look_at_processes(host, pids, options);
         let kept = match narrowing.same_as_before(pids, &snapshot) {
             Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
             Err(refusal) => return Self::refused(report, refusal, request),
@@ -353,15 +351,12 @@ impl Job {
             let planned = refused.map_or(Ok(plan), Err);
             return Self::new(report, planned, goal, request).seen(Arc::new(snapshot));
         }
-        let mut conditions: Conditions = concerned(pids, request.limits.tree, &snapshot)
-            .into_iter()
-            .filter_map(|pid| Some((pid, host.condition(pid)?)))
-            .collect();
+        let mut conditions = conditions_of(host, pids, request.limits.tree, &snapshot);
         if deed == Deed::Unstick {
             watch(host, pids, &snapshot, &mut conditions);
         }
         let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
-        report.notes.extend(others(&planned, pids, request.limits.verb));
+        report.notes.extend(others(&planned, pids, &request.limits));
         Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(of)
     }
 
@@ -462,19 +457,8 @@ fn served(snapshot: &Snapshot, pids: &[u32]) -> Vec<Endpoint> {
     ports
 }
 
-/// The processes of which it matters how they stand: those named, those above them, and with
-/// `--tree` those below.
-fn concerned(pids: &[u32], tree: bool, snapshot: &Snapshot) -> BTreeSet<u32> {
-    let above = pids.iter().flat_map(|&pid| snapshot.ancestors(pid));
-    let mut all: BTreeSet<u32> = pids.iter().copied().chain(above.map(|it| it.id.pid)).collect();
-    if tree {
-        all.extend(Kin::of(snapshot).below(pids.iter().copied()).iter().map(|it| it.id.pid));
-    }
-    all
-}
-
 /// Where one of several may not be acted on: how to mean the others alone.
-fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<String> {
+fn others(planned: &Result<Plan, Refusal>, pids: &[u32], limits: &Limits) -> Option<String> {
     const MOST: usize = 12;
     let (Err(Refusal::Guarded(why) | Refusal::Denied(why)), true) = (planned, pids.len() > 1)
     else {
@@ -488,93 +472,7 @@ fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<S
         .collect();
     let more = if left.len() + 1 < pids.len() { " ..." } else { "" };
     Some(format!(
-        "nothing was done to the others either; to mean them: proc {} {}{more}",
-        verb.name(),
-        left.join(" ")
+        "nothing was done to the others either; to mean them: {}{more}",
+        limits.command(&left)
     ))
-}
-
-/// Watches these for a while, and notes by what one gets nowhere.
-fn watch(host: &dyn Host, pids: &[u32], snapshot: &Snapshot, conditions: &mut Conditions) {
-    let of = PulseScope::Of(pids.to_vec());
-    let begun = host.now();
-    let Some(before) = host.pulses(&of) else { return };
-    pause(host, USUAL_WINDOW);
-    let after = host.pulses(&of).unwrap_or_default();
-    let window = host.now().saturating_sub(begun);
-    let mut found = judge(&before, &after, window);
-    for socket in snapshot.sockets.iter().filter(|it| it.state == Some(TcpState::Listen)) {
-        let Some(backlog) = socket.backlog else { continue };
-        if backlog.waiting == 0 || backlog.waiting < backlog.limit {
-            continue;
-        }
-        for pid in socket.holders.pids() {
-            let idle = was_idle(pid, &before, &after) == Some(true);
-            let local = socket.local.to_string();
-            let evidence = Evidence::NotAccepting { local, backlog, idle };
-            found.entry(pid).or_default().push(evidence);
-        }
-    }
-    for (pid, condition) in conditions {
-        if let Some(now) = host.condition(*pid) {
-            *condition = now;
-        }
-        let all = found.get(pid).into_iter().flatten();
-        let told = all.filter_map(|evidence| {
-            let advice = match evidence {
-                Evidence::Deaf { .. } => "no signal reaches it before that answers",
-                Evidence::Spinning { .. } => "no signal but one that ends it stops that: proc stop",
-                Evidence::NotAccepting { .. } => "no signal makes it accept them",
-                // What these are, and what is done, the condition tells.
-                _ => return None,
-            };
-            let place = match evidence {
-                Evidence::Deaf { tid } => host.waiting_place(*pid, *tid),
-                _ => None,
-            };
-            let process = snapshot.processes.get(pid)?;
-            let place = place.unwrap_or_default();
-            let reason = explain::stuck(process, evidence, &place, snapshot, window);
-            Some(format!("{}; {advice}", reason.explain))
-        });
-        condition.stuck = told.reduce(|all, one| format!("{all}; {one}"));
-    }
-}
-
-/// How long a service manager may take to say whether a unit reloads.
-const UNIT_LIMIT: Duration = Duration::from_secs(1);
-
-/// The command by which a unit's manager has it reload, where the unit says that it can and is what
-/// was meant: it was named, or its first process was.
-fn unit_reload(host: &dyn Host, target: &str, pids: &[u32], snapshot: &Snapshot) -> Option<Lever> {
-    let by = pids.iter().find_map(|&pid| supervisor_of(pid, snapshot))?;
-    let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
-    let main = snapshot.units.iter().find(|unit| unit.id == by.name).and_then(|unit| unit.main_pid);
-    let named = target.strip_prefix("unit:") == Some(by.name.as_str());
-    if !unit || !(named || main.is_some_and(|main| pids.contains(&main))) {
-        return None;
-    }
-    let stop = by.stop.as_ref()?;
-    let place = stop.iter().position(|word| word == "stop")?;
-    let with = |words: &[&str]| -> Vec<String> {
-        let mut argv = stop[..place].to_vec();
-        argv.extend(words.iter().map(|word| (*word).to_owned()));
-        argv.push(by.name.clone());
-        argv
-    };
-    let asked = host.run(&with(&["show", "--property=CanReload", "--value"]), UNIT_LIMIT);
-    if !asked.success || asked.output.trim() != "yes" {
-        return None;
-    }
-    Some(Lever {
-        argv: with(&["reload"]),
-        name: by.name.clone(),
-        container: None,
-        pids: pids.to_vec(),
-        inodes: Vec::new(),
-        takes_along: Vec::new(),
-        note: None,
-        may_return: false,
-        proof: None,
-    })
 }

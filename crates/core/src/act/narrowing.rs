@@ -9,7 +9,7 @@ use super::ActRequest;
 use crate::explain;
 use crate::filter::ProcessFilter;
 use crate::host::Host;
-use crate::plan::{Refusal, Verb, Why};
+use crate::plan::{Limits, Refusal, Why};
 use crate::process::{Percent, Process, ProcessId};
 use crate::processes::use_of_processors;
 use crate::report::{LeftAloneReport, RefusalReason, TargetReport};
@@ -24,7 +24,7 @@ const SAME_START: Duration = Duration::from_secs(2);
 pub(super) struct Narrowing<'a> {
     filter: &'a ProcessFilter,
     started_at: Option<SystemTime>,
-    verb: Verb,
+    limits: &'a Limits,
     cpu: BTreeMap<u32, Percent>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Narrowing<'a> {
             false => BTreeMap::new(),
         };
         let ActRequest { filter, started_at, .. } = request;
-        Self { filter, started_at: *started_at, verb: request.limits.verb, cpu }
+        Self { filter, started_at: *started_at, limits: &request.limits, cpu }
     }
 
     /// Parts these into the two.
@@ -110,9 +110,8 @@ impl<'a> Narrowing<'a> {
         if !kept.is_empty() {
             let words: Vec<String> = kept.iter().map(|pid| format!("pid:{pid}")).collect();
             explain.push_str(&format!(
-                "; to mean the others, which alone do not give it back: proc {} {}",
-                self.verb.name(),
-                words.join(" ")
+                "; to mean the others, which alone do not give it back: {}",
+                self.limits.command(&words)
             ));
         }
         let why = Why { pid: Some(first.pid), ..Why::new(RefusalReason::LeftAlone, explain) };

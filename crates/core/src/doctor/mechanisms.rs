@@ -60,9 +60,14 @@ fn socket_query(seen: &Snapshot) -> Finding {
 }
 
 fn bound_query(seen: &Snapshot) -> Finding {
-    match seen.gaps.contains(&Gap::NoBoundSockets) {
-        true => Finding::limited(words::bound_one_by_one(), Some("Linux 6.8 or later".to_owned())),
-        false => Finding::works(words::bound_listed()),
+    match (seen.gaps.contains(&Gap::NoBoundSockets), seen.source) {
+        (false, _) => Finding::works(words::bound_listed()),
+        (true, Source::ExtendedTable) => {
+            Finding::limited(words::bound_unlisted(), Some(words::bound_cure()))
+        }
+        (true, _) => {
+            Finding::limited(words::bound_one_by_one(), Some("Linux 6.8 or later".to_owned()))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod endings;
 mod families;
 mod guards;
 mod levers;
+mod named;
 mod narrowing;
 mod processes;
 mod remains;
@@ -29,9 +30,10 @@ use proc_core::target::{Target, parse_list_with};
 use proc_testkit::{Actor, in_namespaces, procfs, run_as, unprivileged_uid, wait_until};
 use rustix::net::{AddressFamily, SocketType, bind, socket_with, sockopt};
 
-const SOON: Duration = Duration::from_secs(5);
-const GRACE: Duration = Duration::from_millis(700);
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Ample on a machine that is busy with other things; nothing passes by waiting so long.
+const SOON: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One act as a test asks for it.
 #[derive(Clone)]
@@ -56,6 +58,8 @@ const fn ask(verb: Verb) -> Ask {
         signal: 15,
         grace: GRACE,
         timeout: TIMEOUT,
+        options: Vec::new(),
+        target: None,
     };
     Ask { limits, filter: None, started_at: None, dry_run: false }
 }

@@ -643,6 +643,7 @@ fn freeing(
         timeout: timeout.unwrap_or(FREEING),
         show_secrets: globals.show_secrets,
         keep_env: false,
+        options: Vec::new(),
     }
 }
 

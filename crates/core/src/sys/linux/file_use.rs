@@ -27,7 +27,7 @@ use rustix::path::DecInt;
 
 use super::holders::{self, DIRECTORY};
 use super::process::ProcessReader;
-use crate::decode::mounts::{Device, Mounts, mounts};
+use crate::decode::mountinfo::{Device, Mounts, mounts};
 use crate::decode::procfs;
 use crate::file_use::{
     Access, FileKind, FileSeen, FileUse, FileWish, FilesSeen, Standing, Usage, interpreters,
