@@ -14,6 +14,7 @@ use live::*;
 use proc_core::addr::Exposure;
 use proc_core::process::ProcessState;
 use proc_core::report::{ProcessReport, ProcessesReport};
+use proc_testkit::{Limit, confined};
 
 /// A process that ends with the test.
 struct Running(Child);
@@ -285,6 +286,55 @@ fn a_process_that_another_user_looks_at() {
     assert!(
         details.open_files.is_none() && details.connections.is_none() && details.marks.is_empty()
     );
+}
+
+/// What `/proc` hides is said to be hidden, and never not to be there.
+#[test]
+fn where_proc_hides_processes_of_others_that_is_said() {
+    if rustix_uid() != 0 {
+        return proc_testkit::skip("hiding processes from another user needs root");
+    }
+    let place = Place::new("hidepid");
+    let (theirs, name) = named("hidepid", place.path());
+    let user = unprivileged_uid();
+    let mine = Running::new(run_as(user, "/bin/sleep").arg("1000").current_dir("/"));
+    assert!(wait_until(SOON, || {
+        fs::read(format!("/proc/{}/cmdline", mine.pid()))
+            .is_ok_and(|line| line.starts_with(b"/bin/sleep"))
+    }));
+    let see = |words: &str| -> Ran {
+        let mut command = program();
+        command.args(words.split_whitespace());
+        let limits = [Limit::HidePid, Limit::User(user)];
+        Ran::from(confined(&limits, &command).stdin(Stdio::null()).output().unwrap())
+    };
+    let pid = theirs.pid();
+    let gap = "are hidden";
+    for words in ["list", "in /", "tree"] {
+        let ran = see(&format!("{words} --json"));
+        let report: ProcessesReport = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(ran.code, 0, "{words}: {ran:?}");
+        let has = |pid: u32| report.processes.iter().any(|process| process.pid == pid);
+        assert!(has(mine.pid()) && !has(pid), "{words}: {report:#?}");
+        assert!(report.gaps.iter().any(|each| each.what.contains(gap)), "{words}: {report:#?}");
+    }
+    for words in [format!("by {name}"), format!("info {name}"), format!("in {}", place.0.display())]
+    {
+        let ran = see(&words);
+        assert_eq!(ran.code, 1, "{words}: {ran:?}");
+        assert!(ran.out.starts_with("no process ") && ran.out.contains(gap), "{words}: {ran:?}");
+    }
+    let told = format!("process {pid} is another user's, and hidden from you");
+    for words in ["on pid:", "info pid:", "info ", "kill -y pid:", "freeze -y ", "wait pid:"] {
+        let ran = see(&format!("{words}{pid}"));
+        assert_eq!(ran.code, 3, "{words}: {ran:?}");
+        assert!(ran.out.contains(&told), "{words}: {ran:?}");
+    }
+    let ran = see(&format!("tree pid:{pid}"));
+    assert_eq!((ran.code, ran.out.contains(&told)), (1, true), "{ran:?}");
+    let ran = see(&format!("wait {name}"));
+    assert!(ran.out.contains(gap), "that none is seen is no proof: {ran:?}");
+    assert!(see(&format!("info pid:{}", mine.pid())).code == 0 && procfs::state(pid).is_some());
 }
 
 fn rustix_uid() -> u32 {

@@ -307,13 +307,7 @@ fn continued(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
     let process = holders.find(|process| process.is_stopped())?;
     Some(Remedy {
         action: Action::ContinueProcess,
-        argv: Some(
-            ["kill", "-CONT"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([process.id.pid.to_string()])
-                .collect(),
-        ),
+        argv: Some(vec!["proc".to_owned(), "thaw".to_owned(), format!("pid:{}", process.id.pid)]),
         needs_root: snapshot.asker.uid != 0 && process.uid != Some(snapshot.asker.uid),
         explain: explain::continuing(process),
     })

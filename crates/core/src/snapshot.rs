@@ -316,6 +316,9 @@ pub struct Snapshot {
     /// Numbers asked for that are no process's but a thread's of one: whose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub threads: BTreeMap<u32, u32>,
+    /// Numbers asked for that are processes', which the system hides from this user (`hidepid`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hidden: BTreeSet<u32>,
     /// Other network namespaces with sockets in the answer.
     pub namespaces: Vec<Namespace>,
     /// Listeners at the other ends of the connections in the answer, where those are local.
@@ -363,6 +366,7 @@ impl Snapshot {
             every_state: false,
             processes: BTreeMap::new(),
             threads: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             namespaces: Vec::new(),
             peer_listeners: Vec::new(),
             local_addresses: Vec::new(),

@@ -43,7 +43,8 @@ static LOOKING: RwLock<()> = RwLock::new(());
 /// holders nobody may see.
 static QUEUES: RwLock<()> = RwLock::new(());
 
-const SOON: Duration = Duration::from_secs(5);
+/// Ample on a machine that is busy with other things; nothing passes by waiting so long.
+const SOON: Duration = Duration::from_secs(20);
 
 /// One look from this process.
 #[track_caller]

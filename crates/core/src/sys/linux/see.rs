@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::path::DecInt;
+use rustix::process::{Pid, test_kill_process};
 
 use super::holders::{self, Found, Wanted};
 use super::namespaces::{self, OtherNamespace};
@@ -603,6 +604,7 @@ impl Look<'_> {
         if self.scope.all_processes {
             self.see_every_process();
             self.tell_threads();
+            self.tell_hidden();
             return self.forget_vanished();
         }
         if !self.scope.among.is_empty() {
@@ -627,7 +629,22 @@ impl Look<'_> {
         let Some(reader) = &self.reader else { return };
         self.snapshot.processes = reader.read_every(&wanted, self.scope.facts);
         self.tell_threads();
+        self.tell_hidden();
         self.forget_vanished();
+    }
+
+    /// Numbers asked for that `/proc` does not have, and that a signal would reach or be refused
+    /// for: it was mounted to hide them (proc(5), hidepid).
+    fn tell_hidden(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        for &pid in &self.scope.pids {
+            let is_there = || exists(reader.directory(), pid);
+            if self.snapshot.processes.contains_key(&pid) || !is_alive(pid) || is_there() {
+                continue;
+            }
+            self.snapshot.hidden.insert(pid);
+            self.snapshot.note(Gap::HiddenProcesses);
+        }
     }
 
     /// Numbers asked for that are threads' are no processes: their processes are named instead.
@@ -771,6 +788,12 @@ fn release_lists_bound() -> Option<bool> {
 }
 
 /// Whether there is a process of that number.
+/// Whether the kernel has a process of that number, for this user or others (kill(2) with signal 0).
+fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM))
+}
+
 fn exists(proc: BorrowedFd<'_>, pid: u32) -> bool {
     rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
 }
