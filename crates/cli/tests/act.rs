@@ -269,6 +269,47 @@ fn the_first_process_and_ranges_in_a_small_world() {
     ran.ended(0, Outcome::AlreadyFree);
 }
 
+#[test]
+fn filters_leave_some_of_what_a_target_means_alone() {
+    let actor = orphan(&["listen"]);
+    let (port, pid) = (actor.port(), actor.pid());
+    for filter in ["--in /proc", "--by no-such-name", "--cmd no-such-text", "--min-uptime 48h"] {
+        let ran = run(&format!("kill -y --json pid:{pid} {filter}"));
+        let report = ran.ended(1, Outcome::NotFound);
+        assert_eq!(report.left_alone.len(), 1, "{report:#?}");
+        let report = run(&format!("free -y --json :{port} {filter}")).ended(4, Outcome::Refused);
+        assert_eq!(report.left_alone[0].pid, pid);
+    }
+    let ran = run(&format!("kill -y pid:{pid} --in /proc"));
+    assert!(ran.out.contains("1 of 1 left alone: not in /proc"), "{ran:?}");
+    assert!(lives(pid));
+    let ran = run(&format!("kill -y :{port} --in /no/such/place"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    // All of it is so.
+    let words = format!("kill -y --json :{port} --in / --by actor --status sleeping");
+    run(&words).ended(0, Outcome::Freed);
+    assert!(ends(pid));
+}
+
+#[test]
+fn a_pid_is_held_to_the_start_that_an_earlier_look_told() {
+    let actor = orphan(&["listen"]);
+    let pid = actor.pid();
+    let seen = run(&format!("info --json pid:{pid}")).one();
+    let started = seen.processes[0].started_at.clone().unwrap();
+    for option in ["--started-at", "--start-time"] {
+        let words = format!("kill -y --json {pid} {option} 2001-01-01T00:00:00Z");
+        let report = run(&words).ended(4, Outcome::Refused);
+        assert!(report.explain.unwrap().starts_with(&format!("{pid} is another process now: ")));
+    }
+    let ran = run(&format!("kill -y :{} --started-at {started}", actor.port()));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("--started-at is for one process by its PID"), "{ran:?}");
+    assert!(lives(pid));
+    run(&format!("kill -y --json pid:{pid} --started-at {started}")).ended(0, Outcome::Freed);
+    assert!(ends(pid));
+}
+
 /// The program while it waits for somebody who ignores the question.
 fn waiting(words: &str, actor: &Actor) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = program()

@@ -6,6 +6,7 @@ mod again;
 mod deed;
 mod group;
 mod job;
+mod narrowing;
 mod order;
 mod pull;
 mod restless;
@@ -15,8 +16,9 @@ mod toll;
 mod tree;
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::filter::ProcessFilter;
 use crate::host::{Host, Watch, Woken};
 use crate::plan::{Limits, Plan};
 use crate::report::{EventReport, Outcome, TargetReport};
@@ -38,6 +40,11 @@ pub enum Consent {
 pub struct ActRequest {
     /// What is allowed.
     pub limits: Limits,
+    /// Which of the processes that the targets mean: those that are all of this. Of a port every
+    /// holder has to be.
+    pub filter: ProcessFilter,
+    /// When the one process that is meant started, by an earlier look at it.
+    pub started_at: Option<SystemTime>,
     /// Only plan.
     pub dry_run: bool,
     /// Show values of arguments that look like secrets.
@@ -134,7 +141,8 @@ fn carry_out(
         job.report.explain = Some(end.explain);
         job.report.refusal = end.refusal;
         // What was noted before the act was about a port that is no more like that.
-        job.report.notes = notes.into_iter().chain(end.notes).collect();
+        let left_alone = job.left_alone.clone();
+        job.report.notes = left_alone.into_iter().chain(notes).chain(end.notes).collect();
     }
 }
 

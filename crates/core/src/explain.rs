@@ -5,6 +5,7 @@ mod processes;
 mod redirected;
 mod stuck;
 mod uses;
+mod warnings;
 mod windows;
 
 use std::net::IpAddr;
@@ -24,10 +25,14 @@ use crate::supervisor::{
 use crate::unit::UnitFacts;
 use crate::windows::is_mirrored;
 
-pub use processes::{bytes, deeper_processes, left_out, more_processes, no_ports, no_process};
+pub use processes::{
+    bytes, deeper_processes, left_alone, left_out, missed, more_processes, more_sockets, no_ports,
+    no_process,
+};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
 pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
+pub use warnings::warning;
 pub(crate) use windows::{excluded_release, in_wsl};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would

@@ -222,6 +222,19 @@ pub fn plan_port(
     plan_port_again(diagnosis, snapshot, limits, &[])
 }
 
+/// The processes that have a port in the way that [`plan_port`] deals with: what it closes or ends
+/// is one of theirs.
+pub(crate) fn port_parties(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<u32> {
+    let own: Vec<&Cause> =
+        diagnosis.causes.iter().filter(|cause| !cause.kind.hinders_no_bind()).collect();
+    let (causes, _, _) = concerned(&own, diagnosis, snapshot);
+    let live = causes.into_iter().filter(|cause| cause.kind.is_live());
+    let mut pids: Vec<u32> = live.flat_map(|cause| cause.pids.iter().copied()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
 /// Plans for a port whose holder was started again by these.
 pub(crate) fn plan_port_again(
     diagnosis: &Diagnosis,

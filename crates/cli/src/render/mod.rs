@@ -13,6 +13,7 @@ mod info;
 mod leases;
 mod lines;
 mod look;
+mod menu;
 mod message;
 mod page;
 mod ports;
@@ -31,6 +32,7 @@ mod words;
 
 pub use act::{plan, progress};
 pub use lines::jsonl;
+pub use menu::menu;
 pub use ports::offers as port_columns;
 pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;

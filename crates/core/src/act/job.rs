@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::narrowing::Narrowing;
 use super::order::unit_reload;
 use super::run::Again;
 use super::standing::{conditions_of, watch};
@@ -17,7 +18,7 @@ use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, no_process, port_report};
 use crate::plan::{
     Deed, Limits, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
-    plan_port_again, plan_processes, plan_processes_again, plan_unix, port_holders,
+    plan_port_again, plan_processes, plan_processes_again, plan_unix, port_holders, port_parties,
 };
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
 use crate::sight::{Sight, look_at_ports, look_at_processes};
@@ -42,6 +43,16 @@ pub(super) struct Job {
     pub(super) goal: Goal,
     /// What the plan was made from.
     pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// How many a filter left alone, and why: as true after the act as before.
+    pub(super) left_alone: Option<String>,
+}
+
+/// What is asked of every target, with what was found out for all of them.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    request: &'a ActRequest,
+    options: &'a LookOptions,
+    narrowing: &'a Narrowing<'a>,
 }
 
 impl Job {
@@ -54,11 +65,13 @@ impl Job {
     }
 
     pub(super) fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
-        let options = Self::options(request);
+        let options = &Self::options(request);
+        let narrowing = &Narrowing::of(host, request);
+        let asked = Asked { request, options, narrowing };
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
         let sights = match endpoints.is_empty() {
             true => Vec::new(),
-            false => look_at_ports(host, &endpoints, &options),
+            false => look_at_ports(host, &endpoints, options),
         };
         let mut sights = sights.into_iter();
         let census = Census::take_with_files(host, targets);
@@ -66,13 +79,14 @@ impl Job {
         let mut jobs = Vec::new();
         for target in targets {
             let request = &request.about(target.to_string());
+            let asked = Asked { request, ..asked };
             match target {
                 Target::Port(_) | Target::Range(_) => {
                     let endpoints = target.endpoints();
                     let range = endpoints.len() > 1;
                     let before = jobs.len();
                     for sight in sights.by_ref().take(endpoints.len()) {
-                        let job = Self::for_port(host, &sight, request, &options);
+                        let job = Self::for_port(host, &sight, asked);
                         // A range is full of free ports: only those with something count.
                         if !range || job.report.outcome != Some(Outcome::AlreadyFree) {
                             jobs.push(job);
@@ -87,27 +101,27 @@ impl Job {
                     }
                 }
                 Target::Unix(name) => {
-                    jobs.push(Self::for_unix(host, &name.to_string(), target, request, &options));
+                    jobs.push(Self::for_unix(host, &name.to_string(), target, asked));
                 }
                 Target::Path(path) => {
                     // A socket's file first, as in looking: its server may well name it in an argument.
                     let using = census.meant_by(target);
-                    let unix = Self::for_unix(host, path, target, request, &options);
+                    let unix = Self::for_unix(host, path, target, asked);
                     let found = unix.report.outcome != Some(Outcome::NotFound);
                     jobs.push(match found || using.is_empty() {
                         true => unix,
-                        false => Self::for_processes(host, target, &using, request, &options),
+                        false => Self::for_processes(host, target, &using, asked),
                     });
                 }
                 Target::Number(number) => {
-                    jobs.push(Self::for_number(host, *number, &census, request, &options));
+                    jobs.push(Self::for_number(host, *number, &census, asked));
                 }
                 Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
                     let mut pids = census.meant_by(target);
                     if unstick && pids.is_empty() {
                         pids = census.dead(target);
                     }
-                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                    jobs.push(Self::for_processes(host, target, &pids, asked));
                 }
             }
         }
@@ -115,28 +129,30 @@ impl Job {
         jobs
     }
 
-    fn for_port(
-        host: &dyn Host,
-        sight: &Sight,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_port(host: &dyn Host, sight: &Sight, asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let endpoint = sight.diagnosis.endpoint;
         let request = &request.about(endpoint.to_string());
         // Other ports are looked up once for all targets.
         let options = LookOptions { before_acting: false, ..*options };
-        let report = port_report(host, &Target::Port(endpoint), &[sight], &options);
+        let mut report = port_report(host, &Target::Port(endpoint), &[sight], &options);
         if let Some(deed) = request.limits.deed() {
             let holders = port_holders(&sight.diagnosis, &sight.snapshot, &request.limits);
             return match holders {
-                Ok(pids) => Self::for_deed(host, deed, report, &pids, request, &options),
+                Ok(pids) => {
+                    let asked = Asked { request, options: &options, ..asked };
+                    Self::for_deed(host, deed, report, &pids, asked)
+                }
                 Err(refusal) => {
                     let goal = Goal::Processes { ports: Vec::new() };
                     Self::new(report, Err(refusal), goal, request)
                 }
             };
         }
-        let planned = plan_port(&sight.diagnosis, &sight.snapshot, &request.limits);
+        let parties = port_parties(&sight.diagnosis, &sight.snapshot);
+        let planned = narrowing
+            .all_meant(&parties, &sight.snapshot, &mut report)
+            .and_then(|()| plan_port(&sight.diagnosis, &sight.snapshot, &request.limits));
         let tcp_only = planned.as_ref().is_ok_and(|plan| plan.tcp_only);
         let goal = match tcp_only {
             true => Endpoint { transport: Some(Transport::Tcp), ..endpoint },
@@ -175,15 +191,10 @@ impl Job {
         }
     }
 
-    fn for_unix(
-        host: &dyn Host,
-        name: &str,
-        target: &Target,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_unix(host: &dyn Host, name: &str, target: &Target, asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let name = name.strip_prefix("unix:").unwrap_or(name);
-        let Some(report) = look(host, std::slice::from_ref(target), options).into_iter().next()
+        let Some(mut report) = look(host, std::slice::from_ref(target), options).into_iter().next()
         else {
             return Self::settled(
                 empty_report(target.to_string()),
@@ -203,7 +214,7 @@ impl Job {
                     let explain = format!("no process that you may see serves {name}");
                     Self::settled(report, Outcome::NotFound, explain)
                 }
-                false => Self::for_deed(host, deed, report, &pids, request, options),
+                false => Self::for_deed(host, deed, report, &pids, asked),
             };
         }
         if kind == CauseKind::StaleUnixSocket {
@@ -229,18 +240,15 @@ impl Job {
         let holders = learn::holders(&snapshot);
         learn(host, &mut snapshot, &holders, &[], options);
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
-        let planned = plan_unix(&snapshot, name, &request.limits);
+        let planned = narrowing
+            .all_meant(&holders, &snapshot, &mut report)
+            .and_then(|()| plan_unix(&snapshot, name, &request.limits));
         Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
             .seen(Arc::new(snapshot))
     }
 
-    fn for_number(
-        host: &dyn Host,
-        number: u32,
-        census: &Census,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_number(host: &dyn Host, number: u32, census: &Census, asked: Asked<'_>) -> Self {
+        let Asked { request, options, .. } = asked;
         let target = Target::Number(number);
         let mut pids = census.alive(number);
         if request.limits.verb == Verb::Unstick && pids.is_empty() {
@@ -266,7 +274,7 @@ impl Job {
                     "{number} is both a process and a held port: say pid:{number} or :{number}"
                 ),
             ),
-            (false, false) => Self::for_processes(host, &target, &pids, request, options),
+            (false, false) => Self::for_processes(host, &target, &pids, asked),
             (true, _) => {
                 let told = no_process(number, census).filter(|_| !held).unwrap_or_else(|| {
                     format!(
@@ -282,13 +290,8 @@ impl Job {
         }
     }
 
-    fn for_processes(
-        host: &dyn Host,
-        target: &Target,
-        pids: &[u32],
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_processes(host: &dyn Host, target: &Target, pids: &[u32], asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let mut report = look(host, std::slice::from_ref(target), options)
             .into_iter()
             .next()
@@ -300,13 +303,20 @@ impl Job {
             return Self::settled(report, outcome, explain);
         }
         if let Some(deed) = request.limits.deed() {
-            return Self::for_deed(host, deed, report, pids, request, options);
+            return Self::for_deed(host, deed, report, pids, asked);
         }
         let snapshot = look_at_processes(host, pids, options);
-        let planned = plan_processes(pids, &snapshot, &request.limits);
-        report.notes.extend(others(&planned, pids, &request.limits));
-        let goal = Goal::Processes { ports: served(&snapshot, pids) };
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
+        let kept = match narrowing.same_as_before(pids, &snapshot) {
+            Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
+            Err(refusal) => return Self::refused(report, refusal, request),
+        };
+        if kept.is_empty() {
+            return Self::nobody_meant(report, pids.len());
+        }
+        let planned = plan_processes(&kept, &snapshot, &request.limits);
+        report.notes.extend(others(&planned, &kept, &request.limits));
+        let goal = Goal::Processes { ports: served(&snapshot, &kept) };
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
     }
 
     /// What is done to processes that are not to end.
@@ -315,12 +325,22 @@ impl Job {
         deed: Deed,
         mut report: TargetReport,
         pids: &[u32],
-        request: &ActRequest,
-        options: &LookOptions,
+        asked: Asked<'_>,
     ) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let snapshot = look_at_processes(host, pids, options);
+        let kept = match narrowing.same_as_before(pids, &snapshot) {
+            Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
+            Err(refusal) => return Self::refused(report, refusal, request),
+        };
+        if kept.is_empty() {
+            return Self::nobody_meant(report, pids.len());
+        }
+        let (of, pids) = (pids.len(), kept.as_slice());
         let goal = Goal::Processes { ports: served(&snapshot, pids) };
+        // A unit reloads as a whole.
         if deed == Deed::Reload
+            && report.left_alone.is_empty()
             && let Some(lever) = unit_reload(host, &report.target, pids, &snapshot)
         {
             let plan = plan_order(deed, lever, pids, &snapshot);
@@ -337,7 +357,18 @@ impl Job {
         }
         let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
         report.notes.extend(others(&planned, pids, &request.limits));
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(of)
+    }
+
+    /// Every process that the target means was left alone.
+    fn nobody_meant(report: TargetReport, of: usize) -> Self {
+        let told = explain::left_alone(of, &report.left_alone);
+        let explain = format!("{}: {told}", report.target);
+        Self::settled(report, Outcome::NotFound, explain)
+    }
+
+    fn refused(report: TargetReport, refusal: Refusal, request: &ActRequest) -> Self {
+        Self::new(report, Err(refusal), Goal::Processes { ports: Vec::new() }, request)
     }
 
     fn new(
@@ -350,7 +381,7 @@ impl Job {
             Ok(plan) => {
                 report.plan = plan.steps(&request.limits);
                 report.notes.extend(plan.notes.iter().cloned());
-                Self { report, plan: Some(plan), goal, snapshot: None }
+                Self { report, plan: Some(plan), goal, snapshot: None, left_alone: None }
             }
             Err(refusal) => {
                 report.refusal = refusal.report();
@@ -376,6 +407,16 @@ impl Job {
         }
     }
 
+    /// Says how many of so many a filter left alone.
+    fn of_all(mut self, of: usize) -> Self {
+        if !self.report.left_alone.is_empty() {
+            let told = explain::left_alone(of, &self.report.left_alone);
+            self.report.notes.insert(0, told.clone());
+            self.left_alone = Some(told);
+        }
+        self
+    }
+
     fn seen(mut self, snapshot: Arc<Snapshot>) -> Self {
         self.snapshot = Some(snapshot);
         self
@@ -384,7 +425,13 @@ impl Job {
     fn settled(mut report: TargetReport, outcome: Outcome, explain: String) -> Self {
         report.outcome = Some(outcome);
         report.explain = Some(explain);
-        Self { report, plan: None, goal: Goal::Processes { ports: Vec::new() }, snapshot: None }
+        Self {
+            report,
+            plan: None,
+            goal: Goal::Processes { ports: Vec::new() },
+            snapshot: None,
+            left_alone: None,
+        }
     }
 }
 

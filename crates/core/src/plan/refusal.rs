@@ -56,7 +56,7 @@ impl Why {
     }
 
     /// One that is about a process.
-    pub(super) fn of(process: &Process, reason: RefusalReason, explain: String) -> Self {
+    pub(crate) fn of(process: &Process, reason: RefusalReason, explain: String) -> Self {
         Self { reason, pid: Some(process.id.pid), explain }
     }
 }
