@@ -1,7 +1,7 @@
 //! What changed between two looks at the sockets of some ports: pure, with the kernel's name of a
 //! socket (its cookie) as its identity. Who did it is found out later, by `teller`.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::socket::{LocalAddress, Protocol, Socket, TcpState};
 
@@ -136,10 +136,16 @@ impl State {
                 }
             }
         }
-        let taken: BTreeSet<_> = opened.iter().map(|change| place(change.socket())).collect();
+        let taken: BTreeMap<_, _> = opened
+            .iter()
+            .map(|change| (place(change.socket()), Name::of(change.socket())))
+            .collect();
         let mut gone = Vec::new();
         for (name, known) in &mut self.known {
+            let successor = taken.get(&place(&known.socket)).filter(|other| *other != name);
             if present.contains(name) {
+                // A look takes its time: the one may have closed in it before the other opened.
+                observed.unsure |= successor.is_some();
                 continue;
             }
             let bound = known.socket.state == Some(TcpState::Bound);
@@ -147,8 +153,8 @@ impl State {
                 // Asked once: where it is there all the same, something hides it from such looks.
                 // What opened in its place came after its end, of which the kernel's word may be late.
                 Sweep::Partial => {
-                    observed.unsure |= std::mem::take(&mut known.shows_in_part)
-                        || taken.contains(&place(&known.socket));
+                    observed.unsure |=
+                        std::mem::take(&mut known.shows_in_part) || successor.is_some();
                 }
                 Sweep::Whole if bound && ends_are_told => {}
                 Sweep::Whole => {
@@ -383,6 +389,10 @@ mod tests {
         assert_eq!(words(&state.observe(vec![listener(2)], Partial, true)), "+2 ?");
         assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "?");
         assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "-1");
+        // Both in one look: in turn, or beside each other (SO_REUSEPORT).
+        let both = vec![listener(2), listener(3)];
+        assert_eq!(words(&state.observe(both.clone(), Partial, true)), "+3 ?");
+        assert_eq!(words(&state.observe(both, Whole, true)), "");
     }
 
     #[test]
