@@ -42,7 +42,25 @@ pub fn in_order(changes: Vec<Change>) -> Vec<Change> {
     let (mut first, rest): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(
         |change| matches!(change, Change::Closed(socket) if !opened.contains(&Name::of(socket))),
     );
-    first.extend(rest);
+    // What opened and closed within these looks closed before the next one opened in its place.
+    let closings: HashMap<Name, usize> = rest
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| matches!(change, Change::Closed(_)))
+        .map(|(at, change)| (Name::of(change.socket()), at))
+        .collect();
+    let mut rest: Vec<Option<Change>> = rest.into_iter().map(Some).collect();
+    let mut tenants = BTreeMap::new();
+    for at in 0..rest.len() {
+        let before = match &rest[at] {
+            Some(Change::Opened(socket)) => tenants.insert(place(socket), Name::of(socket)),
+            _ => None,
+        };
+        if let Some(closing) = before.and_then(|name| closings.get(&name)) {
+            first.extend(rest[*closing].take());
+        }
+        first.extend(rest[at].take());
+    }
     first
 }
 
@@ -377,7 +395,19 @@ mod tests {
             Change::Closed(listener(2)),
         ];
         let order: Vec<String> = in_order(told).iter().map(word).collect();
-        assert_eq!(order.join(" "), "-1 +2 +3 -2");
+        assert_eq!(order.join(" "), "-1 +2 -2 +3");
+        let elsewhere = || socket(4, 4000, Some(TcpState::Listen));
+        let told = vec![
+            Change::Opened(listener(2)),
+            Change::Opened(elsewhere()),
+            Change::Opened(listener(3)),
+            Change::Closed(listener(2)),
+            Change::Closed(elsewhere()),
+            Change::Opened(listener(5)),
+            Change::Closed(listener(3)),
+        ];
+        let order: Vec<String> = in_order(told).iter().map(word).collect();
+        assert_eq!(order.join(" "), "+2 +4 -2 +3 -4 -3 +5");
     }
 
     #[test]
