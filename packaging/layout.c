@@ -58,6 +58,8 @@ IS(INI_IPV6, 2);
 
 /* decode/macos/process.rs */
 IS(sizeof(struct kinfo_proc), 648);
+IS(sizeof(struct proc_taskinfo), 96);
+IS(offsetof(struct proc_taskinfo, pti_threadnum), 84);
 IS(offsetof(struct kinfo_proc, kp_proc.p_un), 0);
 IS(offsetof(struct kinfo_proc, kp_proc.p_stat), 36);
 IS(offsetof(struct kinfo_proc, kp_proc.p_pid), 40);

@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = (descriptors::sockets(bytes), descriptors::ports(bytes));
     let _ = (descriptors::kind_of(bytes, 1), descriptors::held(bytes), descriptors::file(bytes));
     let _ = (process::list(bytes), process::unique(bytes), process::directory(bytes));
-    let _ = (process::arguments(bytes), process::restricted(bytes));
+    let _ = (process::arguments(bytes), process::restricted(bytes), process::threads(bytes));
     let _ = (plist::parse(bytes), launchd::list(bytes), launchd::label_of(bytes));
     if let Some(job) = launchd::job(bytes) {
         let _ = job.unit(Some(501), None, |_| Some(80));

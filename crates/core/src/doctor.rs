@@ -104,8 +104,8 @@ pub fn examine(host: &dyn Host, program: &Path, arguments: &[&str]) -> DoctorRep
     let mut report = empty(host, &circumstances);
     match Patient::admit(program, arguments) {
         Ok(mut patient) => {
-            sockets::check(host, &patient, &mut findings);
             let seen = look_closely(host, &patient);
+            sockets::check(host, &patient, &seen, &mut findings);
             mechanisms::check(host, &mut patient, &seen, &circumstances, &mut findings);
             acting::check(host, &patient, &seen, &mut findings);
         }

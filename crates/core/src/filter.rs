@@ -5,9 +5,12 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::{Percent, Process, ProcessState};
 use crate::snapshot::ProcessFacts;
 use crate::target::is_called;
+use crate::windows::path as windows;
 
 /// What has to be so of a process. Everything that is said has to be; nothing said is everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,35 @@ pub enum NameMatch {
     Whole,
     /// With any part of its name or command line, ignoring case (`--cmd`, as `pkill -f`).
     Anywhere,
+}
+
+/// A condition of a [`ProcessFilter`], called as its option is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Criterion {
+    /// One of the names of the command itself.
+    Name,
+    /// `--by`.
+    By,
+    /// `--cmd`.
+    Cmd,
+    /// `--in`.
+    In,
+    /// `--path`.
+    Path,
+    /// `--user`.
+    User,
+    /// `--min-cpu`.
+    MinCpu,
+    /// `--min-mem`.
+    MinMem,
+    /// `--min-uptime`.
+    MinUptime,
+    /// `--status`.
+    Status,
+    /// `--parent`.
+    Parent,
 }
 
 /// By what processes are ordered; those that are equal come by PID.
@@ -109,20 +141,39 @@ impl ProcessFilter {
 
     /// Whether a process is meant. What is not known of it is never taken for so.
     pub fn keeps(&self, process: &Process, cpu: Option<Percent>, now: SystemTime) -> bool {
-        self.is_of_program(process)
-            && (self.names.is_empty() || self.names.iter().any(|name| self.is_named(process, name)))
-            && self.by.as_ref().is_none_or(|name| self.is_named(process, name))
-            && self.command.as_ref().is_none_or(|text| has_in_command(process, text))
-            && self.directory.as_ref().is_none_or(|directory| runs_in(process, directory))
-            && self.program.as_ref().is_none_or(|path| {
-                process.exe.as_ref().is_some_and(|exe| Path::new(exe).starts_with(path))
-            })
-            && self.user.as_ref().is_none_or(|user| runs_as(process, user))
-            && self.min_cpu.is_none_or(|least| cpu.is_some_and(|cpu| cpu >= least))
-            && self.min_memory.is_none_or(|least| process.memory.is_some_and(|own| own >= least))
-            && self.min_age.is_none_or(|least| process.age(now).is_some_and(|age| age >= least))
-            && (self.states.is_empty() || self.states.contains(&process.state))
-            && self.parent.is_none_or(|parent| process.ppid == parent)
+        self.is_of_program(process) && self.miss(process, cpu, now).is_none()
+    }
+
+    /// The first condition that is not known to be so of a process; `None` where all are.
+    pub fn miss(
+        &self,
+        process: &Process,
+        cpu: Option<Percent>,
+        now: SystemTime,
+    ) -> Option<Criterion> {
+        let named = |name: &String| self.is_named(process, name);
+        let runs = |path: &PathBuf| process.exe.as_ref().is_some_and(|exe| is_within(exe, path));
+        let least = |own: Option<u64>, least: u64| own.is_some_and(|own| own >= least);
+        let checks: [(Criterion, bool); 11] = [
+            (Criterion::Name, self.names.is_empty() || self.names.iter().any(named)),
+            (Criterion::By, self.by.as_ref().is_none_or(named)),
+            (
+                Criterion::Cmd,
+                self.command.as_ref().is_none_or(|text| has_in_command(process, text)),
+            ),
+            (Criterion::In, self.directory.as_ref().is_none_or(|place| runs_in(process, place))),
+            (Criterion::Path, self.program.as_ref().is_none_or(runs)),
+            (Criterion::User, self.user.as_ref().is_none_or(|user| runs_as(process, user))),
+            (Criterion::MinCpu, self.min_cpu.is_none_or(|least| cpu.is_some_and(|it| it >= least))),
+            (Criterion::MinMem, self.min_memory.is_none_or(|it| least(process.memory, it))),
+            (
+                Criterion::MinUptime,
+                self.min_age.is_none_or(|least| process.age(now).is_some_and(|age| age >= least)),
+            ),
+            (Criterion::Status, self.states.is_empty() || self.states.contains(&process.state)),
+            (Criterion::Parent, self.parent.is_none_or(|parent| process.ppid == parent)),
+        ];
+        checks.into_iter().find(|(_, so)| !so).map(|(criterion, _)| criterion)
     }
 
     /// Whether a name or text is that of the process, by the rule of this filter.
@@ -145,13 +196,18 @@ impl ProcessFilter {
 /// `/srv/a`. A directory that was removed counts as where it was.
 pub fn runs_in(process: &Process, directory: &Path) -> bool {
     process.cwd.as_deref().is_some_and(|cwd| {
-        let cwd = Path::new(cwd);
-        cwd.starts_with(directory)
+        is_within(cwd, directory)
             // The kernel marks a directory that is gone with words that a name may end with, too.
-            || cwd.to_str().and_then(|cwd| cwd.strip_suffix(" (deleted)")).is_some_and(|was| {
-                Path::new(was).starts_with(directory)
-            })
+            || cwd.strip_suffix(" (deleted)").is_some_and(|was| is_within(was, directory))
     })
+}
+
+/// Whether a path is that place or below it, by the rules of the system that its shape is of.
+fn is_within(path: &str, place: &Path) -> bool {
+    match place.to_str() {
+        Some(place) if windows::is_whole(path) => windows::is_within(path, place),
+        _ => Path::new(path).starts_with(place),
+    }
 }
 
 /// Whether it runs as that user, by name or number.
@@ -313,6 +369,32 @@ mod tests {
         kept(&inside("/"), &[10, 20, 30, 40, 50]);
         kept(&ProcessFilter { program: Some("/usr/sbin".into()), ..any() }, &[30, 40]);
         kept(&ProcessFilter { program: Some("/usr/sbin/ngin".into()), ..any() }, &[]);
+    }
+
+    #[test]
+    fn directories_and_programs_of_windows_by_its_own_rules() {
+        let exe = r"C:\Program Files\nodejs\node.exe";
+        let server = process(7, exe, &["node", "server.js"], r"Z:\srv\App");
+        let keeps = |filter: &ProcessFilter| filter.keeps(&server, None, now());
+        for (place, want) in [
+            (r"\\?\Z:\srv\app", true),
+            (r"z:\SRV", true),
+            (r"Z:\srv\App\sub", false),
+            (r"Z:\srv\Ap", false),
+            (r"C:\srv\App", false),
+            ("/srv/App", false),
+        ] {
+            let filter = ProcessFilter { directory: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
+        for (place, want) in [
+            (r"\\?\C:\Program Files\NodeJS\node.exe", true),
+            ("c:/program files", true),
+            (r"C:\Program", false),
+        ] {
+            let filter = ProcessFilter { program: Some(place.into()), ..any() };
+            assert_eq!(keeps(&filter), want, "{place}");
+        }
     }
 
     #[test]

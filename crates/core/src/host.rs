@@ -417,6 +417,14 @@ pub trait Host {
         BTreeMap::new()
     }
 
+    /// Everything that these started, and what that started in turn, each once and parents before
+    /// children, whoever of them has ended: where the system never changes who is told as a
+    /// process's parent, and a pin keeps that number its own (Windows). `None` where an orphan gets
+    /// another parent: there only the living have children, and a snapshot tells them.
+    fn descendants(&self, _pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
+        None
+    }
+
     /// How the process or thread of that number stands.
     fn condition(&self, _pid: u32) -> Option<Condition> {
         None

@@ -106,6 +106,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        left_alone: Vec::new(),
         undo: None,
     }
 }
@@ -398,6 +399,7 @@ fn process_report(
         .map(|socket| socket_report(socket, &snapshot))
         .collect();
     add_processes(&mut report, pids, &snapshot, options);
+    report.notes.extend(explain::published(pids, &snapshot));
     for process in &mut report.processes {
         process.because = census.reasons(target, process.pid);
     }
@@ -610,6 +612,7 @@ pub fn process_facts(
             restarts: supervisor.restarts,
             stop: supervisor.stop,
             policy: supervisor.policy,
+            restarted: supervisor.restarted,
             takes_along: supervisor.takes_along,
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),

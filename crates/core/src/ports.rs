@@ -1,14 +1,18 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Port, Transport};
 use crate::census::Census;
+use crate::explain;
+use crate::filter::ProcessFilter;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, gaps, process_facts, socket_report};
 use crate::origin::is_mine;
-use crate::report::{PortsReport, SCHEMA};
+use crate::process::Percent;
+use crate::processes::use_of_processors;
+use crate::report::{PortsReport, ProcessReport, SCHEMA, SocketReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
 use crate::socket::{Protocol, Socket};
 use crate::target::Target;
@@ -22,12 +26,36 @@ pub struct PortsFilter {
     pub unix: bool,
     /// Only those with a holder that is the asker's own ([`crate::origin::is_mine`]).
     pub mine: bool,
+    /// Only those with a holder of the asker's user; of root all.
+    pub own: bool,
+    /// Only those with a holder that is all of this.
+    pub holder: ProcessFilter,
+    /// In what order.
+    pub sort: PortSort,
+}
+
+/// By what ports are ordered; those that are equal come by port. Of several holders the first
+/// counts, and what no visible process holds comes last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortSort {
+    /// By port, protocol and address.
+    #[default]
+    Port,
+    /// By the holder's PID.
+    Pid,
+    /// By the holder's name, ignoring case.
+    Name,
+    /// By the holder's user.
+    User,
+    /// The oldest holder first.
+    Age,
 }
 
 /// The targets, with the processes they mean found out.
 struct Chosen<'a> {
     filter: &'a PortsFilter,
     pids: Vec<u32>,
+    cpu: BTreeMap<u32, Percent>,
 }
 
 impl<'a> Chosen<'a> {
@@ -38,7 +66,29 @@ impl<'a> Chosen<'a> {
             Target::Pid(pid) | Target::Number(pid) => vec![*pid],
             other => census.meant_by(other),
         });
-        Self { filter, pids: pids.collect() }
+        let pids = pids.collect();
+        let cpu = match filter.holder.measures() {
+            true => use_of_processors(host),
+            false => BTreeMap::new(),
+        };
+        Self { filter, pids, cpu }
+    }
+
+    /// Whether a holder of the socket is one that is meant. One that is hidden is not known to be.
+    fn has_holder(&self, socket: &Socket, snapshot: &Snapshot) -> bool {
+        let wanted = &self.filter.holder;
+        let uid = snapshot.asker.uid;
+        let own = self.filter.own && uid != 0;
+        if wanted.is_empty() && !own {
+            return true;
+        }
+        let mut holders = socket.holders.pids().into_iter();
+        holders.any(|pid| {
+            snapshot.processes.get(&pid).is_some_and(|process| {
+                (!own || process.uid == Some(uid))
+                    && wanted.keeps(process, self.cpu.get(&pid).copied(), snapshot.taken_at)
+            })
+        })
     }
 
     fn has(&self, socket: &Socket) -> bool {
@@ -89,7 +139,57 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
             }
         }
     }
+    sort(&mut report, filter.sort);
+    report.matched = report.sockets.len();
     report
+}
+
+impl PortsReport {
+    /// Leaves out those that are not wanted, and all but the first so many of the others; then
+    /// the processes that hold none of the rest.
+    pub fn keep(&mut self, wanted: impl Fn(&SocketReport) -> bool, limit: Option<usize>) {
+        self.sockets.retain(wanted);
+        self.matched = self.sockets.len();
+        self.sockets.truncate(limit.unwrap_or(usize::MAX));
+        let cut = self.matched - self.sockets.len();
+        self.notes.extend((cut > 0).then(|| explain::more_sockets(cut)));
+        let held: BTreeSet<u32> =
+            self.sockets.iter().flat_map(|it| &it.holders).map(|holder| holder.pid).collect();
+        self.processes.retain(|process| held.contains(&process.pid));
+        self.ok = self.error.is_none() && !self.sockets.is_empty();
+    }
+}
+
+/// Puts the sockets in order; they come by port.
+fn sort(report: &mut PortsReport, key: PortSort) {
+    let processes: BTreeMap<u32, &ProcessReport> =
+        report.processes.iter().map(|process| (process.pid, process)).collect();
+    let first = |socket: &SocketReport| {
+        let mut holders = socket.holders.iter();
+        holders.find_map(|holder| processes.get(&holder.pid).copied())
+    };
+    // What is not known comes last: `false` is before `true`.
+    let last = |text: Option<String>| (text.is_none(), text);
+    match key {
+        PortSort::Port => {}
+        PortSort::Pid => report.sockets.sort_by_key(|socket| {
+            let pid = socket.holders.first().map(|holder| holder.pid);
+            (pid.is_none(), pid)
+        }),
+        PortSort::Name => report
+            .sockets
+            .sort_by_cached_key(|socket| last(first(socket).map(|it| it.name.to_lowercase()))),
+        PortSort::User => report.sockets.sort_by_cached_key(|socket| {
+            let user = |process: &ProcessReport| {
+                process.user.clone().or_else(|| process.uid.map(|uid| uid.to_string()))
+            };
+            last(first(socket).and_then(user))
+        }),
+        // The spelling of a moment sorts as the moment does.
+        PortSort::Age => report.sockets.sort_by_cached_key(|socket| {
+            last(first(socket).and_then(|process| process.started_at.clone()))
+        }),
+    }
 }
 
 /// What tells whose the holders are, where that is asked: it costs some system calls a process.
@@ -115,6 +215,7 @@ fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> Po
         .sockets
         .iter()
         .filter(|socket| (socket.is_server() || bound(socket)) && chosen.has(socket))
+        .filter(|socket| chosen.has_holder(socket, snapshot))
         .collect();
     if chosen.filter.mine {
         let own: BTreeSet<u32> = learn::holders(snapshot)
@@ -134,12 +235,14 @@ fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> Po
         command: "ports".to_owned(),
         ok: !sockets.is_empty(),
         sockets: sockets.iter().map(|socket| socket_report(socket, snapshot)).collect(),
+        matched: sockets.len(),
         processes: pids
             .iter()
             .filter_map(|pid| snapshot.processes.get(pid))
             .map(|process| process_facts(process, snapshot, options))
             .collect(),
         gaps: gaps(snapshot),
+        notes: Vec::new(),
         error: None,
     }
 }

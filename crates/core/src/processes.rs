@@ -273,6 +273,12 @@ pub(crate) fn pause(host: &dyn Host, time: Duration) {
     }
 }
 
+/// How much of a processor each process uses, measured for as long as usual.
+pub(crate) fn use_of_processors(host: &dyn Host) -> BTreeMap<u32, Percent> {
+    let wish = ProcessesWish { cpu: true, facts: ProcessFacts::BARE, ..ProcessesWish::default() };
+    Survey::take(host, &wish).cpu
+}
+
 /// How much of a processor each process used between two looks. One that was not there before has
 /// used all its time since; a number that belongs to another by now counts as new.
 fn use_of_processor(

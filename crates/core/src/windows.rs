@@ -2,7 +2,9 @@
 //! in its kernel, ranges of ports that it keeps back, ports that it sends on, and whose a socket is
 //! whose process has ended. Pure: who asks for it is `sys::windows`.
 
+pub mod descent;
 pub mod holder;
+pub mod path;
 
 use std::time::Duration;
 

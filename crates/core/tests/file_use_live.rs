@@ -342,6 +342,88 @@ fn other_mount_namespaces_name_the_same_file_otherwise_and_others_the_same() {
     }
 }
 
+/// As root: what is mounted is the same wherever it is seen, and a part of a file system is not all
+/// of it.
+#[test]
+fn below_a_mount_is_all_that_uses_the_file_system() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("SKIPPED: mounting needs root");
+    }
+    const INNER: &str = "PROC_FILE_USE_INNER";
+    if std::env::var_os(INNER).is_none() {
+        // The same test again, where mounting changes nothing for others.
+        let output = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "below_a_mount_is_all_that_uses_the_file_system", "--nocapture"])
+            .env(INNER, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+        return;
+    }
+    let scratch = Scratch::new("whole");
+    let [disk, other, part] = ["disk", "other", "part"].map(|name| {
+        let path = scratch.0.join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    });
+    let mount = |words: &[&str], from: &Path, to: &Path| {
+        let status = Command::new("mount").args(words).arg(from).arg(to).status().unwrap();
+        assert!(status.success());
+    };
+    mount(&["-t", "tmpfs"], Path::new("none"), &disk);
+    fs::create_dir(disk.join("in")).unwrap();
+    fs::write(disk.join("in/file"), "x").unwrap();
+    fs::create_dir(disk.join("apart")).unwrap();
+    mount(&["--bind"], &disk, &other);
+    mount(&["--bind"], &disk.join("apart"), &part);
+    let here = Waiting::shell(&disk.join("in"), "exec 3<file");
+    let elsewhere = Waiting::shell(&other.join("in"), "exec 3<file");
+    // It has it in mounts of its own, where nothing of ours can be named.
+    let mut moved = Command::new("unshare");
+    moved.args(["-m", "--propagation", "private", "--", "/bin/sh", "-c"]);
+    moved
+        .arg("mount --move \"$1\" /mnt && cd /mnt/in && exec 3<file; read line")
+        .arg("sh")
+        .arg(&other);
+    let moved = Waiting::spawn(moved.current_dir("/"));
+    let stranger = Waiting::shell(&scratch.0, "exec 3</dev/null");
+    let pids = |path: &Path| {
+        let mut pids: Vec<u32> = seen(path, true).uses.iter().map(|each| each.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    };
+    let mut all = [here.pid(), elsewhere.pid(), moved.pid()];
+    all.sort_unstable();
+    let end = deadline();
+    while pids(&disk) != all {
+        assert!(Instant::now() < end, "{:?} and not {all:?}", pids(&disk));
+        std::thread::yield_now();
+    }
+    assert!(!pids(&scratch.0).contains(&moved.pid()), "a directory goes by paths");
+    assert!(pids(&scratch.0).contains(&stranger.pid()));
+    // What is mounted there is a part, so its path decides.
+    assert!(pids(&part).is_empty());
+    let uses = seen(&disk, true).uses;
+    let of = |pid: u32| uses.iter().filter(move |each| each.pid == pid);
+    let file = other.join("in/file");
+    assert!(of(elsewhere.pid()).any(|each| each.path.as_deref() == file.to_str()));
+    assert!(of(moved.pid()).any(|each| each.usage == Usage::WorkingDirectory));
+    // So that the directory can go.
+    drop((here, elsewhere, moved));
+    assert!(
+        Command::new("umount")
+            .args(["-l"])
+            .args([&part, &other, &disk])
+            .status()
+            .unwrap()
+            .success()
+    );
+}
+
 #[test]
 fn paths_that_lead_nowhere() {
     let scratch = Scratch::new("nowhere");

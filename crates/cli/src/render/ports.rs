@@ -18,6 +18,9 @@ pub fn put(page: &mut Page, report: &PortsReport, chosen: Option<&[usize]>, view
     } else {
         columns::put(page, &fields(), &rows(report), chosen, view);
     }
+    for note in &report.notes {
+        page.push(Line::new(0).with(Role::Dim, note.clone()));
+    }
     if !report.gaps.is_empty() {
         page.gap();
         card::gaps(page, &report.gaps);

@@ -7,20 +7,20 @@ use std::time::Duration;
 use super::run::{Release, Run};
 use crate::host::{ActError, Pinned, Watch, Woken};
 use crate::plan::kin::{Kin, strays_note};
-use crate::plan::{Part, Refusal, SIGCONT, SIGSTOP, Verb, check, signal_name};
-use crate::process::{ProcessId, ProcessState};
-use crate::snapshot::Scope;
+use crate::plan::{Part, Refusal, SIGCONT, SIGSTOP, Verb, check};
+use crate::process::{Process, ProcessId, ProcessState};
+use crate::snapshot::{Scope, Snapshot};
 
 const SIGKILL: i32 = 9;
 
 /// The most looks for new members: each finds all that were born before those above were stopped.
-const ROUNDS: usize = 64;
+pub(super) const ROUNDS: usize = 64;
 /// How long the kernel may take to stop a process; one that waits for a device never is.
 const STOPPING: Duration = Duration::from_millis(500);
 /// Between two looks whether they have stopped.
 const STEP: Duration = Duration::from_millis(2);
 /// How long a family is given to follow its topmost members before each is asked in person.
-const FAMILY: Duration = Duration::from_millis(300);
+pub(super) const FAMILY: Duration = Duration::from_millis(300);
 
 /// One process of a tree, for good.
 pub(super) struct Member {
@@ -28,7 +28,7 @@ pub(super) struct Member {
     pub(super) name: String,
     /// The signal that asks it.
     ask: i32,
-    never_forced: Option<&'static str>,
+    pub(super) never_forced: Option<&'static str>,
     /// Whether it is a root.
     pub(super) root: bool,
     /// Whether its end was told.
@@ -128,15 +128,13 @@ impl Run<'_> {
     }
 
     /// Adds whoever is below one of them by now and was not known.
-    fn join(&mut self, members: &mut Vec<Member>) -> Result<(), Obstacle> {
+    pub(super) fn join(&mut self, members: &mut Vec<Member>) -> Result<(), Obstacle> {
+        let pins: Vec<&Pinned> = members.iter().map(|member| &member.pin).collect();
+        let descendants = self.host.descendants(&pins);
         let scope = Scope { all_processes: true, ..Scope::default() };
         let snapshot = self.host.snapshot(&scope);
         let known: HashSet<ProcessId> = members.iter().map(Member::id).collect();
-        let living = known
-            .iter()
-            .filter(|id| snapshot.processes.get(&id.pid).is_some_and(|process| process.id == **id));
-        let living: Vec<u32> = living.map(|id| id.pid).collect();
-        for process in Kin::of(&snapshot).below(living) {
+        for process in below(&known, descendants.as_deref(), &snapshot) {
             // This very command cannot hold itself still.
             if known.contains(&process.id) || process.id.pid == snapshot.asker.pid {
                 continue;
@@ -175,10 +173,8 @@ impl Run<'_> {
             match self.host.signal(&member.pin, SIGSTOP) {
                 Ok(()) | Err(ActError::Gone) => {}
                 Err(ActError::Denied) => {
-                    let text = format!(
-                        "you may not signal {}: it is another user's; try sudo",
-                        member.called()
-                    );
+                    let text =
+                        format!("you may not signal {}: {}", member.called(), self.as_root());
                     return Err(Obstacle::Denied(text));
                 }
                 Err(error) => {
@@ -221,6 +217,9 @@ impl Run<'_> {
 
     /// Ends the whole tree: held still, asked from the top down, forced after the grace.
     pub(super) fn end_tree(&mut self) -> Release {
+        if self.plan.on_windows {
+            return self.end_restless_tree();
+        }
         let mut tree = match self.roots() {
             Ok(roots) => roots,
             Err(obstacle) => return self.given_up(obstacle),
@@ -267,7 +266,7 @@ impl Run<'_> {
         self.await_tree(&mut tree, deadline)
     }
 
-    fn given_up(&mut self, obstacle: Obstacle) -> Release {
+    pub(super) fn given_up(&mut self, obstacle: Obstacle) -> Release {
         match obstacle {
             Obstacle::Denied(why) => Release::Denied(why),
             Obstacle::Refused(refusal) => Release::Refused(refusal),
@@ -276,7 +275,7 @@ impl Run<'_> {
     }
 
     /// Who was of the tree when it was asked about, and is not any more.
-    fn tell_leavers(&mut self, tree: &[Member]) {
+    pub(super) fn tell_leavers(&mut self, tree: &[Member]) {
         let found: HashSet<ProcessId> = tree.iter().map(Member::id).collect();
         let left: Vec<(u32, String)> = self
             .plan
@@ -290,14 +289,18 @@ impl Run<'_> {
         }
     }
 
-    fn ask(&mut self, tree: &[Member], choose: impl Fn(&Member) -> bool) {
+    /// To how many that came through.
+    pub(super) fn ask(&mut self, tree: &[Member], choose: impl Fn(&Member) -> bool) -> usize {
+        let mut asked = 0;
         for member in tree.iter().filter(|member| choose(member)) {
             if self.host.exited(&member.pin) || self.host.signal(&member.pin, member.ask).is_err() {
                 continue;
             }
-            let text = format!("asked {} to end ({})", member.called(), signal_name(member.ask));
+            asked += 1;
+            let text = format!("asked {} to end ({})", member.called(), self.asks_by(member.ask));
             self.note("asked", Some(member.id().pid), text);
         }
+        asked
     }
 
     /// From the bottom up, and the spared go on first: nobody ends above one that stands still.
@@ -315,7 +318,7 @@ impl Run<'_> {
     }
 
     /// Waits until all have ended, telling of each.
-    fn await_tree(&mut self, tree: &mut [Member], deadline: Duration) -> Release {
+    pub(super) fn await_tree(&mut self, tree: &mut [Member], deadline: Duration) -> Release {
         loop {
             let mut events = Vec::new();
             for member in tree.iter_mut().filter(|member| !member.ended) {
@@ -354,5 +357,19 @@ impl Run<'_> {
         if let Some(note) = note.filter(|note| !self.plan.notes.contains(note)) {
             self.late_notes.push(note);
         }
+    }
+}
+
+/// Who is below these: as the system says, or else by the parents that a snapshot tells.
+fn below<'a>(
+    known: &HashSet<ProcessId>,
+    descendants: Option<&[ProcessId]>,
+    snapshot: &'a Snapshot,
+) -> Vec<&'a Process> {
+    let living =
+        |id: &ProcessId| snapshot.processes.get(&id.pid).filter(|process| process.id == *id);
+    match descendants {
+        Some(found) => found.iter().filter_map(living).collect(),
+        None => Kin::of(snapshot).below(known.iter().filter_map(living).map(|it| it.id.pid)),
     }
 }

@@ -1,7 +1,7 @@
 //! `/proc/PID/mountinfo` (proc_pid_mountinfo(5)) as values: which device is behind a path, and with
 //! which options a file system is mounted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A device by its two numbers, as the kernel names the file system itself: a subvolume of btrfs
 /// has another number in stat(2).
@@ -11,6 +11,8 @@ pub type Device = (u32, u32);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mounts {
     devices: HashMap<Vec<u8>, Device>,
+    /// The mount points of whole file systems; at the others a part of one was mounted (a bind).
+    whole: HashSet<Vec<u8>>,
 }
 
 impl Mounts {
@@ -28,6 +30,11 @@ impl Mounts {
             };
         }
         None
+    }
+
+    /// Whether a whole file system is mounted at this very path.
+    pub fn has_whole(&self, path: &[u8]) -> bool {
+        self.whole.contains(path)
     }
 
     /// How many mount points there are.
@@ -52,9 +59,17 @@ pub fn mounts(bytes: &[u8], root: &[u8]) -> Mounts {
             (false, b"/") => root.to_vec(),
             (false, point) => [root, point].concat(),
         };
-        Some((point, device))
+        Some((point, device, row.root == b"/"))
     });
-    Mounts { devices: placed.collect() }
+    let mut mounts = Mounts::default();
+    for (point, device, whole) in placed {
+        match whole {
+            true => mounts.whole.insert(point.clone()),
+            false => mounts.whole.remove(&point),
+        };
+        mounts.devices.insert(point, device);
+    }
+    mounts
 }
 
 /// The value of an option of the file system that is mounted on that path last, which is the one
@@ -76,6 +91,8 @@ pub fn option(bytes: &[u8], mount_point: &str, option: &str) -> Option<String> {
 struct Row<'a> {
     /// `MAJOR:MINOR`.
     device: &'a [u8],
+    /// What of the file system is mounted: `/` is all of it.
+    root: &'a [u8],
     /// Where it is mounted.
     point: Vec<u8>,
     /// The mount's own options, with a comma between them.
@@ -87,11 +104,11 @@ struct Row<'a> {
 fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
     bytes.split(|&byte| byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|&byte| byte == b' ');
-        let (device, point) = (fields.nth(2)?, fields.nth(1)?);
+        let (device, root, point) = (fields.nth(2)?, fields.next()?, fields.next()?);
         let own = fields.next().unwrap_or_default();
         // A lone dash ends the fields that there may be any number of.
         let of_file_system = fields.skip_while(|&field| field != b"-").nth(3).unwrap_or_default();
-        Some(Row { device, point: unescaped(point), own, of_file_system })
+        Some(Row { device, root, point: unescaped(point), own, of_file_system })
     })
 }
 
@@ -148,6 +165,8 @@ garbage
             assert_eq!(mounts.device_of(path.as_bytes()), want, "{path}");
         }
         assert_eq!(mounts.len(), 5);
+        assert!(mounts.has_whole(b"/mnt") && mounts.has_whole(b"/"));
+        assert!(!mounts.has_whole(b"/etc/hosts") && !mounts.has_whole(b"/etc"));
     }
 
     #[test]

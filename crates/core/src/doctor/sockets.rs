@@ -3,17 +3,18 @@
 
 use super::specimen::{Kind, Place, Specimen};
 use super::{Finding, Findings, Patient, endpoint_of, words};
-use crate::diagnosis::CauseKind;
+use crate::diagnosis::{CauseKind, Verdict};
 use crate::host::{Host, Watch};
 use crate::look::{LookOptions, look};
 use crate::report::{SocketReport, TargetReport};
-use crate::socket::TcpState;
+use crate::snapshot::{Gap, Snapshot, Source};
+use crate::socket::{Socket, TcpState};
 use crate::target::{Target, UnixName};
 
 /// How often a connection that is still ending is looked at again.
 const MOST_AGAIN: u32 = 20;
 
-pub(super) fn check(host: &dyn Host, patient: &Patient, findings: &mut Findings) {
+pub(super) fn check(host: &dyn Host, patient: &Patient, seen: &Snapshot, findings: &mut Findings) {
     findings.add("patient", Finding::works(words::patient(patient.pid())));
     let mut targets = Vec::new();
     let mut wanted = Vec::new();
@@ -35,8 +36,48 @@ pub(super) fn check(host: &dyn Host, patient: &Patient, findings: &mut Findings)
     }
     let reports = look_settled(host, &targets, &wanted);
     for (specimen, report) in wanted.iter().zip(&reports) {
-        findings.add(specimen.kind.id(), judge(specimen, report, patient.pid()));
+        let finding = judge(specimen, report, patient.pid());
+        let other = || harmless(specimen, report, patient.pid(), seen);
+        let unfound =
+            report.sockets.is_empty().then(|| other().or_else(|| unlisted(specimen, seen)));
+        findings.add(specimen.kind.id(), unfound.flatten().unwrap_or(finding));
     }
+}
+
+/// Where everybody may bind all the same, as on Windows beside a connection, an answer has no cause and
+/// so no socket: the table alone shows what was opened.
+fn harmless(
+    specimen: &Specimen,
+    report: &TargetReport,
+    pid: u32,
+    seen: &Snapshot,
+) -> Option<Finding> {
+    let state = expected(specimen.kind).state?;
+    let is_it = |socket: &&Socket| {
+        socket.netns.is_none()
+            && socket.local.inet() == specimen.place.inet()
+            && socket.state == Some(state)
+    };
+    let found = seen.sockets.iter().find(is_it)?;
+    if report.verdict != Some(Verdict::Free) || !state.is_connection() {
+        return None;
+    }
+    let at = place_words(&specimen.place);
+    let holders = found.holders.pids();
+    Some(match specimen.kind {
+        Kind::TimeWait if holders.is_empty() => Finding::works(words::lingers_harmless(&at)),
+        Kind::TimeWait => Finding::fails(words::held_by(&at, &holders)),
+        _ if holders.contains(&pid) => Finding::works(words::found_harmless(&at, pid)),
+        _ => Finding::fails(words::held_by(&at, &holders)),
+    })
+}
+
+/// That a bound socket is not found where the system lists none and its processes cannot be asked for
+/// theirs is told by `bound-query`, and is no fault of the look.
+fn unlisted(specimen: &Specimen, seen: &Snapshot) -> Option<Finding> {
+    let lists = !seen.gaps.contains(&Gap::NoBoundSockets) || seen.source != Source::ExtendedTable;
+    let meant = specimen.kind == Kind::TcpBound && !lists;
+    meant.then(|| Finding::limited(words::bound_unlisted(), Some(words::bound_cure())))
 }
 
 /// Looks, and again while the connection that is to be over has not yet come to TIME-WAIT: its
@@ -142,12 +183,10 @@ fn place_words(place: &Place) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::CauseKind;
     use crate::look::empty_report;
     use crate::process::{Process, ProcessId};
     use crate::report::{CauseReport, CheckStatus, HolderReport};
-    use crate::snapshot::Snapshot;
-    use crate::socket::{LocalAddress, Protocol, Socket};
+    use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol};
 
     const PID: u32 = 42;
 
@@ -228,6 +267,49 @@ mod tests {
         hidden.sockets[0].holders.clear();
         hidden.sockets[0].hidden = true;
         assert!(judged(Kind::Tcp6Dual, &hidden).1.contains("is said to be hidden"));
+    }
+
+    #[test]
+    fn a_bound_socket_is_not_missed_where_the_system_lists_none() {
+        let mut seen = Snapshot::empty(std::time::SystemTime::UNIX_EPOCH);
+        seen.note(Gap::NoBoundSockets);
+        assert_eq!(unlisted(&specimen(Kind::TcpBound), &seen), None, "Linux asks for it");
+        seen.source = Source::ExtendedTable;
+        let finding = unlisted(&specimen(Kind::TcpBound), &seen).unwrap();
+        assert_eq!(finding.status, CheckStatus::Limited);
+        assert_eq!(finding.cure.as_deref(), Some("Windows 10 version 1809 or newer"));
+        assert_eq!(unlisted(&specimen(Kind::Tcp4Listener), &seen), None);
+        seen.gaps.clear();
+        assert_eq!(unlisted(&specimen(Kind::TcpBound), &seen), None, "it has to be there");
+    }
+
+    #[test]
+    fn a_connection_that_hinders_nobody_is_found_in_the_table() {
+        let at = "[::]:3000".parse().unwrap();
+        let mut seen = Snapshot::empty(std::time::SystemTime::UNIX_EPOCH);
+        let socket = |state| Socket::new(Protocol::Tcp, LocalAddress::Inet(at), Some(state));
+        let mut accepted = socket(TcpState::Established);
+        accepted.holders =
+            Holders::Processes { holders: vec![Holder { pid: PID, by: HeldBy::Owner }] };
+        seen.sockets = vec![accepted, socket(TcpState::TimeWait)];
+        let free =
+            TargetReport { verdict: Some(Verdict::Free), ..empty_report("tcp:3000".to_owned()) };
+        let of = |kind, report, pid| harmless(&specimen(kind), report, pid, &seen);
+        for kind in [Kind::TcpAccepted, Kind::TcpOutgoing, Kind::TimeWait] {
+            let finding = of(kind, &free, PID).unwrap();
+            assert_eq!(finding.status, CheckStatus::Works, "{}", finding.explain);
+        }
+        let finding = of(Kind::TcpAccepted, &free, 7).unwrap();
+        assert!(finding.explain.ends_with("process 42 is said to hold it"), "{}", finding.explain);
+        assert_eq!(finding.status, CheckStatus::Fails);
+        let held = TargetReport { verdict: Some(Verdict::Held), ..free.clone() };
+        assert_eq!(of(Kind::TcpAccepted, &held, PID), None, "then it is the cause");
+        assert_eq!(of(Kind::Tcp6Dual, &free, PID), None, "a listener hinders");
+        seen.sockets[1].holders = seen.sockets[0].holders.clone();
+        let remain = harmless(&specimen(Kind::TimeWait), &free, PID, &seen).unwrap();
+        assert_eq!(remain.status, CheckStatus::Fails);
+        seen.sockets.clear();
+        assert_eq!(harmless(&specimen(Kind::TcpAccepted), &free, PID, &seen), None);
     }
 
     #[test]

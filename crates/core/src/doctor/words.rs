@@ -57,6 +57,21 @@ pub(super) fn lingers(at: &str, socket: &SocketReport) -> String {
     }
 }
 
+pub(super) fn found_harmless(at: &str, pid: u32) -> String {
+    format!("{at} is found, held by our own process ({pid}); it keeps nobody from binding here")
+}
+
+pub(super) fn lingers_harmless(at: &str) -> String {
+    format!("{at} is found; nobody owns it, and it keeps nobody from binding here")
+}
+
+pub(super) fn held_by(at: &str, pids: &[u32]) -> String {
+    match pids.first() {
+        Some(pid) => format!("{at} is found, and process {pid} is said to hold it"),
+        None => format!("{at} is found, and nobody is said to hold it"),
+    }
+}
+
 pub(super) fn not_found(at: &str, report: &TargetReport) -> String {
     match report.sockets.len() {
         0 => format!("{at} was opened and is not found"),
@@ -119,6 +134,15 @@ pub(super) fn bound_one_by_one() -> String {
     "this kernel does not list bound sockets; those of your own processes are asked one by one, those of others stay unseen".to_owned()
 }
 
+pub(super) fn bound_unlisted() -> String {
+    "this Windows does not list bound sockets, so one that does nothing else stays unseen"
+        .to_owned()
+}
+
+pub(super) fn bound_cure() -> String {
+    "Windows 10 version 1809 or newer".to_owned()
+}
+
 pub(super) fn options_read(reuse_addr: bool) -> String {
     let set = if reuse_addr { "is set" } else { "is not set" };
     format!("read from a copy of the holder's descriptor: SO_REUSEADDR {set} on the listener")
@@ -171,6 +195,11 @@ pub(super) fn reset_ignored(socket: &Socket) -> String {
 
 pub(super) fn destroyed() -> String {
     "a connection of our own process was closed under it".to_owned()
+}
+
+pub(super) fn stays_open() -> String {
+    "the system said that it closed a connection of our own process, and the connection is still there"
+        .to_owned()
 }
 
 pub(super) fn may_not_destroy() -> String {

@@ -1,9 +1,9 @@
 //! What to do about one holder: the command or the engine that stops it for good, the process that
 //! would start it again, or a signal to itself. Nothing is done here, and nobody is asked.
 
-use super::Limits;
 use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
+use super::{Limits, Part, is_stopped_by};
 use crate::engine::{ContainerFacts, facts_of};
 use crate::nature::{Nature, NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
@@ -71,19 +71,55 @@ pub(super) struct Scene<'a> {
     pub kin: Kin<'a>,
     /// The sockets that are wanted.
     pub sockets: &'a [&'a Socket],
-    /// All their holders.
+    /// All their holders; or, where no sockets are wanted, the processes that were named.
     pub holders: &'a [u32],
     /// Who was seen to start one again.
     pub proven: &'a [ProcessId],
+    /// Why these are to end: [`Part::Holder`], or [`Part::Target`] for those named.
+    pub wanted: Part,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// One of sockets and their holders.
+    pub fn of(
+        holders: &'a [u32],
+        sockets: &'a [&'a Socket],
+        snapshot: &'a Snapshot,
+        limits: &'a Limits,
+        proven: &'a [ProcessId],
+    ) -> Self {
+        let kin = Kin::of(snapshot);
+        Self { snapshot, limits, kin, sockets, holders, proven, wanted: Part::Holder }
+    }
+
+    /// Whether the processes were named, and not what they hold.
+    pub fn is_named(&self) -> bool {
+        self.wanted == Part::Target
+    }
+
+    /// Whether a process that was named ends with one that a lever is for: with its unit or its
+    /// container.
+    ///
+    /// # Errors
+    /// A guard rail before it: whoever was named is hit, by whatever means.
+    pub fn ends_with(&self, levers: &[Lever], process: &Process) -> Result<bool, Refusal> {
+        if !self.is_named() {
+            return Ok(false);
+        }
+        guard(process, self.snapshot, self.limits)?;
+        Ok(is_stopped_by(levers, process, self.snapshot))
+    }
+
     /// The softest way that works. `kill` and `stop` signal the holders and nobody else.
     ///
     /// # Errors
     /// A guard rail, or a manager that only another user may ask.
     pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
         let supervisor = supervisor_of(process.id.pid, self.snapshot);
+        // A manager that holds a socket for its application, and was named itself, is not the
+        // application.
+        let itself = |by: &Supervisor| self.is_named() && by.pid == Some(process.id.pid);
+        let supervisor = supervisor.filter(|by| !itself(by));
         if !self.limits.uses_levers() {
             return Ok(Way::Signal(
                 supervisor.and_then(|by| again(process, &by, None, true, self.snapshot)),
@@ -369,6 +405,16 @@ pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> St
         (_, Some(owner)) => format!("sudo -u {} {command}", user_name(owner, snapshot)),
         (_, None) => command,
     }
+}
+
+/// Another order about a unit to the manager whose command stops it; `None` where it is no unit of
+/// systemd, or is not to be stopped.
+pub(crate) fn unit_order(by: &Supervisor, words: &[&str]) -> Option<Vec<String>> {
+    let units = [SupervisorKind::SystemdUnit, SupervisorKind::SystemdUserUnit];
+    let stop = by.stop.as_ref().filter(|_| units.contains(&by.kind))?;
+    let place = stop.iter().position(|word| word == "stop")?;
+    let words = words.iter().map(|&word| word.to_owned());
+    Some(stop[..place].iter().cloned().chain(words).chain([by.name.clone()]).collect())
 }
 
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why

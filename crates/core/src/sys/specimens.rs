@@ -6,9 +6,12 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket
 use std::path::Path;
 use std::time::Duration;
 
+#[cfg(not(windows))]
 use crate::addr::Transport;
+#[cfg(not(windows))]
 use crate::bind::BindResult;
 use crate::doctor::{Kind, Place};
+#[cfg(not(windows))]
 use crate::sys::keep;
 
 /// What keeps sockets open.
@@ -134,7 +137,16 @@ fn v6_listener(only: bool) -> io::Result<TcpListener> {
 }
 
 /// What std opens here is for IPv6 alone.
-#[cfg(not(unix))]
+#[cfg(windows)]
+fn v6_listener(only: bool) -> io::Result<TcpListener> {
+    match only {
+        true => TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)),
+        false => super::listener((Ipv6Addr::UNSPECIFIED, 0).into()),
+    }
+}
+
+/// Which of the two std opens here is not known.
+#[cfg(not(any(unix, windows)))]
 fn v6_listener(only: bool) -> io::Result<TcpListener> {
     match only {
         true => TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)),
@@ -142,6 +154,12 @@ fn v6_listener(only: bool) -> io::Result<TcpListener> {
     }
 }
 
+#[cfg(windows)]
+fn bound() -> io::Result<(Place, Kept)> {
+    listening(super::bound_only(LOOPBACK.into())?)
+}
+
+#[cfg(not(windows))]
 fn bound() -> io::Result<(Place, Kept)> {
     let refused = |result: BindResult| io::Error::other(result.name().into_owned());
     let absent = || io::Error::new(ErrorKind::Unsupported, "none is opened on this system yet");

@@ -4,7 +4,7 @@
 use super::{UnitFacts, is_unit_name};
 
 /// The properties to ask for (org.freedesktop.systemd1(5)).
-pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,UnitFileState,Restart,MainPID,TriggeredBy,Triggers,Listen,Accept,RequiredBy,BoundBy,ConsistsOf,RefuseManualStop";
+pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,UnitFileState,Restart,NRestarts,MainPID,TriggeredBy,Triggers,Listen,Accept,RequiredBy,BoundBy,ConsistsOf,RefuseManualStop";
 
 /// The most names or addresses kept of one property: no unit that a person made has more.
 const MOST_OF_ONE: usize = 256;
@@ -47,6 +47,7 @@ impl Block {
             b"ActiveState" => unit.active = said(),
             b"UnitFileState" => unit.enabled = said(),
             b"Restart" => unit.restart = said(),
+            b"NRestarts" => unit.restarted = value.parse().ok(),
             b"MainPID" => unit.main_pid = value.parse().ok().filter(|&pid| pid != 0),
             b"TriggeredBy" => add_names(&mut unit.triggered_by, &value),
             b"Triggers" => add_names(&mut unit.triggers, &value),

@@ -228,7 +228,13 @@ fn the_prompt_has_what_a_person_needs() {
     let actor = orphan(&["two-ports", "--accept"]);
     let port = actor.port().to_string();
     let clients = orphan(&["clients", "2", "--port", &port]);
-    let request = ActRequest { limits: KILL.limits, dry_run: false, show_secrets: false };
+    let request = ActRequest {
+        limits: KILL.limits,
+        filter: ProcessFilter::default(),
+        started_at: None,
+        dry_run: false,
+        show_secrets: false,
+    };
     let mut seen = Vec::new();
     act(
         &LiveHost::default(),

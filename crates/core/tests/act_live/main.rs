@@ -9,6 +9,8 @@ mod endings;
 mod families;
 mod guards;
 mod levers;
+mod named;
+mod narrowing;
 mod processes;
 mod remains;
 mod runners;
@@ -16,9 +18,10 @@ mod trees;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use proc_core::act::{ActRequest, Consent, act};
+use proc_core::filter::ProcessFilter;
 use proc_core::host::{Host, LiveHost};
 use proc_core::names::MachineNames;
 use proc_core::plan::{Limits, Verb};
@@ -36,6 +39,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 struct Ask {
     limits: Limits,
+    /// Which of those that the target means; all of them where there is none.
+    filter: Option<ProcessFilter>,
+    /// When the one that is meant started.
+    started_at: Option<SystemTime>,
     dry_run: bool,
 }
 
@@ -51,8 +58,10 @@ const fn ask(verb: Verb) -> Ask {
         signal: 15,
         grace: GRACE,
         timeout: TIMEOUT,
+        options: Vec::new(),
+        target: None,
     };
-    Ask { limits, dry_run: false }
+    Ask { limits, filter: None, started_at: None, dry_run: false }
 }
 
 const FREE: Ask = ask(Verb::Free);
@@ -103,8 +112,13 @@ impl Ask {
         mut consent: impl FnMut() -> Consent,
         mut progress: impl FnMut(&EventReport),
     ) -> Vec<TargetReport> {
-        let request =
-            ActRequest { limits: self.limits.clone(), dry_run: self.dry_run, show_secrets: false };
+        let request = ActRequest {
+            limits: self.limits.clone(),
+            filter: self.filter.clone().unwrap_or_default(),
+            started_at: self.started_at,
+            dry_run: self.dry_run,
+            show_secrets: false,
+        };
         let mut told: Vec<EventReport> = Vec::new();
         let mut planned = Vec::new();
         let reports = act(

@@ -1,7 +1,8 @@
 //! What macOS tells about a process: `struct kinfo_proc`, which every user may read of every
 //! process (bsd/sys/sysctl.h and bsd/sys/proc.h, as they are on 64-bit systems), `struct
 //! proc_uniqidentifierinfo` (bsd/sys/proc_info_private.h), the directory in `struct
-//! proc_vnodepathinfo` (bsd/sys/proc_info.h), and the arguments by KERN_PROCARGS2
+//! proc_vnodepathinfo` and the threads in `struct proc_taskinfo` (bsd/sys/proc_info.h), and the
+//! arguments by KERN_PROCARGS2
 //! (`sysctl_procargsx`, bsd/kern/kern_sysctl.c). And what it tells about all of them: ports that are
 //! restricted.
 
@@ -18,6 +19,10 @@ pub const KINFO_PROC: usize = 648;
 pub const UNIQUE: usize = 56;
 /// The length of a `struct proc_vnodepathinfo`.
 pub const DIRECTORIES: usize = 2352;
+/// The length of a `struct proc_taskinfo`.
+pub const TASK: usize = 96;
+/// Where it has the number of threads.
+pub const THREADS: usize = 84;
 
 /// A process as the kernel's own list has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +144,14 @@ pub fn directory(bytes: &[u8]) -> Option<String> {
     const MAXPATHLEN: usize = 1024;
     let path = Fields(bytes).text(PATH, MAXPATHLEN);
     (bytes.len() >= DIRECTORIES && path.starts_with('/')).then_some(path)
+}
+
+/// How many threads a process has, of what PROC_PIDTASKINFO answered; `None` for a shorter answer, and
+/// for a number that none has.
+pub fn threads(bytes: &[u8]) -> Option<u32> {
+    // An int32_t.
+    let found = Fields(bytes).u32(THREADS);
+    (bytes.len() >= TASK && (1..=i32::MAX.cast_unsigned()).contains(&found)).then_some(found)
 }
 
 /// What a process was started with.
@@ -271,6 +284,14 @@ mod tests {
         assert_eq!(directory(&there).as_deref(), Some("/Users/me/shop"));
         assert_eq!(directory(&there[..2000]), None);
         assert_eq!(directory(&[0; DIRECTORIES]), None);
+    }
+
+    #[test]
+    fn threads_are_counted_by_the_task() {
+        let task = |threads: i32| record(TASK, &[(THREADS, &threads.to_le_bytes())]);
+        assert_eq!(threads(&task(12)), Some(12));
+        assert_eq!((threads(&task(0)), threads(&task(-1))), (None, None));
+        assert_eq!((threads(&task(12)[..TASK - 1]), threads(&[])), (None, None));
     }
 
     #[test]

@@ -95,6 +95,9 @@ struct Target {
     on: Option<Device>,
     /// Whether all below it counts too.
     below: bool,
+    /// The whole file system that is mounted there, where all below counts: it counts wherever else
+    /// it is mounted or seen.
+    whole: Option<Device>,
     /// The programs that its first line names.
     interpreters: Vec<String>,
 }
@@ -142,11 +145,13 @@ impl Target {
             Err(Errno::ACCESS) => Standing::Denied,
             Err(error) => Standing::Failed(error.raw_os_error()),
         };
-        let directory = standing == Standing::There(FileKind::Directory);
+        let below = below && standing == Standing::There(FileKind::Directory);
+        let on = mounts.device_of(&path);
         Self {
             id: facts.ok().as_ref().map(FileId::of),
-            on: mounts.device_of(&path),
-            below: below && directory,
+            on,
+            below,
+            whole: on.filter(|_| below && mounts.has_whole(&path)),
             interpreters: match standing {
                 Standing::There(FileKind::File) => {
                     interpreters_of(Path::new(OsStr::from_bytes(&path)))
@@ -303,7 +308,11 @@ impl<'a> Search<'a> {
                     }
                     _ => None,
                 };
-                inode.into_iter().chain([target.listed.clone()])
+                let whole = target.whole.map(|(major, minor)| format!(" {major:02x}:{minor:02x} "));
+                inode
+                    .into_iter()
+                    .chain(whole.map(String::into_bytes))
+                    .chain([target.listed.clone()])
             })
             .map(|text| memmem::Finder::new(&text).into_owned())
             .collect();
@@ -432,6 +441,9 @@ impl<'a> Search<'a> {
                 found(at, true, other(plain));
             } else if view.own && target.below && target.covers(text) {
                 found(at, false, other(text));
+            } else if target.whole.is_some() && target.whole == place {
+                let removed = marked && !(view.own && is_live());
+                found(at, removed, other(if removed { plain } else { text }));
             }
         }
     }
@@ -516,6 +528,8 @@ impl<'a> Search<'a> {
                 found(at, true, other(plain));
             } else if view.own && !marked && (elsewhere || (target.below && within)) {
                 found(at, false, other(plain));
+            } else if target.whole == Some(mapped.device) {
+                found(at, marked, other(plain));
             }
         }
     }

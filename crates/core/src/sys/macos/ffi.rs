@@ -8,12 +8,14 @@ use std::ptr;
 use rustix::io::Errno;
 
 use crate::decode::macos::descriptors::{FILE_FDINFO, SOCKET_FDINFO};
-use crate::decode::macos::process::{DIRECTORIES, KINFO_PROC, UNIQUE};
+use crate::decode::macos::process::{DIRECTORIES, KINFO_PROC, TASK, THREADS, UNIQUE};
 
 // What the decoders count on, against the structs that the libc crate has of these.
 const _: () = assert!(size_of::<libc::proc_vnodepathinfo>() == DIRECTORIES);
 const _: () = assert!(size_of::<libc::proc_fdinfo>() == crate::decode::macos::descriptors::FDINFO);
 
+const _: () = assert!(size_of::<libc::proc_taskinfo>() == TASK);
+const _: () = assert!(std::mem::offset_of!(libc::proc_taskinfo, pti_threadnum) == THREADS);
 const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_user_time) == 16);
 const _: () = assert!(std::mem::offset_of!(libc::rusage_info_v0, ri_resident_size) == 64);
 
@@ -276,6 +278,13 @@ fn forget_error() {
     let place = unsafe { libc::__error() };
     // SAFETY: it is of this thread's errno, which nobody else writes to.
     unsafe { place.write(0) };
+}
+
+/// What the task of a process of this user says of itself.
+pub(super) fn task(pid: u32) -> Option<[u8; TASK]> {
+    let mut bytes = [0; TASK];
+    let filled = info(pid, libc::PROC_PIDTASKINFO, 0, &mut bytes).ok()?;
+    (filled == TASK).then_some(bytes)
 }
 
 /// Milliseconds since boot without sleep (CLOCK_UPTIME_RAW), the clock of the kernel's TCP.

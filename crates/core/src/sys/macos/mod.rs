@@ -11,6 +11,7 @@ pub(crate) mod keep;
 mod probe;
 mod process;
 pub(crate) mod revive;
+mod script;
 mod see;
 mod tables;
 
@@ -57,8 +58,11 @@ impl LiveHost {
     /// Whether ports can be kept from others: yes.
     pub const KEEPS: bool = true;
 
-    /// Whether what was ended can be started again: not yet.
-    pub const REVIVES: bool = false;
+    /// Whether what was ended can be started again: yes.
+    pub const REVIVES: bool = true;
+
+    /// Whether a signal can be sent that does not end a process: yes.
+    pub const SIGNALS: bool = true;
 
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
@@ -140,6 +144,10 @@ impl Host for LiveHost {
 
     fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
         super::work_tree::of_all(directories, limit)
+    }
+
+    fn script(&self, shell: &Process, limit: Duration) -> Option<String> {
+        script::script(shell, limit)
     }
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {

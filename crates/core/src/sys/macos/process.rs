@@ -166,6 +166,7 @@ fn read(known: &Kinfo, facts: ProcessFacts) -> Process {
         group: Some(known.group),
         session: session(pid),
         terminal: known.terminal.clone(),
+        threads: ffi::task(pid).as_ref().and_then(|task| decode::threads(task)),
         unit: label,
         cpu_ms: usage.map(|(ticks, _)| decode::milliseconds(ticks, ffi::tick())),
         memory: usage.map(|(_, bytes)| bytes),

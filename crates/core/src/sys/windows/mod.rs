@@ -31,6 +31,7 @@ use crate::windows::{WindowsFacts, WindowsWish};
 pub(crate) use super::unsupported::{keep, ledger, revive};
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
+pub(crate) use probe::{bound_only, listener};
 
 /// Windows gives no news of sockets.
 #[derive(Debug)]
@@ -63,6 +64,9 @@ impl LiveHost {
 
     /// Whether what was ended can be started again: not yet.
     pub const REVIVES: bool = false;
+
+    /// Whether a signal can be sent that does not end a process: no.
+    pub const SIGNALS: bool = false;
 
     /// This machine, with what tells that the person wants to stop: it ends every wait.
     #[must_use]
@@ -131,6 +135,10 @@ impl Host for LiveHost {
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
         see::children(pids)
+    }
+
+    fn descendants(&self, pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
+        Some(see::descendants(pins))
     }
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {

@@ -1,13 +1,14 @@
 //! Asks Windows by doing it: a bind, closed at once.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::windows::io::{AsRawSocket, FromRawSocket, RawSocket};
 use std::sync::Once;
 
 use windows_sys::Win32::Networking::WinSock::{
     AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_DGRAM,
     SOCK_STREAM, SOCKET, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSAGetLastError, WSASocketW, bind,
-    closesocket, setsockopt,
+    closesocket, listen, setsockopt,
 };
 
 use crate::addr::Transport;
@@ -29,6 +30,25 @@ pub(super) fn plain(transport: Transport, address: SocketAddr) -> BindResult {
     try_bind(transport, address, false)
 }
 
+/// A TCP socket that is bound there and does nothing else; `::` is bound dual-stack. That type has the
+/// socket of a listener, and calls nothing that only a listener may.
+pub(crate) fn bound_only(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound(Transport::Tcp, address, false).map_err(io::Error::from_raw_os_error)?;
+    let raw = socket.into_raw();
+    // SAFETY: it is open, and nobody else's any more.
+    Ok(unsafe { TcpListener::from_raw_socket(raw as RawSocket) })
+}
+
+/// A TCP listener there; on `::` for both families, which std's own is not here.
+pub(crate) fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = bound_only(address)?;
+    // SAFETY: the socket is open.
+    match unsafe { listen(socket.as_raw_socket() as SOCKET, 1) } {
+        0 => Ok(socket),
+        _ => Err(io::Error::from_raw_os_error(last_error())),
+    }
+}
+
 fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> BindResult {
     match bound(transport, address, reuse_addr) {
         Ok(_closed) => BindResult::Ok,
@@ -38,6 +58,13 @@ fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> Bind
 
 /// A socket that is closed when it goes.
 struct Bound(SOCKET);
+
+impl Bound {
+    /// The socket, which this closes no more.
+    fn into_raw(self) -> SOCKET {
+        std::mem::ManuallyDrop::new(self).0
+    }
+}
 
 impl Drop for Bound {
     fn drop(&mut self) {
@@ -123,8 +150,6 @@ fn start() {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use super::*;
 
     #[test]
@@ -133,6 +158,25 @@ mod tests {
         let address = listener.local_addr().unwrap();
         assert_eq!(attempt(Transport::Tcp, address).plain, BindResult::InUse);
         assert_eq!(plain(Transport::Udp, address), BindResult::Ok);
+    }
+
+    #[test]
+    fn a_socket_that_is_only_bound_is_in_the_way_until_it_is_closed() {
+        let socket = bound_only("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
+        assert_eq!(plain(Transport::Tcp, address), BindResult::InUse);
+        drop(socket);
+        assert_eq!(plain(Transport::Tcp, address), BindResult::Ok);
+    }
+
+    #[test]
+    fn a_listener_of_both_families_takes_both() {
+        let listener = listener("[::]:0".parse().unwrap()).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+            std::net::TcpStream::connect(&address)
+                .unwrap_or_else(|error| panic!("{address}: {error}"));
+        }
     }
 
     #[test]

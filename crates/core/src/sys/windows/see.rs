@@ -7,9 +7,11 @@ use std::time::SystemTime;
 use super::process::{self, Entry};
 use super::table::{self, Table, Unread};
 use crate::decode::windows::Row;
-use crate::process::Process;
+use crate::host::Pinned;
+use crate::process::{Process, ProcessId};
 use crate::snapshot::{Asker, Gap, Policy, Scope, Snapshot, SocketScope, Source, States};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket};
+use crate::windows::descent::below;
 use crate::windows::holder::{Birth, attribute, is_parent};
 
 /// The number that the kernel gives to no process but its idle loop.
@@ -51,6 +53,16 @@ pub(super) fn children(pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
             (pid, young.map(process::read).collect())
         })
         .collect()
+}
+
+/// Everything below these, whoever has ended: the list goes on to tell an ended parent's number,
+/// which the pin keeps from being another's.
+pub(super) fn descendants(pins: &[&Pinned]) -> Vec<ProcessId> {
+    let entries = process::all();
+    let births: BTreeMap<u32, Birth> =
+        entries.values().map(|entry| (entry.pid, birth(entry, true))).collect();
+    let roots: Vec<ProcessId> = pins.iter().map(|pinned| pinned.id).collect();
+    below(&roots, &births)
 }
 
 /// The number by which a row is known from one look to the next: there is none in the table, and
