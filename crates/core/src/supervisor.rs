@@ -228,9 +228,10 @@ fn may_ask(owner: Option<u32>, facts: &ContainerFacts, snapshot: &Snapshot) -> b
 /// What else ends with a container: its pod, and the other ports that lead to it.
 fn takes_along(facts: &ContainerFacts, process: &Process, snapshot: &Snapshot) -> Vec<String> {
     let asked = |port: u16| {
-        snapshot.sockets.iter().any(|socket| {
-            socket.port() == Some(port) && socket.holders.pids().contains(&process.id.pid)
-        })
+        snapshot
+            .sockets
+            .iter()
+            .any(|socket| socket.port() == Some(port) && socket.holders.has(process.id.pid))
     };
     let others = facts.published.iter().filter(|at| !asked(at.port));
     let mut along: Vec<String> = others.map(|at| format!("{}:{}", at.protocol, at.port)).collect();
