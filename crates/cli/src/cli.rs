@@ -125,7 +125,7 @@ commands! {
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
     Stop = "stop" in stop,
-    /// Give a port back by the softest means that works
+    /// Give a port back, or end processes for good, by the softest means that works
     Free = "free" in free,
     /// Hold processes still, ports and all, until thaw
     Freeze = "freeze" in freeze,

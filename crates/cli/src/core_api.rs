@@ -287,6 +287,16 @@ pub fn cannot_keep(command: &str) -> String {
     }
 }
 
+/// The sentence of what is done by a signal, where there is none.
+fn without_signals(verb: Verb) -> String {
+    match verb {
+        Verb::Kill | Verb::Stop | Verb::Free => {
+            format!("that signal asks nobody to end, and {} has no signals", system())
+        }
+        other => format!("proc {} is done by a signal, and {} has none", other.name(), system()),
+    }
+}
+
 /// The name of this system.
 fn system() -> &'static str {
     match std::env::consts::OS {
@@ -429,6 +439,9 @@ impl Core for Library {
             target: None,
         };
         let (keep_env, verb) = (request.keep_env, request.verb);
+        if limits.deed().is_some() && !LiveHost::SIGNALS {
+            return Err(failed("unsupported", without_signals(verb)));
+        }
         let request = act::ActRequest {
             limits,
             filter: request.filter.clone(),

@@ -438,7 +438,10 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
 /// their own they hold none of it themselves.
 pub fn published(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
     let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
-    let boxed = processes.filter(|process| process.container.is_some());
+    let runs_in_one = |process: &&Process| {
+        engine::boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports)
+    };
+    let boxed = processes.filter(runs_in_one);
     let mut told: Vec<String> = Vec::new();
     for facts in boxed.filter_map(|process| engine::facts_of(process, snapshot)) {
         let mut ports: Vec<String> =

@@ -432,22 +432,38 @@ mod tests {
         );
     }
 
+    fn inside(word: &str) -> Result<PathBuf, String> {
+        let which = WhichArgs { r#in: Some(word.to_owned()), ..WhichArgs::default() };
+        let args = FilterArgs { which, ..FilterArgs::default() };
+        wish(&args, &[]).map(|wish| wish.filter.directory.unwrap())
+    }
+
     #[test]
-    #[cfg_attr(windows, ignore = "its directories are those of a Unix")]
     fn a_directory_is_one() {
-        let inside = |word: &str| {
-            let which = WhichArgs { r#in: Some(word.to_owned()), ..WhichArgs::default() };
-            let args = FilterArgs { which, ..FilterArgs::default() };
-            wish(&args, &[]).map(|wish| wish.filter.directory.unwrap())
-        };
-        assert_eq!(inside("/").unwrap(), Path::new("/"));
-        assert_eq!(inside(".").unwrap(), std::env::current_dir().unwrap().canonicalize().unwrap());
-        assert_eq!(inside("/no/such/place").unwrap_err(), "there is no /no/such/place");
+        let own = std::env::current_dir().unwrap();
+        let whole = own.canonicalize().unwrap();
+        assert_eq!(inside(".").unwrap(), Path::new(&*plain(whole.to_str().unwrap())));
+        assert_eq!(inside("no/such/place").unwrap_err(), "there is no no/such/place");
         let file = std::env::current_exe().unwrap();
         assert!(inside(file.to_str().unwrap()).unwrap_err().contains("is a file and no directory"));
         let elsewhere = Globals { replay: Some("x".into()), ..Globals::default() };
         let which = WhichArgs { r#in: Some("/no/../such".to_owned()), ..WhichArgs::default() };
         let args = FilterArgs { which, ..FilterArgs::default() };
         assert!(args.wish(&[], &elsewhere).is_ok(), "of another machine");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_root_is_a_directory() {
+        assert_eq!(inside("/").unwrap(), Path::new("/"));
+    }
+
+    #[test]
+    #[cfg(windows)]
+    fn a_directory_is_written_as_people_do() {
+        let own = std::env::current_dir().unwrap();
+        let root = own.ancestors().last().unwrap();
+        assert_eq!(inside(root.to_str().unwrap()).unwrap(), root);
+        assert!(!inside(".").unwrap().to_str().unwrap().starts_with(r"\\?\"));
     }
 }

@@ -1,4 +1,4 @@
-//! `proc free`: gives a port back by the softest means that works.
+//! `proc free`: gives a port back, or ends processes so that they stay ended, by the softest means that works.
 
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ Examples:
   proc free -y :3000 --in .          only if what holds it runs here
   proc free --timeout 2m :5000       wait longer for closed connections to pass
   proc free --only-signal :3000      end the process itself, whoever may start it again
+  proc free unit:web container:db    have the manager and the engine stop them
+  proc free node                     every process of that name, by whoever runs it
   proc free --dry-run :3000          only say what would be done")]
 pub struct Args {
     #[command(flatten)]
@@ -25,7 +27,7 @@ pub struct Args {
     /// Signal the processes themselves: no container, unit, manager or watcher is stopped for them
     #[arg(long)]
     only_signal: bool,
-    /// How long to wait before forcing
+    /// How long to wait before forcing, and for the end after a manager has stopped it
     #[arg(long, value_name = "TIME", default_value = GRACE, value_parser = duration)]
     grace: Duration,
     /// How long the whole may take; closed connections pass within a minute

@@ -26,7 +26,6 @@ be; the answer says what stands in the way. 3: this user may not bind that port.
 
 Examples:
   proc wait :3000 && npm start                 until port 3000 can be bound
-  proc wait :3000 --timeout 30s
   proc wait :3000 --reuse-addr                 closed connections do not count
   proc wait :5432 --listening --timeout 1m     until somebody listens
   proc wait :8080 --http /health               until that path is answered with 2xx or 3xx

@@ -444,7 +444,7 @@ mod tests {
         assert_eq!(found("on :3000").words[0].about, "node · ~/web");
         assert_eq!(
             found("free").words[0].about,
-            "Give a port back by the softest means that works"
+            "Give a port back, or end processes for good, by the softest means that works"
         );
     }
 

@@ -11,7 +11,7 @@ use crate::engine::EngineWish;
 use crate::host::{ActError, Host, MANAGER_LIMIT, Watch, Woken};
 use crate::redirect::RedirectAnswer;
 use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, Source, States, Sweep};
-use crate::socket::TcpState;
+use crate::socket::{Socket, TcpState};
 use crate::unit::UnitWish;
 
 /// How long news of a socket's end may take.
@@ -104,16 +104,7 @@ fn time_wait_reset(host: &dyn Host, patient: &Patient, seen: &Snapshot) -> Optio
         });
         found.cloned()
     };
-    let scope = |place: std::net::SocketAddr| {
-        let port = crate::addr::Port::new(place.port())?;
-        let endpoint = crate::addr::Endpoint {
-            transport: Some(Transport::Tcp),
-            ..crate::addr::Endpoint::any(port)
-        };
-        let sockets = SocketScope::Ports(vec![endpoint]);
-        Some(Scope { sockets, states: States::All, ..Scope::default() })
-    };
-    let scope = scope(place)?;
+    let scope = every_state(place.port())?;
     // It may have been on its way when the patient was looked at.
     let socket = lingers(seen).or_else(|| lingers(&host.snapshot(&scope)))?;
     match host.reset_time_wait(&socket) {
@@ -140,13 +131,43 @@ fn time_wait_reset(host: &dyn Host, patient: &Patient, seen: &Snapshot) -> Optio
 fn socket_destroy(host: &dyn Host, patient: &Patient, seen: &Snapshot) -> Option<Finding> {
     let socket = specimen_socket(patient, Kind::TcpAccepted, seen)?;
     Some(match host.destroy(socket) {
-        Ok(()) => Finding::works(words::destroyed()),
+        Ok(()) if is_closed(host, socket) => Finding::works(words::destroyed()),
+        Ok(()) => Finding::limited(words::stays_open(), None),
         Err(ActError::Denied) => {
             Finding::limited(words::may_not_destroy(), Some("sudo".to_owned()))
         }
         Err(ActError::Unsupported) => Finding::absent(words::cannot_destroy()),
         Err(error) => Finding::limited(words::not_destroyed(error), None),
     })
+}
+
+/// Whether the connection is in the table no more: that a system says so is no proof (Wine's SetTcpEntry
+/// does nothing).
+fn is_closed(host: &dyn Host, socket: &Socket) -> bool {
+    let Some(scope) = socket.port().and_then(every_state) else { return false };
+    let stays = || {
+        host.snapshot(&scope).sockets.iter().any(|seen| {
+            (seen.local == socket.local && seen.remote == socket.remote)
+                && seen.state == Some(TcpState::Established)
+        })
+    };
+    for _ in 0..MOST_AGAIN {
+        if !stays() {
+            return true;
+        }
+        host.wait(&[], &mut Watch::silent(), Duration::from_millis(5));
+    }
+    false
+}
+
+/// Everything on a port of TCP.
+fn every_state(port: u16) -> Option<Scope> {
+    let endpoint = crate::addr::Endpoint {
+        transport: Some(Transport::Tcp),
+        ..crate::addr::Endpoint::any(crate::addr::Port::new(port)?)
+    };
+    let sockets = SocketScope::Ports(vec![endpoint]);
+    Some(Scope { sockets, states: States::All, ..Scope::default() })
 }
 
 /// The patient closes a socket; the news must come.

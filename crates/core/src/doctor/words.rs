@@ -197,6 +197,11 @@ pub(super) fn destroyed() -> String {
     "a connection of our own process was closed under it".to_owned()
 }
 
+pub(super) fn stays_open() -> String {
+    "the system said that it closed a connection of our own process, and the connection is still there"
+        .to_owned()
+}
+
 pub(super) fn may_not_destroy() -> String {
     "you may not: it needs CAP_NET_ADMIN, and is used for somebody's outgoing connection that drew your port".to_owned()
 }

@@ -160,7 +160,7 @@ fn command(start: Start, own_session: bool) -> Command {
     command.envs(start.environment.iter().map(|(name, value)| (text(name), text(value))));
     command.current_dir(text(&start.cwd));
     let Start { umask, nice, limits, user, .. } = start;
-    let mut restore = revive::restore(limits, user);
+    let mut restore = revive::restore(&limits, user);
     let prepare = move || -> io::Result<()> {
         if own_session {
             rustix::process::setsid()?;

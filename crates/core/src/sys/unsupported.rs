@@ -46,6 +46,9 @@ impl LiveHost {
     /// Whether what was ended can be started again: no.
     pub const REVIVES: bool = false;
 
+    /// Whether a signal can be sent that does not end a process: no.
+    pub const SIGNALS: bool = false;
+
     /// This machine; what would interrupt a wait is not looked at.
     #[must_use]
     pub fn with_interrupt<T>(self, _: T) -> Self {

@@ -1,7 +1,7 @@
 //! What changed between two looks at the sockets of some ports: pure, with the kernel's name of a
 //! socket (its cookie) as its identity. Who did it is found out later, by `teller`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::socket::{LocalAddress, Protocol, Socket, TcpState};
 
@@ -136,6 +136,7 @@ impl State {
                 }
             }
         }
+        let taken: BTreeSet<_> = opened.iter().map(|change| place(change.socket())).collect();
         let mut gone = Vec::new();
         for (name, known) in &mut self.known {
             if present.contains(name) {
@@ -144,8 +145,10 @@ impl State {
             let bound = known.socket.state == Some(TcpState::Bound);
             match sweep {
                 // Asked once: where it is there all the same, something hides it from such looks.
+                // What opened in its place came after its end, of which the kernel's word may be late.
                 Sweep::Partial => {
-                    observed.unsure |= std::mem::take(&mut known.shows_in_part);
+                    observed.unsure |= std::mem::take(&mut known.shows_in_part)
+                        || taken.contains(&place(&known.socket));
                 }
                 Sweep::Whole if bound && ends_are_told => {}
                 Sweep::Whole => {
@@ -197,6 +200,10 @@ impl State {
 /// Whether a program asked for the port: connections, and sockets without one, are no news.
 fn is_own_port(socket: &Socket) -> bool {
     socket.remote.is_none() && socket.port().is_some_and(|port| port != 0)
+}
+
+fn place(socket: &Socket) -> (Option<u16>, Protocol, LocalAddress) {
+    (socket.port(), socket.protocol, socket.local.clone())
 }
 
 fn place_key(socket: &Socket) -> (Option<u16>, Protocol, LocalAddress, Option<u64>) {
@@ -365,6 +372,17 @@ mod tests {
         ];
         let order: Vec<String> = in_order(told).iter().map(word).collect();
         assert_eq!(order.join(" "), "-1 +2 +3 -2");
+    }
+
+    #[test]
+    fn what_opens_in_the_place_of_another_makes_sure_that_it_closed() {
+        let mut state = State::default();
+        // Known by a whole look alone, it may be hidden from partial ones.
+        state.observe(vec![listener(1)], Whole, true);
+        assert_eq!(words(&state.observe(Vec::new(), Partial, true)), "");
+        assert_eq!(words(&state.observe(vec![listener(2)], Partial, true)), "+2 ?");
+        assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "?");
+        assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "-1");
     }
 
     #[test]

@@ -124,9 +124,9 @@ pub(crate) fn identity(pid: u32) -> Option<ProcessId> {
 /// What gives a child those limits and makes it that user (its UID, GID and groups), run between fork
 /// and exec: system calls alone, through rustix's raw ones.
 pub(crate) fn restore(
-    limits: Vec<Limit>,
+    limits: &[Limit],
     user: Option<(u32, u32, Vec<u32>)>,
-) -> impl FnMut() -> io::Result<()> {
+) -> impl FnMut() -> io::Result<()> + use<> {
     let limits: Vec<(Resource, Rlimit)> = limits
         .iter()
         .filter_map(|(name, soft, hard)| {

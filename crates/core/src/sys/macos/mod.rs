@@ -61,6 +61,9 @@ impl LiveHost {
     /// Whether what was ended can be started again: yes.
     pub const REVIVES: bool = true;
 
+    /// Whether a signal can be sent that does not end a process: yes.
+    pub const SIGNALS: bool = true;
+
     /// This machine, with a descriptor that becomes readable when the person wants to stop: it
     /// ends every wait.
     #[must_use]

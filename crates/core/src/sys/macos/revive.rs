@@ -96,9 +96,9 @@ pub(crate) fn identity(pid: u32) -> Option<ProcessId> {
 /// What makes a child that user (its UID, GID and groups), run between fork and exec: system calls
 /// alone. Limits are never read on this system.
 pub(crate) fn restore(
-    _limits: Vec<Limit>,
+    _limits: &[Limit],
     user: Option<(u32, u32, Vec<u32>)>,
-) -> impl FnMut() -> io::Result<()> {
+) -> impl FnMut() -> io::Result<()> + use<> {
     move || match &user {
         Some((uid, gid, groups)) => ffi::become_user(*uid, *gid, groups),
         None => Ok(()),

@@ -65,6 +65,9 @@ impl LiveHost {
     /// Whether what was ended can be started again: not yet.
     pub const REVIVES: bool = false;
 
+    /// Whether a signal can be sent that does not end a process: no.
+    pub const SIGNALS: bool = false;
+
     /// This machine, with what tells that the person wants to stop: it ends every wait.
     #[must_use]
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
