@@ -47,6 +47,8 @@ pub struct PortsOptions {
     pub unix: bool,
     /// Only the asker's own.
     pub mine: bool,
+    /// Nothing of the holders but what each says of itself.
+    pub brief: bool,
     /// Only those of processes of the asker's user; of root everybody's.
     pub own: bool,
     /// Only those with a holder that is all of this.
@@ -358,9 +360,9 @@ impl Core for Library {
             true => Vec::new(),
             false => parse(targets)?,
         };
-        let PortsOptions { unix, mine, own, holder, sort, .. } = options;
-        let filter = PortsFilter { targets, unix, mine, own, holder, sort };
-        Ok(ports::ports(&*self.host, &filter, &options.look))
+        let PortsOptions { unix, mine, brief, own, holder, sort, look } = options;
+        let filter = PortsFilter { targets, unix, mine, brief, own, holder, sort };
+        Ok(ports::ports(&*self.host, &filter, &look))
     }
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {

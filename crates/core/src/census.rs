@@ -65,7 +65,7 @@ impl Census {
         if paths.is_empty() {
             return census;
         }
-        let seen = host.file_uses(&FileWish { paths: paths.clone(), below: false });
+        let seen = host.file_uses(&FileWish { paths: paths.clone(), ..FileWish::default() });
         // A recording has no descriptors; what runs a file shows as ever.
         if let Some(seen) = seen.filter(|seen| !seen.by_path_only) {
             census.files = paths.into_iter().zip(seen.files).collect();

@@ -84,7 +84,7 @@ impl Details {
         let connections = self.snapshot.sockets.iter().filter(|socket| {
             socket.state.is_some_and(TcpState::is_connection)
                 && socket.remote.is_some()
-                && socket.holders.pids().contains(&pid)
+                && socket.holders.has(pid)
         });
         let open_files = self.open_files.get(&pid).copied();
         let named = |process: &Process| NamedReport {

@@ -1,5 +1,6 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Port, Transport};
@@ -8,13 +9,13 @@ use crate::explain;
 use crate::filter::ProcessFilter;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
-use crate::look::{LookOptions, gaps, process_facts, socket_report};
+use crate::look::{LookOptions, gaps, process_facts, process_row, socket_report};
 use crate::origin::is_mine;
 use crate::process::Percent;
 use crate::processes::use_of_processors;
 use crate::report::{PortsReport, ProcessReport, SCHEMA, SocketReport};
-use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
-use crate::socket::{Protocol, Socket};
+use crate::snapshot::{ProcessFacts, Scope, Snapshot, SocketScope, States, Sweep};
+use crate::socket::{Protocol, Socket, TcpState};
 use crate::target::Target;
 
 /// Which sockets to list.
@@ -26,6 +27,10 @@ pub struct PortsFilter {
     pub unix: bool,
     /// Only those with a holder that is the asker's own ([`crate::origin::is_mine`]).
     pub mine: bool,
+    /// Tell of each holder only what it says of itself: not who runs it, where it comes from, what
+    /// sort it is, nor its container and unit. A table shows no more, and of hundreds of holders the
+    /// rest takes longer than everything else.
+    pub brief: bool,
     /// Only those with a holder of the asker's user; of root all.
     pub own: bool,
     /// Only those with a holder that is all of this.
@@ -96,7 +101,7 @@ impl<'a> Chosen<'a> {
         let transport = socket.protocol.transport();
         let on = |wanted: Option<Transport>| wanted.is_none() || wanted == transport;
         self.filter.targets.is_empty()
-            || socket.holders.pids().iter().any(|pid| self.pids.contains(pid))
+            || self.pids.iter().any(|&pid| socket.holders.has(pid))
             || self.filter.targets.iter().any(|target| match target {
                 Target::Port(endpoint) => port == Some(endpoint.port) && on(endpoint.transport),
                 Target::Range(range) => {
@@ -118,6 +123,7 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
         holders: true,
         states: if options.every_state { States::All } else { States::BoundIfCheap },
         namespaces: if options.all_namespaces { Sweep::All } else { Sweep::None },
+        facts: facts(filter),
         ..Scope::default()
     });
     let chosen = Chosen::new(host, filter);
@@ -127,21 +133,26 @@ pub fn ports(host: &dyn Host, filter: &PortsFilter, options: &LookOptions) -> Po
         let mut snapshot = host.snapshot(&Scope {
             sockets: SocketScope::AllUnix,
             holders: true,
+            facts: facts(filter),
             ..Scope::default()
         });
         learn_origins(host, &mut snapshot, &chosen, options);
         let unix = self::report(&snapshot, &chosen, options);
         report.ok |= unix.ok;
         report.sockets.extend(unix.sockets);
-        for process in unix.processes {
-            if report.processes.iter().all(|known| known.pid != process.pid) {
-                report.processes.push(process);
-            }
-        }
+        let known: BTreeSet<u32> = report.processes.iter().map(|process| process.pid).collect();
+        let more = unix.processes.into_iter().filter(|process| !known.contains(&process.pid));
+        report.processes.extend(more);
     }
     sort(&mut report, filter.sort);
     report.matched = report.sockets.len();
     report
+}
+
+/// What is read of the holders. Whose somebody is turns on everything.
+fn facts(filter: &PortsFilter) -> ProcessFacts {
+    let shown = ProcessFacts { group: !filter.brief || filter.mine, ..ProcessFacts::ALL };
+    shown.and(filter.holder.facts())
 }
 
 impl PortsReport {
@@ -185,9 +196,9 @@ fn sort(report: &mut PortsReport, key: PortSort) {
             };
             last(first(socket).and_then(user))
         }),
-        // The spelling of a moment sorts as the moment does.
         PortSort::Age => report.sockets.sort_by_cached_key(|socket| {
-            last(first(socket).and_then(|process| process.started_at.clone()))
+            let age = first(socket).and_then(|process| process.age_ms);
+            (age.is_none(), Reverse(age))
         }),
     }
 }
@@ -207,14 +218,17 @@ fn learn_origins(
     }
 }
 
+/// Whether a socket waits for somebody, or is bound and may yet.
+pub(crate) fn keeps_its_port(socket: &Socket) -> bool {
+    let bound = socket.protocol == Protocol::Tcp && socket.state == Some(TcpState::Bound);
+    socket.is_server() || bound
+}
+
 fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> PortsReport {
-    let bound = |socket: &Socket| {
-        socket.protocol == Protocol::Tcp && socket.state == Some(crate::socket::TcpState::Bound)
-    };
     let mut sockets: Vec<&Socket> = snapshot
         .sockets
         .iter()
-        .filter(|socket| (socket.is_server() || bound(socket)) && chosen.has(socket))
+        .filter(|socket| keeps_its_port(socket) && chosen.has(socket))
         .filter(|socket| chosen.has_holder(socket, snapshot))
         .collect();
     if chosen.filter.mine {
@@ -239,7 +253,10 @@ fn report(snapshot: &Snapshot, chosen: &Chosen<'_>, options: &LookOptions) -> Po
         processes: pids
             .iter()
             .filter_map(|pid| snapshot.processes.get(pid))
-            .map(|process| process_facts(process, snapshot, options))
+            .map(|process| match chosen.filter.brief {
+                true => process_row(process, snapshot.taken_at, options.show_secrets),
+                false => process_facts(process, snapshot, options),
+            })
             .collect(),
         gaps: gaps(snapshot),
         notes: Vec::new(),

@@ -1,6 +1,7 @@
-//! What runs, by the words that targets are typed as: names, numbers, containers, units. For
+//! What runs, by the words that targets are typed as: ports, names, numbers, containers, units. For
 //! completing a half-typed one, so it is one cheap look. Only engines are asked, for the names of
-//! containers that run, and for some milliseconds: a container without a name goes by its id.
+//! containers that run, and for some milliseconds: a container without a name goes by its id, and a
+//! port's holder stays unsaid where a look for it would take longer than a person waits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +9,10 @@ use std::time::Duration;
 use crate::engine;
 use crate::host::Host;
 use crate::learn::learn_names;
+use crate::ports::keeps_its_port;
 use crate::process::Process;
-use crate::snapshot::{ProcessFacts, Scope, Snapshot};
+use crate::snapshot::{ProcessFacts, Scope, Snapshot, SocketScope, States};
+use crate::socket::{Holders, Socket};
 use crate::supervisor::{scope_of, unit_of};
 
 /// Which words.
@@ -36,6 +39,96 @@ pub struct Word {
     pub name: String,
     /// How many processes it means.
     pub processes: usize,
+}
+
+/// A port that somebody has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPort {
+    /// Its number.
+    pub number: u16,
+    /// `tcp`, `udp`.
+    pub protocols: Vec<&'static str>,
+    /// Who has it; `None` where that was not found at once.
+    pub holder: Option<PortHolder>,
+}
+
+/// Who has a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortHolder {
+    /// A process: one of them where there are several.
+    Process {
+        /// Its number.
+        pid: u32,
+        /// Its program.
+        name: String,
+        /// Where it works.
+        directory: Option<String>,
+    },
+    /// The kernel itself.
+    Kernel,
+    /// Another user's process, which may not be seen.
+    Another,
+}
+
+/// How much processor time of a thread a look for the holders of ports takes at most. An answer to
+/// a key should be there in 20 ms.
+const HURRY: Duration = Duration::from_millis(10);
+
+/// The ports that somebody has, by number.
+pub fn held_ports(host: &dyn Host) -> Vec<HeldPort> {
+    let snapshot = host.snapshot(&Scope {
+        sockets: SocketScope::AllPorts,
+        states: States::BoundIfCheap,
+        holders: true,
+        first_within: Some(HURRY),
+        facts: ProcessFacts { directory: true, ..ProcessFacts::BARE },
+        ..Scope::default()
+    });
+    ports_of(&snapshot)
+}
+
+fn ports_of(snapshot: &Snapshot) -> Vec<HeldPort> {
+    let mut sockets: Vec<(u16, &Socket)> = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| keeps_its_port(socket))
+        .filter_map(|socket| Some((socket.port()?, socket)))
+        .collect();
+    sockets.sort_by_key(|(port, socket)| (*port, socket.protocol));
+    let mut ports: Vec<HeldPort> = Vec::new();
+    for (number, socket) in sockets {
+        if ports.last().is_none_or(|port| port.number != number) {
+            ports.push(HeldPort { number, protocols: Vec::new(), holder: None });
+        }
+        let Some(port) = ports.last_mut() else { continue };
+        let protocol = socket.protocol.name();
+        if !port.protocols.contains(&protocol) {
+            port.protocols.push(protocol);
+        }
+        port.holder = port.holder.take().or_else(|| holder_of(socket, snapshot));
+    }
+    ports
+}
+
+fn holder_of(socket: &Socket, snapshot: &Snapshot) -> Option<PortHolder> {
+    match &socket.holders {
+        Holders::Processes { holders } => {
+            let mut known = holders.iter().filter_map(|holder| snapshot.processes.get(&holder.pid));
+            known.next().map(|process| PortHolder::Process {
+                pid: process.id.pid,
+                name: process.program().to_owned(),
+                directory: process.cwd.clone(),
+            })
+        }
+        Holders::Kernel => Some(PortHolder::Kernel),
+        // One's own may be hidden too: by a thread, or because there was no time to look.
+        Holders::Hidden => {
+            let asker = &snapshot.asker;
+            let another = !asker.sees_all && socket.uid.is_some_and(|uid| uid != asker.uid);
+            another.then_some(PortHolder::Another)
+        }
+        Holders::Nobody | Holders::NotLooked => None,
+    }
 }
 
 /// How long engines may take to tell names: somebody is in the middle of a line.
@@ -123,6 +216,57 @@ mod tests {
             format!("{}{id} {} {}", word.word, word.name, word.processes)
         };
         of(snapshot, words).into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn a_port_is_there_once_with_the_first_holder_that_is_known() {
+        use crate::socket::{HeldBy, Holder, LocalAddress, Protocol, TcpState};
+        let socket = |protocol, address: &str, holders| {
+            let local = LocalAddress::Inet(address.parse().unwrap());
+            let state = (protocol == Protocol::Tcp).then_some(TcpState::Listen);
+            let mut socket = Socket::new(protocol, local, state);
+            (socket.holders, socket.uid) = (holders, Some(1));
+            socket
+        };
+        let by =
+            |pid| Holders::Processes { holders: vec![Holder { pid, by: HeldBy::Descriptor(3) }] };
+        let mut snapshot = Snapshot::empty(std::time::UNIX_EPOCH);
+        snapshot.asker.uid = 1000;
+        let mut node = process(42, "node", "/", None);
+        node.cwd = Some("/home/me/web".to_owned());
+        snapshot.processes.insert(42, node);
+        let mut client = socket(Protocol::Tcp, "127.0.0.1:4000", by(42));
+        client.state = Some(TcpState::Established);
+        snapshot.sockets = vec![
+            socket(Protocol::Tcp, "0.0.0.0:3000", Holders::Hidden),
+            socket(Protocol::Udp, "0.0.0.0:3000", by(42)),
+            socket(Protocol::Tcp, "[::]:3000", by(43)),
+            socket(Protocol::Udp, "0.0.0.0:53", Holders::Kernel),
+            socket(Protocol::Tcp, "0.0.0.0:22", Holders::Hidden),
+            client,
+        ];
+        let known = |ports: Vec<HeldPort>| -> Vec<(u16, Vec<&str>, Option<PortHolder>)> {
+            ports.into_iter().map(|port| (port.number, port.protocols, port.holder)).collect()
+        };
+        let node = PortHolder::Process {
+            pid: 42,
+            name: "node".to_owned(),
+            directory: Some("/home/me/web".to_owned()),
+        };
+        let found = known(ports_of(&snapshot));
+        assert_eq!(
+            found,
+            [
+                (22, vec!["tcp"], Some(PortHolder::Another)),
+                (53, vec!["udp"], Some(PortHolder::Kernel)),
+                (3000, vec!["tcp", "udp"], Some(PortHolder::Another)),
+            ]
+        );
+        // Whoever sees everybody is told of nobody rather than of somebody hidden.
+        snapshot.asker.sees_all = true;
+        let found = known(ports_of(&snapshot));
+        assert_eq!(found[0].2, None);
+        assert_eq!(found[2].2, Some(node));
     }
 
     #[test]

@@ -4,14 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use proc_core::file_use::{Access, FileKind, FileSeen, FileUse, FileWish, Standing, Usage};
+use proc_core::files::users;
 use proc_core::host::{Host, LiveHost};
+use proc_core::processes::{ProcessesWish, processes};
+use proc_core::report::ProcessReport;
 
 /// A directory that goes away with the test.
 struct Scratch(PathBuf);
@@ -84,7 +89,8 @@ fn deadline() -> Instant {
 
 fn seen(path: &Path, below: bool) -> FileSeen {
     let paths = vec![path.to_str().unwrap().to_owned()];
-    let mut seen = LiveHost::default().file_uses(&FileWish { paths, below }).unwrap();
+    let mut seen =
+        LiveHost::default().file_uses(&FileWish { paths, below, ..FileWish::default() }).unwrap();
     seen.files.remove(0)
 }
 
@@ -154,10 +160,43 @@ fn several_files_are_one_look() {
     uses(&b, false, child.pid(), &[(open(4, Access::Read), false, None)]);
     let missing = scratch.0.join("c");
     let paths = [&b, &missing, &a].map(|path| path.to_str().unwrap().to_owned()).to_vec();
-    let seen = LiveHost::default().file_uses(&FileWish { paths, below: false }).unwrap();
+    let seen = LiveHost::default().file_uses(&FileWish { paths, ..FileWish::default() }).unwrap();
     let counts: Vec<usize> = seen.files.iter().map(|file| file.uses.len()).collect();
     assert_eq!(counts, [1, 0, 1]);
     assert_eq!(seen.files[1].standing, Standing::Missing);
+}
+
+#[test]
+fn the_sockets_of_who_uses_a_file_tell_its_ports_without_a_second_walk() {
+    let scratch = Scratch::new("sockets");
+    let file = scratch.file("a");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let link = format!("/proc/self/fd/{}", listener.as_raw_fd());
+    let inode = fs::metadata(link).unwrap().ino();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec 3<a\nread line"]).current_dir(&scratch.0);
+    let child = Waiting::spawn(command.stdout(OwnedFd::from(listener)));
+    uses(&file, false, child.pid(), &[(open(3, Access::Read), false, None)]);
+    let host = LiveHost::default();
+    let files = FileWish {
+        paths: vec![file.to_str().unwrap().to_owned()],
+        sockets: true,
+        ..FileWish::default()
+    };
+    let seen = host.file_uses(&files).unwrap();
+    assert_eq!(seen.sockets.get(&child.pid()), Some(&vec![inode]));
+    let unasked = host.file_uses(&FileWish { sockets: false, ..files.clone() }).unwrap();
+    assert!(unasked.sockets.is_empty());
+    let ports = |processes: Vec<ProcessReport>| -> Vec<u16> {
+        let own = processes.into_iter().find(|process| process.pid == child.pid()).unwrap();
+        own.ports.unwrap().iter().map(|port| port.port).collect()
+    };
+    let wish = ProcessesWish::default();
+    assert_eq!(ports(users(&host, &files, &wish).unwrap().processes), [port]);
+    assert_eq!(ports(processes(&host, "list", &wish).processes), [port]);
+    let unwanted = ProcessesWish { ports: false, ..wish };
+    assert!(users(&host, &files, &unwanted).unwrap().processes[0].ports.is_none());
 }
 
 #[test]

@@ -78,6 +78,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         return Ok(Answer::Text(offer_text(&offers)));
     }
     let shape = args.shape(&offers)?;
+    let brief = !(globals.json || globals.jsonl) && is_brief(&shape, &offers);
     let look = LookOptions {
         every_state: false,
         all_namespaces: args.all_namespaces,
@@ -87,6 +88,7 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
     let options = PortsOptions {
         unix: args.unix,
         mine: args.mine,
+        brief,
         own: false,
         holder: args.which.filter(&[], globals)?,
         sort: args.sort.unwrap_or_default(),
@@ -94,6 +96,22 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
     };
     let report = core.ports(&args.targets, options)?;
     Ok(Answer::Listed { report: args.filter(report), shape })
+}
+
+/// Whether these columns tell of a holder only what it says of itself. CSV has all, where none are
+/// chosen.
+fn is_brief(shape: &Shape, offers: &[Offer]) -> bool {
+    let told_by_others = |at: &usize| {
+        let name = offers.get(*at).map(|offer| offer.name);
+        matches!(name, Some("container" | "unit" | "project"))
+    };
+    match shape {
+        Shape::Table(Some(columns)) | Shape::Csv(Some(columns)) => {
+            !columns.iter().any(told_by_others)
+        }
+        Shape::Table(None) | Shape::Pids => true,
+        Shape::Csv(None) => false,
+    }
 }
 
 impl Args {
@@ -155,6 +173,18 @@ mod tests {
 
     fn shown(args: &Args) -> Vec<String> {
         args.filter(fixture::ports()).sockets.into_iter().map(|socket| socket.local).collect()
+    }
+
+    #[test]
+    fn what_no_column_shows_is_not_asked_for() {
+        let offers = port_columns();
+        let brief = |shape: Shape| is_brief(&shape, &offers);
+        let place = |name| offers.iter().position(|offer| offer.name == name).unwrap();
+        assert!(brief(Shape::Table(None)) && brief(Shape::Pids) && !brief(Shape::Csv(None)));
+        for name in ["container", "unit", "project"] {
+            assert!(!brief(Shape::Table(Some(vec![0, place(name)]))), "{name}");
+        }
+        assert!(brief(Shape::Csv(Some(vec![place("exe"), place("ppid")]))));
     }
 
     #[test]

@@ -47,7 +47,8 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
         (None, Some(uid)) => facts.push(format!("user {uid}")),
         (None, None) => {}
     }
-    facts.extend(process.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    let path = |cwd: &String| words::path(cwd, view.home.as_deref()).into_owned();
+    facts.extend(process.cwd.as_ref().map(path));
     facts.extend(process.age_ms.map(words::span));
     facts.extend(process.terminal.clone());
     page.push(Line::new(4).text(facts.join(" · ")));
@@ -160,7 +161,7 @@ pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view
     }
 }
 
-fn socket_row(socket: &SocketReport) -> Vec<Cell> {
+fn socket_row(socket: &SocketReport) -> Vec<Cell<'_>> {
     let address = match &socket.remote {
         Some(remote) => format!("{} → {remote}", socket.local),
         None => socket.local.clone(),

@@ -43,15 +43,17 @@ fn full(page: &mut Page, process: &ProcessReport, view: &View) {
         }
     };
     let details = process.details.as_deref();
-    put("command", Some(words::command(process)));
+    put("command", Some(words::command(process).into_owned()));
     let gone = if process.exe_deleted { " (deleted or replaced since)" } else { "" };
     put("executable", process.exe.as_ref().map(|exe| format!("{exe}{gone}")));
-    put("directory", process.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    let path = |cwd: &String| words::path(cwd, view.home.as_deref()).into_owned();
+    put("directory", process.cwd.as_ref().map(path));
     put("user", Some(user(process)));
     put("state", Some(state(process)));
     put("age", age(process));
     put("use", Some(usage(process)));
-    put("ports", Some(processes::ports(process.ports.as_deref().unwrap_or_default()).text));
+    let ports = processes::ports(process.ports.as_deref().unwrap_or_default());
+    put("ports", Some(ports.text.into_owned()));
     put("open", details.and_then(open));
     put("parent", details.and_then(|details| details.parent.as_ref()).map(named));
     put("ancestry", details.and_then(ancestry));
@@ -92,7 +94,7 @@ fn full(page: &mut Page, process: &ProcessReport, view: &View) {
 fn user(process: &ProcessReport) -> String {
     match (&process.user, process.uid) {
         (Some(user), Some(uid)) => format!("{user} ({uid})"),
-        _ => processes::user(process),
+        _ => processes::user(process).into_owned(),
     }
 }
 

@@ -33,7 +33,7 @@ pub fn menu(choices: &[(usize, &Choice<'_>)], more: usize, view: &View) -> Strin
     page.render(view)
 }
 
-fn row(number: usize, choice: &Choice<'_>, view: &View) -> Vec<Cell> {
+fn row<'a>(number: usize, choice: &'a Choice<'_>, view: &View) -> Vec<Cell<'a>> {
     let holder = choice.holder;
     let others = match choice.holders {
         0 | 1 => String::new(),

@@ -412,6 +412,13 @@ impl Look<'_> {
         self.pids = holders::pids(proc).unwrap_or_default();
         let hinted = self.pids_of_cgroups();
         put_first(&mut self.pids, &hinted);
+        if let Some(limit) = self.scope.first_within {
+            let inodes = self.snapshot.sockets.iter().filter_map(|socket| socket.inode);
+            let found = holders::first_of_each(proc, &self.pids, inodes, limit);
+            self.claim(&found);
+            self.reader = Some(reader);
+            return;
+        }
         let found = holders::by_descriptor(proc, &self.pids, &wanted);
         self.note_unseen(&found);
         self.claim(&found.holders);
@@ -620,7 +627,7 @@ impl Look<'_> {
         // Who runs the holder cannot be told apart from who runs the asker without it.
         wanted.push(self.snapshot.asker.pid);
         let Some(reader) = &self.reader else { return };
-        self.snapshot.processes = reader.read_with_ancestors(&wanted);
+        self.snapshot.processes = reader.read_every(&wanted, self.scope.facts);
         self.tell_threads();
         self.tell_hidden();
         self.forget_vanished();
@@ -694,7 +701,9 @@ impl Look<'_> {
             self.snapshot.note(Gap::TooFewDescriptors);
         }
         // What had no other holder has closed with it.
-        self.drop_ended();
+        if self.scope.first_within.is_none() {
+            self.drop_ended();
+        }
     }
 }
 
