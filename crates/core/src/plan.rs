@@ -482,7 +482,7 @@ fn add_holders(
 
 /// Whether a lever ends this holder as well: it is below one that the lever is for, or it is run by
 /// the same unit or container.
-fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
+pub(crate) fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
     if levers.is_empty() {
         return false;
     }
