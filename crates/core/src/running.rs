@@ -72,7 +72,7 @@ pub enum PortHolder {
 
 /// How much processor time of a thread a look for the holders of ports takes at most. An answer to
 /// a key should be there in 20 ms.
-const HURRY: Duration = Duration::from_millis(10);
+const HURRY: Duration = Duration::from_millis(14);
 
 /// The ports that somebody has, by number.
 pub fn held_ports(host: &dyn Host) -> Vec<HeldPort> {
