@@ -4,7 +4,8 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use proc_core::nearness::nearest;
 use proc_core::report::ErrorReport;
 
@@ -124,7 +125,7 @@ commands! {
     Kill = "kill" in kill,
     /// Ask what holds a port to end, and wait; never force
     Stop = "stop" in stop,
-    /// Give a port back by the softest means that works
+    /// Give a port back, or end processes for good, by the softest means that works
     Free = "free" in free,
     /// Hold processes still, ports and all, until thaw
     Freeze = "freeze" in freeze,
@@ -195,7 +196,7 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
     let wrong = |error: ErrorReport, args: &[OsString]| Stop::Wrong {
         error: Box::new(error),
         command: typed_command(args).unwrap_or_default().to_owned(),
-        json: has_flag(args, &["--json", "--jsonl"]),
+        json: has_flag(args, &["--json", "--jsonl"]) || has_short_json(args),
         quiet: has_flag(args, &["--quiet", "-q"]),
     };
     check_utf8(&args).map_err(|error| wrong(error, &args))?;
@@ -221,22 +222,47 @@ pub fn parse(mut args: Vec<OsString>, settings: &Settings) -> Result<Cli, Stop> 
         }
         matches => matches,
     };
-    let cli =
-        matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| match error
-            .kind()
-        {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                Stop::Shown(error.render().to_string())
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-                Stop::Hint(hint())
-            }
-            _ => wrong(sentence(&error, &args), &args),
-        })?;
+    let cli = matches.and_then(|matches| {
+        let mut cli = Cli::from_arg_matches(&matches)?;
+        cli.globals.typed = typed_options(&matches);
+        Ok(cli)
+    });
+    let cli = cli.map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Stop::Shown(error.render().to_string())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Stop::Hint(hint())
+        }
+        _ => wrong(sentence(&error, &args), &args),
+    })?;
     match &settings.problem {
         Some(problem) if acts(cli.command.name()) => Err(wrong(not_acting(problem), &args)),
         _ => Ok(cli),
     }
+}
+
+/// The options of a command that acts, without its targets and without those that every command
+/// has: who may not do it can type the same again as root.
+fn typed_options(matches: &ArgMatches) -> Vec<String> {
+    let Some((name, own)) = matches.subcommand() else { return Vec::new() };
+    if own.try_contains_id("dry_run").is_err() {
+        return Vec::new();
+    }
+    let grammar = grammar_of(name, clap::Command::new("proc")).unwrap_or_default();
+    let mut words = Vec::new();
+    for arg in grammar.get_arguments() {
+        let id = arg.get_id().as_str();
+        let Some(long) = arg.get_long() else { continue };
+        if own.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        words.push(format!("--{long}"));
+        if arg.get_action().takes_values() {
+            words.extend(own.get_raw(id).into_iter().flatten().map(lossy));
+        }
+    }
+    words
 }
 
 /// Whether the command acts: then a setting may say on what it never does.
@@ -388,6 +414,17 @@ fn has_flag(args: &[OsString], names: &[&str]) -> bool {
     options.skip(1).any(|word| names.iter().any(|name| word == *name))
 }
 
+/// Whether `-j` is among the options, alone or with others that take no value (`-yj`).
+fn has_short_json(args: &[OsString]) -> bool {
+    let is_json = |word: &OsString| {
+        let letters = word.to_str().and_then(|word| word.strip_prefix('-'));
+        letters.is_some_and(|letters| {
+            letters.contains('j') && letters.chars().all(|letter| "jyaq9h".contains(letter))
+        })
+    };
+    args.iter().skip(1).take_while(|word| *word != "--").any(is_json)
+}
+
 /// Refuses words that are not UTF-8, except the names of files to read or write.
 fn check_utf8(args: &[OsString]) -> Result<(), ErrorReport> {
     let mut is_file = false;
@@ -496,6 +533,14 @@ fn sentence(error: &clap::Error, args: &[OsString]) -> ErrorReport {
     let shown =
         |word: &Option<String>| sanitize::text(word.as_deref().unwrap_or_default()).into_owned();
     let explain = match error.kind() {
+        ErrorKind::UnknownArgument
+            if shown(&option) == "--kill"
+                && ["stuck", "orphans"].iter().any(|it| command == Some(it)) =>
+        {
+            let whole = format!("{of} --pids | xargs proc kill");
+            let explain = format!("finding ends nobody; to end what `{of}` finds: `{whole}`");
+            return usage(explain, option.as_deref(), Some(whole));
+        }
         ErrorKind::UnknownArgument if shown(&option).starts_with('-') => {
             format!("`{}` is not an option of `{of}`", shown(&option))
         }
@@ -625,7 +670,9 @@ mod tests {
 
     #[test]
     fn commands_take_global_options_on_both_sides() {
-        for line in ["--json on :1", "on --json :1", "on :1 --json"] {
+        for line in
+            ["--json on :1", "on --json :1", "on :1 --json", "-j :1", "on -j :1", "kill -yj :1"]
+        {
             assert!(try_parse(line).unwrap().globals.json, "{line}");
         }
     }
@@ -661,6 +708,23 @@ mod tests {
     fn errors_are_one_sentence() {
         for (line, want) in [
             ("on", "`proc on` needs a target; for example `proc on :3000`"),
+            (
+                "stuck --kill",
+                "finding ends nobody; to end what `proc stuck` finds: `proc stuck --pids | xargs proc kill`",
+            ),
+            (
+                "orphans --in . --kill",
+                "finding ends nobody; to end what `proc orphans` finds: `proc orphans --pids | xargs proc kill`",
+            ),
+            ("list --kill", "`--kill` is not an option of `proc list`"),
+            (
+                "ports --sort cpu",
+                "--sort: `cpu` is nothing to sort ports by; there are port, pid, name, user and age",
+            ),
+            (
+                "kill 1 --started-at soon",
+                "--started-at: `soon` is not a moment; write it as `started_at` of --json has it, like `2026-01-01T10:00:00Z`",
+            ),
             ("free --josn :1", "`--josn` is not an option of `proc free`"),
             ("--josn", "`--josn` is not an option of `proc`"),
             ("kill --grace 5 :1", "--grace: `5` has no unit; write `5s` for seconds"),
@@ -691,6 +755,20 @@ mod tests {
             ("stop --signal KILL :1", "--signal: `stop` never forces; to force: `proc kill --now`"),
         ] {
             assert_eq!(error(line), want, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_a_document_where_json_was_asked_for() {
+        for (line, want) in [
+            ("on -j --nonsense", true),
+            ("kill -yj --nonsense", true),
+            ("kill -y --nonsense", false),
+            ("run --nonsense -- cc -j", false),
+            ("list --nonsense -b java", false),
+        ] {
+            let Err(Stop::Wrong { json, .. }) = try_parse(line) else { panic!("{line}") };
+            assert_eq!(json, want, "{line}");
         }
     }
 

@@ -2,15 +2,16 @@
 //! Commands know only this, so that tests can answer from a script.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use proc_core::addr::{AddressScope, Endpoint, Transport};
 use proc_core::file_use::FileWish;
+use proc_core::filter::ProcessFilter;
 use proc_core::host::{Host, LiveHost};
 use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
-use proc_core::ports::PortsFilter;
+use proc_core::ports::{PortSort, PortsFilter};
 use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
@@ -40,12 +41,20 @@ pub struct CheckOptions {
 }
 
 /// Which sockets to list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortsOptions {
     /// Unix sockets as well.
     pub unix: bool,
     /// Only the asker's own.
     pub mine: bool,
+    /// Nothing of the holders but what each says of itself.
+    pub brief: bool,
+    /// Only those of processes of the asker's user; of root everybody's.
+    pub own: bool,
+    /// Only those with a holder that is all of this.
+    pub holder: ProcessFilter,
+    /// In what order.
+    pub sort: PortSort,
     /// How to look.
     pub look: LookOptions,
 }
@@ -57,6 +66,10 @@ pub struct ActRequest {
     pub verb: Verb,
     /// To what: target words as typed.
     pub targets: Vec<String>,
+    /// Which of the processes that they mean.
+    pub filter: ProcessFilter,
+    /// When the one process that is meant started.
+    pub started_at: Option<SystemTime>,
     /// Only say what would be done.
     pub dry_run: bool,
     /// Lift the guard rails.
@@ -79,6 +92,8 @@ pub struct ActRequest {
     pub show_secrets: bool,
     /// Keep secrets of what is ended, so that `undo` has them.
     pub keep_env: bool,
+    /// The options as they were typed, for the advice to do the same as root.
+    pub options: Vec<String>,
 }
 
 /// What is waited for.
@@ -345,8 +360,9 @@ impl Core for Library {
             true => Vec::new(),
             false => parse(targets)?,
         };
-        let filter = PortsFilter { targets, unix: options.unix, mine: options.mine };
-        Ok(ports::ports(&*self.host, &filter, &options.look))
+        let PortsOptions { unix, mine, brief, own, holder, sort, look } = options;
+        let filter = PortsFilter { targets, unix, mine, brief, own, holder, sort };
+        Ok(ports::ports(&*self.host, &filter, &look))
     }
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {
@@ -397,6 +413,19 @@ impl Core for Library {
         progress: &mut Tell<'_>,
     ) -> Result<Vec<TargetReport>, ErrorReport> {
         let targets = parse(&request.targets)?;
+        if request.started_at.is_some()
+            && !matches!(targets[..], [Target::Pid(_) | Target::Number(_)])
+        {
+            return Err(ErrorReport {
+                kind: "usage".to_owned(),
+                explain: format!(
+                    "--started-at is for one process by its PID; for example `proc {} 1234 --started-at 2026-01-01T10:00:00Z`",
+                    request.verb.name()
+                ),
+                word: Some("--started-at".to_owned()),
+                suggestion: None,
+            });
+        }
         let limits = Limits {
             verb: request.verb,
             force: request.force,
@@ -408,6 +437,8 @@ impl Core for Library {
             signal: request.signal.map_or(SIGTERM, |signal: Signal| signal.number),
             grace: request.grace,
             timeout: request.timeout,
+            options: request.options.clone(),
+            target: None,
         };
         let (keep_env, verb) = (request.keep_env, request.verb);
         if limits.deed().is_some() && !LiveHost::SIGNALS {
@@ -415,6 +446,8 @@ impl Core for Library {
         }
         let request = act::ActRequest {
             limits,
+            filter: request.filter.clone(),
+            started_at: request.started_at,
             dry_run: request.dry_run,
             show_secrets: request.show_secrets,
         };

@@ -5,27 +5,25 @@ use proc_core::report::ErrorReport;
 use crate::answer::Answer;
 use crate::cli::Command;
 use crate::commands;
-use crate::core_api::{Ask, Tell, connect};
+use crate::commands::act::Person;
+use crate::core_api::{Core, connect};
 use crate::globals::Globals;
 
 /// Runs a command.
-pub fn dispatch(
-    command: &Command,
-    globals: &Globals,
-    consent: &mut Ask<'_>,
-    progress: &mut Tell<'_>,
-) -> Answer {
-    carry_out(command, globals, consent, progress)
+pub fn dispatch(command: &Command, globals: &Globals, person: &mut Person<'_>) -> Answer {
+    carry_out(command, globals, person)
         .unwrap_or_else(|error| Answer::Failed { command: command.name(), error })
 }
 
 fn carry_out(
     command: &Command,
     globals: &Globals,
-    consent: &mut Ask<'_>,
-    progress: &mut Tell<'_>,
+    person: &mut Person<'_>,
 ) -> Result<Answer, ErrorReport> {
     let core = || connect(globals.replay.as_deref(), &globals.settings);
+    let act = |request, core: &mut dyn Core, person: &mut Person<'_>| {
+        commands::act::run(request, globals, core, person)
+    };
     match command {
         Command::On(args) => commands::on::run(args, globals, &mut *core()?),
         Command::Why(args) => commands::why::run(args, globals, &core),
@@ -39,29 +37,15 @@ fn carry_out(
         Command::Stuck(args) => commands::stuck::run(args, globals, &mut *core()?),
         Command::Info(args) => commands::info::run(args, globals, &mut *core()?),
         Command::Tree(args) => commands::tree::run(args, globals, &mut *core()?),
-        Command::Kill(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Stop(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Free(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Freeze(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Thaw(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Unstick(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
-        Command::Reload(args) => {
-            commands::act::run(args.request(), globals, &mut *core()?, consent, progress)
-        }
+        Command::Kill(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Stop(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Free(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Freeze(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Thaw(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Unstick(args) => act(args.request(globals)?, &mut *core()?, person),
+        Command::Reload(args) => act(args.request(globals)?, &mut *core()?, person),
         Command::Undo(args) => commands::undo::run(args, globals),
-        Command::Wait(args) => commands::wait::run(args, globals, core, progress),
+        Command::Wait(args) => commands::wait::run(args, globals, core, person.progress),
         Command::Watch(args) => commands::watch::run(args, globals),
         Command::Pick(args) => commands::pick::run(args, globals),
         Command::Run(args) => commands::run::run(args, globals),

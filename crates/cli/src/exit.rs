@@ -218,6 +218,7 @@ fn held(report: &TargetReport) -> Exit {
         Some(Verdict::Denied) if live => Exit::Yes,
         Some(Verdict::Denied) => Exit::Denied,
         Some(Verdict::Free) => Exit::No,
+        None if report.outcome == Some(Outcome::Denied) => Exit::Denied,
         None if report.processes.is_empty() && report.sockets.is_empty() => Exit::No,
         None => Exit::Yes,
     }

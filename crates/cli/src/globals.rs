@@ -10,7 +10,7 @@ use crate::config::Settings;
 #[derive(Clone, Debug, Default, Args)]
 pub struct Globals {
     /// Answer with one JSON document on stdout, errors included
-    #[arg(long, global = true, conflicts_with = "quiet", help_heading = "Output")]
+    #[arg(long, short = 'j', global = true, conflicts_with = "quiet", help_heading = "Output")]
     pub json: bool,
     /// Answer with one JSON object a line: one for each target or port
     #[arg(long, global = true, conflicts_with_all = ["json", "quiet"], help_heading = "Output")]
@@ -45,6 +45,9 @@ pub struct Globals {
     /// What is set for good.
     #[arg(skip)]
     pub settings: Settings,
+    /// The options of a command that acts, as they were typed.
+    #[arg(skip)]
+    pub typed: Vec<String>,
 }
 
 impl Globals {

@@ -18,6 +18,7 @@ mod intake;
 mod interrupt;
 mod local_time;
 mod manual;
+mod menu;
 mod output;
 mod pager;
 mod progress;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 
 use answer::Answer;
 use cli::{Cli, Command, Stop};
-use commands::act::Manner;
+use commands::act::{Manner, Person};
 use config::Settings;
 use exit::Exit;
 use globals::Globals;
@@ -130,7 +131,20 @@ fn carry_out(cli: &Cli) -> Answer {
                 .tell(target, event);
         }
     };
-    let answer = dispatch::dispatch(&cli.command, globals, &mut consent, &mut tell);
+    let mut choose = |verb, ports: &_| {
+        let view = view(globals, Stream::Stderr);
+        menu::choose(verb, ports, &view, &mut |question| prompt::answer(question))
+    };
+    // Whoever said yes beforehand, or wants no words, has to say to what.
+    let chooses = !(manner.yes || silent)
+        && std::io::stdin().is_terminal()
+        && (std::io::stderr().is_terminal() || std::io::stdout().is_terminal());
+    let mut person = Person {
+        consent: &mut consent,
+        progress: &mut tell,
+        choose: chooses.then_some(&mut choose),
+    };
+    let answer = dispatch::dispatch(&cli.command, globals, &mut person);
     if let Some(progress) = &mut progress {
         progress.finish();
     }

@@ -309,7 +309,7 @@ mod tests {
             ),
             "{page}"
         );
-        assert!(page.contains("\n\\fBproc kill [OPTIONS] <TARGET>...\\fR\n"), "{page}");
+        assert!(page.contains("\n\\fBproc kill [OPTIONS] [TARGET]...\\fR\n"), "{page}");
     }
 
     #[test]

@@ -41,12 +41,18 @@ impl Prompt {
             return Consent::No(NO_TERMINAL.to_owned());
         }
         let question = format!("{}Go ahead? [y/N] ", shown());
-        match terminal::answer(&question, &mut |_| true) {
+        match answer(&question) {
             None => Consent::No(NO_TERMINAL.to_owned()),
             Some(word) if is_yes(&word) => Consent::Yes,
             Some(_) => Consent::No(NO.to_owned()),
         }
     }
+}
+
+/// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C
+/// and Ctrl-D are an empty line.
+pub fn answer(question: &str) -> Option<String> {
+    terminal::answer(question, &mut |_| true)
 }
 
 /// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C,

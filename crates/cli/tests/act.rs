@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use live::*;
-use proc_core::report::Outcome;
+use proc_core::report::{Outcome, RefusalReason};
 
 #[test]
 fn each_outcome_has_its_code() {
@@ -131,6 +131,94 @@ fn an_ordinary_user_ends_their_own_alone() {
     assert!(lives(foreign.pid()));
 }
 
+/// Whoever may not is told the whole command that they typed, as root would type it.
+#[test]
+fn the_command_for_root_is_the_one_that_was_typed() {
+    if !proc_testkit::is_root() {
+        return proc_testkit::skip("becoming another user needs root");
+    }
+    let proc = Public::new("typed");
+    let foreign = orphan(&["listen"]);
+    let (pid, port) = (format!("pid:{}", foreign.pid()), format!("tcp:{}", foreign.port()));
+    for (words, typed) in [
+        ("stop -y --tree --signal INT --timeout 7s", "stop --yes --tree --signal INT --timeout 7s"),
+        ("kill -y -9", "kill --yes --now"),
+        ("kill --yes --grace=2s", "kill --yes --grace 2s"),
+        ("kill -y --signal USR1", "kill --yes --signal USR1"),
+        ("free -y --only-signal", "free --yes --only-signal"),
+        ("freeze -y --tree", "freeze --yes --tree"),
+        ("thaw -y", "thaw --yes"),
+    ] {
+        for target in [&pid, &port] {
+            // A word more that nobody has: each target gets the command for itself.
+            let ran = proc.run(&format!("{words} {target} no-such-name-anywhere"));
+            let said = format!("{}{}", ran.out, ran.err);
+            assert_eq!(ran.code, 3, "{words}: {said}");
+            let at = said.find("sudo proc ").unwrap_or_else(|| panic!("{words}: {said}"));
+            let command = said[at..].lines().next().unwrap();
+            // Of an actor of root's, the holder of a port may be hidden: the sentence differs.
+            assert!(command.starts_with(&format!("sudo proc {typed} {target}")), "{words}: {said}");
+            assert!(!command.contains("no-such-name"), "{command}");
+        }
+    }
+    // What was typed needs quotes again.
+    let bin = std::env::temp_dir().join(format!("proc-typed-name-{}", std::process::id()));
+    std::fs::create_dir_all(&bin).unwrap();
+    let named = bin.join("two words");
+    std::fs::copy(actor_path(), &named).unwrap();
+    let mut command = Command::new(&named);
+    command.args(["listen", "--orphan"]);
+    let odd = Actor::spawn_command(command);
+    let mut command = run_as(unprivileged_uid(), proc.path());
+    let output = command.args(["kill", "-y", "two words"]).env_clear().output().unwrap();
+    let ran = Ran::from(output);
+    std::fs::remove_dir_all(&bin).unwrap();
+    assert_eq!(ran.code, 3, "{ran:?}");
+    let said = format!("{}{}", ran.out, ran.err);
+    assert!(said.contains("as root: sudo proc kill --yes 'two words'"), "{said}");
+    assert!(lives(foreign.pid()) && lives(odd.pid()));
+}
+
+/// The setting that names what is never acted on, in whole runs of everything that acts.
+#[test]
+fn a_protected_name_is_left_alone_by_every_verb() {
+    let bin = std::env::temp_dir().join(format!("proc-protected-{}", std::process::id()));
+    std::fs::create_dir_all(&bin).unwrap();
+    let name = format!("kept{}", std::process::id());
+    std::fs::copy(actor_path(), bin.join(&name)).unwrap();
+    let config = bin.join("config.toml");
+    std::fs::write(&config, format!("protect = [\"{}\"]\n", name.to_uppercase())).unwrap();
+    let mut command = Command::new(bin.join(&name));
+    command.args(["listen", "--orphan"]);
+    let kept = Actor::spawn_command(command);
+    let with = |words: &str| {
+        let mut command = program();
+        command.args(words.split_whitespace()).env("PROC_CONFIG", &config);
+        Ran::from(command.output().unwrap())
+    };
+    let targets = [
+        name.clone(),
+        format!("pid:{}", kept.pid()),
+        format!("tcp:{}", kept.port()),
+        bin.join(&name).display().to_string(),
+    ];
+    let verbs = ["kill", "kill --tree", "kill -9", "stop", "free", "freeze", "thaw", "unstick"];
+    for verb in verbs.into_iter().chain(["reload", "kill --signal USR1"]) {
+        for target in &targets {
+            let report = with(&format!("{verb} --json -y {target}")).ended(4, Outcome::Refused);
+            let refusal = report.refusal.unwrap_or_else(|| panic!("{verb} {target}"));
+            assert_eq!(refusal.reason, RefusalReason::Protected, "{verb} {target}");
+            assert_eq!(refusal.pid, Some(kept.pid()), "{verb} {target}");
+        }
+    }
+    let ran = with(&format!("stop -y {name}"));
+    assert!(ran.out.contains("is a protected name; --force does it all the same"), "{ran:?}");
+    assert!(lives(kept.pid()));
+    with(&format!("stop --json -y --force {name}")).ended(0, Outcome::Freed);
+    assert!(ends(kept.pid()));
+    std::fs::remove_dir_all(&bin).unwrap();
+}
+
 #[test]
 fn numbers_that_could_be_two_things() {
     let process = orphan(&["listen"]);
@@ -181,6 +269,47 @@ fn the_first_process_and_ranges_in_a_small_world() {
     ran.ended(0, Outcome::AlreadyFree);
 }
 
+#[test]
+fn filters_leave_some_of_what_a_target_means_alone() {
+    let actor = orphan(&["listen"]);
+    let (port, pid) = (actor.port(), actor.pid());
+    for filter in ["--in /proc", "--by no-such-name", "--cmd no-such-text", "--min-uptime 48h"] {
+        let ran = run(&format!("kill -y --json pid:{pid} {filter}"));
+        let report = ran.ended(1, Outcome::NotFound);
+        assert_eq!(report.left_alone.len(), 1, "{report:#?}");
+        let report = run(&format!("free -y --json :{port} {filter}")).ended(4, Outcome::Refused);
+        assert_eq!(report.left_alone[0].pid, pid);
+    }
+    let ran = run(&format!("kill -y pid:{pid} --in /proc"));
+    assert!(ran.out.contains("1 of 1 left alone: not in /proc"), "{ran:?}");
+    assert!(lives(pid));
+    let ran = run(&format!("kill -y :{port} --in /no/such/place"));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    // All of it is so.
+    let words = format!("kill -y --json :{port} --in / --by actor --status sleeping");
+    run(&words).ended(0, Outcome::Freed);
+    assert!(ends(pid));
+}
+
+#[test]
+fn a_pid_is_held_to_the_start_that_an_earlier_look_told() {
+    let actor = orphan(&["listen"]);
+    let pid = actor.pid();
+    let seen = run(&format!("info --json pid:{pid}")).one();
+    let started = seen.processes[0].started_at.clone().unwrap();
+    for option in ["--started-at", "--start-time"] {
+        let words = format!("kill -y --json {pid} {option} 2001-01-01T00:00:00Z");
+        let report = run(&words).ended(4, Outcome::Refused);
+        assert!(report.explain.unwrap().starts_with(&format!("{pid} is another process now: ")));
+    }
+    let ran = run(&format!("kill -y :{} --started-at {started}", actor.port()));
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("--started-at is for one process by its PID"), "{ran:?}");
+    assert!(lives(pid));
+    run(&format!("kill -y --json pid:{pid} --started-at {started}")).ended(0, Outcome::Freed);
+    assert!(ends(pid));
+}
+
 /// The program while it waits for somebody who ignores the question.
 fn waiting(words: &str, actor: &Actor) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child = program()
@@ -201,7 +330,7 @@ fn waiting(words: &str, actor: &Actor) -> (Child, BufReader<std::process::ChildS
 fn an_interruption_says_what_was_done() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let actor = orphan(&["listen", "--term", "ignore"]);
-        let (mut child, _stderr) = waiting("free -y --grace 20s", &actor);
+        let (mut child, _stderr) = waiting("free -y --grace 60s", &actor);
         let start = Instant::now();
         let pid = rustix::process::Pid::from_child(&child);
         rustix::process::kill_process(pid, signal).unwrap();

@@ -130,6 +130,83 @@ fn the_examples_of_the_help_parse() {
     assert!(checked > 20, "only {checked} examples were found");
 }
 
+/// What the README, the documents and the help show of looking is run as it is written, in a home
+/// with the files that it names: each line is understood and answered.
+#[test]
+fn the_examples_that_only_look_run_as_written() {
+    const LOOKING: [&str; 18] = [
+        "on",
+        "why",
+        "check",
+        "ports",
+        "list",
+        "by",
+        "in",
+        "for",
+        "orphans",
+        "stuck",
+        "info",
+        "tree",
+        "help",
+        "completions",
+        "man",
+        "config",
+        "schema",
+        "record",
+    ];
+    const ALONE: [&str; 9] =
+        ["ports", "list", "tree", "in", "orphans", "stuck", "config", "schema", "help"];
+    let room = std::env::temp_dir().join(format!("proc-examples-{}", std::process::id()));
+    for folder in ["shop", "old", ".next/dev", "work"] {
+        fs::create_dir_all(room.join(folder)).unwrap();
+    }
+    for file in ["server", "server.log", "app.log", ".next/dev/lock"] {
+        fs::write(room.join(file), "").unwrap();
+    }
+    let mut texts: Vec<String> = vec![read("README.md")];
+    texts.extend(
+        ["processes", "files", "targets", "exit-codes"]
+            .map(|name| read(&format!("docs/{name}.md"))),
+    );
+    texts.extend(commands().iter().map(|command| proc_help(&[command]).1));
+    let mut seen = BTreeSet::new();
+    for text in &texts {
+        let help = text.split("Examples:").nth(1).unwrap_or_default().lines();
+        for line in code(text).into_iter().chain(help) {
+            let line = line.trim().trim_start_matches("$ ").split("  ").next().unwrap();
+            let Some(words) = command_line(line) else { continue };
+            // Alone it is a word of prose.
+            let whole = words.len() > 1 || ALONE.contains(&words[0]);
+            let plain = whole && !line.contains(['|', '<', '>', '&', '$', ';', '#', '…', '\\']);
+            if plain && LOOKING.contains(&words[0]) && !is_pattern(&words) {
+                seen.insert(line.to_owned());
+            }
+        }
+    }
+    // What answers from a file comes after what writes it.
+    let (later, first): (Vec<&String>, Vec<&String>) =
+        seen.iter().partition(|line| line.contains("--replay"));
+    for line in first.into_iter().chain(later) {
+        let output = Command::new("sh")
+            .args(["-c", &line.replacen("proc ", "\"$PROC\" ", 1)])
+            .env("PROC", env!("CARGO_BIN_EXE_proc"))
+            .env("HOME", &room)
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("PROC_CONFIG")
+            .current_dir(&room)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 1)), "{line}: {code:?} {said}");
+        let silent = ["-q", " -o ", "--out"].iter().any(|option| line.contains(option));
+        assert!(!output.stdout.is_empty() || silent, "{line} says nothing: {said}");
+    }
+    fs::remove_dir_all(&room).unwrap();
+    assert!(seen.len() > 50, "only {} examples were found: {seen:#?}", seen.len());
+}
+
 /// The commands that `proc --help` names.
 fn commands() -> BTreeSet<String> {
     let (_, help, _) = proc_help(&[]);

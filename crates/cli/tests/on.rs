@@ -165,7 +165,7 @@ fn several_targets_and_ranges() {
          \"$PROC\" on -q $(seq -f :%g 20000 20999 | paste -sd,) && exit 9; test $? = 1",
     );
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]

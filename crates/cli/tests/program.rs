@@ -249,3 +249,33 @@ mod unix {
         assert_eq!(status.code(), Some(2));
     }
 }
+
+/// What a start costs everybody, whether or not they have set anything: told by the kernel.
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(clippy::print_stdout, reason = "a skipped test says so")]
+fn a_start_without_a_file_of_settings_costs_one_failed_open() {
+    let traces = |output: std::io::Result<Output>| output.is_ok_and(|it| it.status.success());
+    if !traces(Command::new("strace").args(["-o", "/dev/null", "true"]).output()) {
+        println!("SKIPPED: strace is not installed, or may not trace here");
+        return;
+    }
+    let home = std::env::temp_dir().join(format!("proc-start-{}", std::process::id()));
+    std::fs::create_dir(&home).unwrap();
+    let program = program();
+    for words in [&["--version"][..], &["completions", "bash"], &["schema"]] {
+        let mut traced = Command::new("strace");
+        traced.args(["-f", "-qq", "-e", "trace=%file"]).arg(program.get_program()).args(words);
+        traced.env_clear().env("LANG", "C.UTF-8").env("HOME", &home).stdin(Stdio::null());
+        let output = traced.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let calls = text(&output.stderr);
+        assert!(calls.contains("execve("), "{calls}");
+        let own: Vec<&str> =
+            calls.lines().filter(|call| call.contains(&*home.to_string_lossy())).collect();
+        let [one] = own[..] else { panic!("{words:?}: {own:#?}") };
+        assert!(one.contains("open") && one.contains(".config/proc/config.toml"), "{one}");
+        assert!(one.contains("= -1 ENOENT"), "{one}");
+    }
+    std::fs::remove_dir(&home).unwrap();
+}

@@ -814,14 +814,17 @@ fn a_watcher_that_lives_on_is_ended_and_started_again_as_was_said() {
     let refused = patient.replace(&port.to_string(), &own.local_addr().unwrap().port().to_string());
     let ran = run_script("--on-conflict free", &refused);
     assert!(!ran.err.contains("ending it"), "{ran:?}");
-    // Nor one that serves something.
+    // Nor one that serves something, which it does before its bind fails.
+    let room = Room::new("serving");
+    let serves = room.file("serves");
     let serving = format!(
         "/usr/bin/python3 -c 'import socket,time;s=socket.create_server((\"127.0.0.1\",0));\
-         time.sleep(60)' >/dev/null 2>&1 & {}",
+         open(\"{serves}\",\"w\");time.sleep(600)' >/dev/null 2>&1 & \
+         while [ ! -e {serves} ]; do sleep 0.02; done; {}",
         patient.replace("exit 5", "kill $!; exit 5")
     );
     let ran = run_script("--on-conflict next", &serving);
-    assert!(!ran.err.contains("ending it"), "{ran:?}");
+    assert!(!ran.err.contains("ending it") && ran.err.contains("is held by"), "{ran:?}");
     let ran = run_script("--on-conflict free", &watching(port));
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.err.contains(&runs_on) && ran.out.contains(&format!("port={port} ")), "{ran:?}");

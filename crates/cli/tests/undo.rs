@@ -213,6 +213,12 @@ fn status(pid: u32, field: &str) -> String {
     text.lines().find(|line| line.starts_with(field)).unwrap().to_owned()
 }
 
+/// What `/proc/PID/stat` has behind the name.
+fn fields(pid: u32) -> Vec<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().map(str::to_owned).collect()
+}
+
 #[test]
 fn it_comes_back_as_it_was() {
     let Some(room) = Room::new("same") else { return };
@@ -231,6 +237,10 @@ fn it_comes_back_as_it_was() {
     wrapped.stdout(file.try_clone().unwrap()).stderr(file);
     let pid = room.serve_with(port, &mut wrapped);
     let before = (cmdline(pid), environment(pid), status(pid, "Umask"), status(pid, "Groups"));
+    // On top of that of whoever runs these tests, and 19 at most (setpriority(2)).
+    let nice = fields(pid)[16].clone();
+    let own: i32 = fields(std::process::id())[16].parse().unwrap();
+    assert_eq!(nice, (own + 3).min(19).to_string());
     let number = room.kill(port);
     assert!(!is_served(port));
     assert_eq!(number, 1);
@@ -249,9 +259,8 @@ fn it_comes_back_as_it_was() {
     // A regular file is written on, and is the log.
     assert_eq!(item.log.as_deref(), output.to_str());
     assert_eq!(fs::read_to_string(&output).unwrap(), "up\nup\n");
-    let stat = fs::read_to_string(format!("/proc/{now}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    assert_eq!((fields[16], fields[3]), ("3", &*now.to_string()), "nice, and a session of its own");
+    let now_fields = fields(now);
+    assert_eq!((&now_fields[16], &now_fields[3]), (&nice, &now.to_string()), "nice, own session");
 
     // Once is enough.
     room.undone(0, UndoOutcome::AlreadyRunning);

@@ -7,7 +7,7 @@
 mod live;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command, Stdio};
@@ -314,6 +314,41 @@ fn processes_are_waited_for_by_number_and_by_name() {
     gone.succeeds();
     // What waits for this program would never be gone while it waits.
     assert!(wait_until(SOON, || run(&format!("wait -q --timeout 1s {name}")).code == 0));
+}
+
+#[test]
+fn a_file_is_waited_for_until_nobody_has_it_open() {
+    let folder = std::env::temp_dir().join(format!("proc-wait-file-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("data.db");
+    fs::write(&file, "").unwrap();
+    // It has the file open, closes it when told to, and lives on.
+    let mut holder = Command::new("sh")
+        .args(["-c", "exec 3<\"$0\"; read line; exec 3<&-; read line"])
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let descriptor = format!("/proc/{}/fd/3", holder.id());
+    assert!(wait_until(SOON, || fs::read_link(&descriptor).is_ok_and(|path| path == file)));
+    let words = file.display().to_string();
+    let report = gives_up(&words, 1);
+    assert_eq!(report.causes.len(), 0, "{report:#?}");
+    assert_says(&report, &format!("(pid {})", holder.id()));
+    assert_says(&report, &format!("still uses {words}"));
+    assert_eq!(report.processes[0].because.len(), 1, "{report:#?}");
+    let wait = Wait::start(&words);
+    let mut stdin = holder.stdin.take().unwrap();
+    stdin.write_all(b"close\n").unwrap();
+    let ran = wait.succeeds();
+    assert!(
+        ran.out.contains(&format!("no process runs {words} or has it open (after ")),
+        "{ran:?}"
+    );
+    assert!(lives(holder.id()));
+    drop(stdin);
+    holder.wait().unwrap();
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

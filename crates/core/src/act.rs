@@ -2,17 +2,23 @@
 //! [`Host`], every process is pinned before it is signalled and checked to still hold the very
 //! socket, and a port counts as given back only by a bind at the end.
 
+mod again;
 mod deed;
 mod group;
 mod job;
+mod narrowing;
+mod order;
+mod pull;
 mod restless;
 mod run;
+mod standing;
 mod toll;
 mod tree;
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::filter::ProcessFilter;
 use crate::host::{Host, Watch, Woken};
 use crate::plan::{Limits, Plan};
 use crate::report::{EventReport, Outcome, TargetReport};
@@ -34,10 +40,23 @@ pub enum Consent {
 pub struct ActRequest {
     /// What is allowed.
     pub limits: Limits,
+    /// Which of the processes that the targets mean: those that are all of this. Of a port every
+    /// holder has to be.
+    pub filter: ProcessFilter,
+    /// When the one process that is meant started, by an earlier look at it.
+    pub started_at: Option<SystemTime>,
     /// Only plan.
     pub dry_run: bool,
     /// Show values of arguments that look like secrets.
     pub show_secrets: bool,
+}
+
+impl ActRequest {
+    /// The same about that target.
+    fn about(&self, target: String) -> Self {
+        let limits = Limits { target: Some(target), ..self.limits.clone() };
+        Self { limits, ..self.clone() }
+    }
 }
 
 /// Plans all targets, asks once, and carries them out one after the other. `consent` sees the
@@ -109,7 +128,7 @@ fn carry_out(
         };
         let notes: Vec<String> =
             run.plan.notes.iter().cloned().chain(run.late_notes.drain(..)).collect();
-        let next = end.by.and_then(|script| job.plan_again(host, request, script));
+        let next = end.by.as_ref().and_then(|again| job.plan_again(host, request, again));
         let (end, events) = match &next {
             None => (end, run.events),
             Some(plan) => {
@@ -122,7 +141,8 @@ fn carry_out(
         job.report.explain = Some(end.explain);
         job.report.refusal = end.refusal;
         // What was noted before the act was about a port that is no more like that.
-        job.report.notes = notes.into_iter().chain(end.notes).collect();
+        let left_alone = job.left_alone.clone();
+        job.report.notes = left_alone.into_iter().chain(notes).chain(end.notes).collect();
     }
 }
 

@@ -65,7 +65,7 @@ impl Census {
         if paths.is_empty() {
             return census;
         }
-        let seen = host.file_uses(&FileWish { paths: paths.clone(), below: false });
+        let seen = host.file_uses(&FileWish { paths: paths.clone(), ..FileWish::default() });
         // A recording has no descriptors; what runs a file shows as ever.
         if let Some(seen) = seen.filter(|seen| !seen.by_path_only) {
             census.files = paths.into_iter().zip(seen.files).collect();
@@ -153,6 +153,11 @@ impl Census {
         self.read.processes.get(leader)
     }
 
+    /// Whether there is a process of that number, which the system hides from the asker.
+    pub(crate) fn is_hidden(&self, number: u32) -> bool {
+        self.read.hidden.contains(&number)
+    }
+
     /// The process of that number that has ended and was not collected.
     pub(crate) fn zombie(&self, pid: u32) -> Option<&Process> {
         let process = self.read.processes.get(&pid);
@@ -213,6 +218,11 @@ impl Census {
         })
     }
 
+    /// Whether it was looked for who has the file open that a target names.
+    pub(crate) fn knows_descriptors(&self, target: &Target) -> bool {
+        matches!(target, Target::Path(path) if self.files.contains_key(path))
+    }
+
     /// How a process uses the file that a target names, where that was looked for.
     pub(crate) fn reasons(&self, target: &Target, pid: u32) -> Vec<Reason> {
         let Target::Path(path) = target else { return Vec::new() };
@@ -222,7 +232,7 @@ impl Census {
     }
 
     /// Processes that run that file, as executable or as script.
-    pub(crate) fn running(&self, path: &str) -> Vec<u32> {
+    fn running(&self, path: &str) -> Vec<u32> {
         let Ok(file) = std::path::Path::new(path).canonicalize() else { return Vec::new() };
         let interpreters = named_interpreters(&file);
         self.matching(|process| {

@@ -20,10 +20,22 @@ pub struct Condition {
     /// Whether it is in the background of its terminal, where reading from that stops it (SIGTTIN,
     /// setpgid(2)).
     pub in_background: bool,
-    /// The control group that is frozen, and it inside (`cgroup.freeze`, cgroups(7)).
-    pub frozen_group: Option<String>,
+    /// What holds its control group still, or one above it.
+    pub freezer: Option<Freezer>,
     /// By what it gets nowhere, where it was watched for a while ([`crate::stuck`]): a sentence.
     pub stuck: Option<String>,
+}
+
+/// A control group that is frozen, as `docker pause` and `systemctl freeze` do it: `cgroup.freeze` of
+/// version 2 (cgroups(7)), the `freezer` controller of version 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Freezer {
+    /// The group, by its path in the hierarchy.
+    pub group: String,
+    /// The file that says so.
+    pub file: String,
+    /// What to write into that to let it go on.
+    pub thaws: &'static str,
 }
 
 impl Condition {

@@ -3,16 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use crate::addr::Exposure;
+use crate::explain;
 use crate::host::Host;
 use crate::look::{LookOptions, look};
 use crate::marks;
 use crate::mask::is_secret_variable;
 use crate::process::Process;
 use crate::processes::ports_of;
-use crate::report::{DetailReport, NamedReport, ProcessReport, TargetReport};
+use crate::report::{
+    DetailReport, NamedReport, ProcessPort, ProcessReport, TargetReport, WarningKind, WarningReport,
+};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::TcpState;
 use crate::target::Target;
+
+/// What Linux writes behind the path of a working directory that was removed.
+const REMOVED: &str = " (deleted)";
 
 /// At most so many children are named.
 const MOST_CHILDREN: usize = 64;
@@ -37,7 +44,7 @@ pub fn info(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
 /// What was looked up for several processes at once.
 struct Details {
     snapshot: Snapshot,
-    ports: BTreeMap<u32, Vec<crate::report::ProcessPort>>,
+    ports: BTreeMap<u32, Vec<ProcessPort>>,
     children: BTreeMap<u32, Vec<Process>>,
     open_files: BTreeMap<u32, usize>,
     marks: BTreeMap<u32, marks::Marks>,
@@ -77,7 +84,7 @@ impl Details {
         let connections = self.snapshot.sockets.iter().filter(|socket| {
             socket.state.is_some_and(TcpState::is_connection)
                 && socket.remote.is_some()
-                && socket.holders.pids().contains(&pid)
+                && socket.holders.has(pid)
         });
         let open_files = self.open_files.get(&pid).copied();
         let named = |process: &Process| NamedReport {
@@ -85,8 +92,10 @@ impl Details {
             name: process.program().to_owned(),
         };
         let children = self.children.get(&pid).map(Vec::as_slice).unwrap_or_default();
+        let above = self.snapshot.ancestors(pid);
         report.details = Some(Box::new(DetailReport {
             parent: self.snapshot.processes.get(&process.ppid).map(named),
+            ancestry: above.into_iter().rev().map(named).collect(),
             children: children.iter().take(MOST_CHILDREN).map(named).collect(),
             // Whoever may not see the descriptors does not know of the connections either.
             connections: open_files.map(|_| connections.count()),
@@ -103,6 +112,26 @@ impl Details {
                     false => (name.clone(), value.clone()),
                 })
                 .collect(),
+            warnings: warnings(report),
         }));
     }
+}
+
+/// What is out of the ordinary about a process: facts alone, so that nothing is told to be well
+/// that was not seen.
+fn warnings(process: &ProcessReport) -> Vec<WarningReport> {
+    let ports = process.ports.as_deref().unwrap_or_default();
+    let open: Vec<&ProcessPort> =
+        ports.iter().filter(|port| port.exposure == Some(Exposure::Any)).collect();
+    let restarted = process.supervisor.as_ref().and_then(|by| by.restarted).unwrap_or(0);
+    let gone = process.cwd.as_deref().is_some_and(|cwd| cwd.ends_with(REMOVED));
+    let kinds = [
+        (WarningKind::ServesAsRoot, process.uid == Some(0) && !ports.is_empty()),
+        (WarningKind::OpenToEverybody, !open.is_empty()),
+        (WarningKind::DirectoryGone, gone),
+        (WarningKind::ExecutableReplaced, process.exe_deleted),
+        (WarningKind::Restarted, restarted > 0),
+    ];
+    let so = kinds.into_iter().filter(|(_, so)| *so);
+    so.map(|(kind, _)| WarningReport { kind, explain: explain::warning(kind, process) }).collect()
 }

@@ -207,10 +207,13 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(endpoint: &'a Endpoint, attempts: &'a [Attempt], snapshot: &'a Snapshot) -> Self {
+        // The port alone tells of nearly all of thousands.
+        let there = |socket: &Socket| socket.port() == Some(endpoint.port.get());
         let mut own: Vec<(usize, Occupant)> = snapshot
             .sockets
             .iter()
             .enumerate()
+            .filter(|(_, socket)| there(socket))
             .filter_map(|(index, socket)| Some((index, Occupant::from_socket(socket)?)))
             .filter(|(_, occupant)| touches(endpoint, occupant))
             .collect();
@@ -664,7 +667,7 @@ const NEVER_SERVERS: [&str; 14] = [
 /// The processes, those first that others descend from.
 pub fn topmost(snapshot: &Snapshot, pids: &[u32]) -> Vec<u32> {
     let mut ordered: Vec<u32> = pids.to_vec();
-    ordered.sort_by_key(|&pid| {
+    ordered.sort_by_cached_key(|&pid| {
         let above = snapshot.ancestors(pid).iter().filter(|a| pids.contains(&a.id.pid)).count();
         (above, pid)
     });

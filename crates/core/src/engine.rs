@@ -218,8 +218,9 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
 
 /// The ports of the snapshot that a process serves.
 pub(crate) fn held(process: &Process, snapshot: &Snapshot) -> Vec<(Protocol, u16)> {
-    let sockets = snapshot.sockets.iter().filter(|socket| {
-        socket.remote.is_none() && socket.holders.pids().contains(&process.id.pid)
-    });
+    let sockets = snapshot
+        .sockets
+        .iter()
+        .filter(|socket| socket.remote.is_none() && socket.holders.has(process.id.pid));
     sockets.filter_map(|socket| Some((socket.protocol, socket.port()?))).collect()
 }

@@ -5,6 +5,7 @@ mod processes;
 mod redirected;
 mod stuck;
 mod uses;
+mod warnings;
 mod windows;
 
 use std::net::IpAddr;
@@ -24,10 +25,14 @@ use crate::supervisor::{
 use crate::unit::UnitFacts;
 use crate::windows::is_mirrored;
 
-pub use processes::{bytes, deeper_processes, left_out, more_processes, no_ports, no_process};
+pub use processes::{
+    bytes, deeper_processes, left_alone, left_out, missed, more_processes, more_sockets, no_ports,
+    no_process,
+};
 pub use redirected::{drawn_never, elsewhere, taken_first};
 pub use stuck::{no_orphan, no_pulses, nothing_stuck, orphan, stuck};
 pub use uses::{file_denied, file_failed, file_use, files_in_use, no_file_user, no_file_uses};
+pub use warnings::warning;
 pub(crate) use windows::{excluded_release, in_wsl};
 
 /// One sentence for a cause. The holder comes last wherever it can: its age and directory would
@@ -427,6 +432,28 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
             }
         })
         .collect()
+}
+
+/// The ports of this machine that lead to containers which these processes run in: in a network of
+/// their own they hold none of it themselves.
+pub fn published(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
+    let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
+    let runs_in_one = |process: &&Process| {
+        engine::boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports)
+    };
+    let boxed = processes.filter(runs_in_one);
+    let mut told: Vec<String> = Vec::new();
+    for facts in boxed.filter_map(|process| engine::facts_of(process, snapshot)) {
+        let mut ports: Vec<String> =
+            facts.published.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+        ports.dedup();
+        let leads = if ports.len() == 1 { "leads" } else { "lead" };
+        let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
+        if !ports.is_empty() && !told.contains(&text) {
+            told.push(text);
+        }
+    }
+    told
 }
 
 fn not_local(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
@@ -911,6 +938,11 @@ fn halted(cause: &Cause, snapshot: &Snapshot) -> String {
     }
 }
 
+/// That a process is there, and that is all that can be told of it.
+pub fn hidden_process(number: u32) -> String {
+    format!("process {number} is another user's, and hidden from you")
+}
+
 /// How a suspended process is continued.
 pub fn continuing(process: &Process) -> String {
     match &process.terminal {
@@ -1044,6 +1076,19 @@ pub fn with_more_rights(command: &str, on_windows: bool) -> String {
         true => format!("{command}, in an elevated terminal (Run as administrator)"),
         false => format!("sudo {command}"),
     }
+}
+
+/// A command as one types it into a shell.
+pub fn typed<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let plain = |word: &&str| {
+        let safe = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+        !word.is_empty() && word.chars().all(safe)
+    };
+    let words = words.map(|word| match Some(word.as_str()).filter(plain) {
+        Some(word) => word.to_owned(),
+        None => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// A socket's place in words: address, state, who can reach it.

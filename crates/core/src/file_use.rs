@@ -1,6 +1,8 @@
 //! Which processes use a file, and how: they run it, work in it, have it mapped or open. What the
 //! system can say is gathered by [`crate::host::Host::file_uses`]; here is what it means.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::process::Process;
@@ -15,6 +17,8 @@ pub struct FileWish {
     pub paths: Vec<String>,
     /// Whether everything below a directory counts as well.
     pub below: bool,
+    /// Whether to note the sockets of those who use one of them: their ports then take no second walk.
+    pub sockets: bool,
 }
 
 /// What a path leads to.
@@ -167,10 +171,10 @@ impl FileSeen {
             .map(|each| (each.pid, each.path.clone(), each.deleted))
             .collect();
         let of_executable = |each: &FileUse| {
+            let own = runs.partition_point(|(pid, ..)| *pid < each.pid);
+            let mut own = runs[own..].iter().take_while(|(pid, ..)| *pid == each.pid);
             each.usage == Usage::Mapped
-                && runs.iter().any(|(pid, path, deleted)| {
-                    (*pid, path, *deleted) == (each.pid, &each.path, each.deleted)
-                })
+                && own.any(|(_, path, deleted)| (path, *deleted) == (&each.path, each.deleted))
         };
         self.uses.retain(|each| !of_executable(each));
     }
@@ -183,6 +187,9 @@ pub struct FilesSeen {
     pub files: Vec<FileSeen>,
     /// What could not be seen.
     pub gaps: Vec<Gap>,
+    /// The inodes of the sockets that a process has descriptors for, of each that uses one of them and
+    /// whose descriptors could be read; empty where they were not asked for.
+    pub sockets: BTreeMap<u32, Vec<u64>>,
     /// Whether only paths were compared, as in a recording: what is open or mapped is not known.
     pub by_path_only: bool,
 }

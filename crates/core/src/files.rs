@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::explain;
 use crate::file_use::{FileKind, FileSeen, FileUse, FileWish, FilesSeen, Standing, Usage};
+use crate::filter::SortKey;
 use crate::host::Host;
 use crate::look::gaps;
 use crate::processes::{ProcessesWish, Survey};
@@ -23,6 +24,8 @@ pub fn users(
     files: &FileWish,
     wish: &ProcessesWish,
 ) -> Result<ProcessesReport, ErrorReport> {
+    let wants_ports = wish.ports || wish.sort == SortKey::Ports;
+    let files = &FileWish { sockets: wants_ports, ..files.clone() };
     let mut seen = host.file_uses(files).ok_or_else(|| ErrorReport {
         kind: "unsupported".to_owned(),
         explain: explain::no_file_uses().to_owned(),
@@ -48,6 +51,7 @@ pub fn users(
     for gap in &seen.gaps {
         survey.snapshot.note(gap.clone());
     }
+    survey.learn_ports(host, &seen.sockets);
     let choice = survey.choose(host, wish, |process| uses.contains_key(&process.id.pid));
     let mut report = survey.report("for", &choice, wish);
     let several = seen.files.len() > 1;

@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use crate::process::{Percent, Process, ProcessState};
 use crate::snapshot::ProcessFacts;
 use crate::target::is_called;
@@ -52,6 +54,35 @@ pub enum NameMatch {
     Whole,
     /// With any part of its name or command line, ignoring case (`--cmd`, as `pkill -f`).
     Anywhere,
+}
+
+/// A condition of a [`ProcessFilter`], called as its option is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Criterion {
+    /// One of the names of the command itself.
+    Name,
+    /// `--by`.
+    By,
+    /// `--cmd`.
+    Cmd,
+    /// `--in`.
+    In,
+    /// `--path`.
+    Path,
+    /// `--user`.
+    User,
+    /// `--min-cpu`.
+    MinCpu,
+    /// `--min-mem`.
+    MinMem,
+    /// `--min-uptime`.
+    MinUptime,
+    /// `--status`.
+    Status,
+    /// `--parent`.
+    Parent,
 }
 
 /// By what processes are ordered; those that are equal come by PID.
@@ -110,21 +141,39 @@ impl ProcessFilter {
 
     /// Whether a process is meant. What is not known of it is never taken for so.
     pub fn keeps(&self, process: &Process, cpu: Option<Percent>, now: SystemTime) -> bool {
-        self.is_of_program(process)
-            && (self.names.is_empty() || self.names.iter().any(|name| self.is_named(process, name)))
-            && self.by.as_ref().is_none_or(|name| self.is_named(process, name))
-            && self.command.as_ref().is_none_or(|text| has_in_command(process, text))
-            && self.directory.as_ref().is_none_or(|directory| runs_in(process, directory))
-            && self
-                .program
-                .as_ref()
-                .is_none_or(|path| process.exe.as_ref().is_some_and(|exe| is_within(exe, path)))
-            && self.user.as_ref().is_none_or(|user| runs_as(process, user))
-            && self.min_cpu.is_none_or(|least| cpu.is_some_and(|cpu| cpu >= least))
-            && self.min_memory.is_none_or(|least| process.memory.is_some_and(|own| own >= least))
-            && self.min_age.is_none_or(|least| process.age(now).is_some_and(|age| age >= least))
-            && (self.states.is_empty() || self.states.contains(&process.state))
-            && self.parent.is_none_or(|parent| process.ppid == parent)
+        self.is_of_program(process) && self.miss(process, cpu, now).is_none()
+    }
+
+    /// The first condition that is not known to be so of a process; `None` where all are.
+    pub fn miss(
+        &self,
+        process: &Process,
+        cpu: Option<Percent>,
+        now: SystemTime,
+    ) -> Option<Criterion> {
+        let named = |name: &String| self.is_named(process, name);
+        let runs = |path: &PathBuf| process.exe.as_ref().is_some_and(|exe| is_within(exe, path));
+        let least = |own: Option<u64>, least: u64| own.is_some_and(|own| own >= least);
+        let checks: [(Criterion, bool); 11] = [
+            (Criterion::Name, self.names.is_empty() || self.names.iter().any(named)),
+            (Criterion::By, self.by.as_ref().is_none_or(named)),
+            (
+                Criterion::Cmd,
+                self.command.as_ref().is_none_or(|text| has_in_command(process, text)),
+            ),
+            (Criterion::In, self.directory.as_ref().is_none_or(|place| runs_in(process, place))),
+            (Criterion::Path, self.program.as_ref().is_none_or(runs)),
+            (Criterion::User, self.user.as_ref().is_none_or(|user| runs_as(process, user))),
+            (Criterion::MinCpu, self.min_cpu.is_none_or(|least| cpu.is_some_and(|it| it >= least))),
+            (Criterion::MinMem, self.min_memory.is_none_or(|it| least(process.memory, it))),
+            (
+                Criterion::MinUptime,
+                self.min_age.is_none_or(|least| process.age(now).is_some_and(|age| age >= least)),
+            ),
+            (Criterion::Status, self.states.is_empty() || self.states.contains(&process.state)),
+            (Criterion::Parent, self.parent.is_none_or(|parent| process.ppid == parent)),
+        ];
+        checks.into_iter().find(|(_, so)| !so).map(|(criterion, _)| criterion)
     }
 
     /// Whether a name or text is that of the process, by the rule of this filter.

@@ -215,6 +215,28 @@ pub(crate) fn learn_containers(host: &dyn Host, snapshot: &mut Snapshot, wish: &
     }
 }
 
+/// Asks the engines for the names of the containers that run, for so long and no longer. Podman's
+/// command would take longer; its monitors have told what it calls them.
+pub(crate) fn learn_names(host: &dyn Host, snapshot: &mut Snapshot, limit: Duration) {
+    let nameless = |process: &&Process| {
+        engine::boxed(process, snapshot).is_some_and(|boxed| boxed.name.is_none())
+    };
+    let pids: Vec<u32> =
+        snapshot.processes.values().filter(nameless).map(|process| process.id.pid).collect();
+    let wish = engine_wish(host, snapshot, &pids, &[], Learn::Holders);
+    if wish.ids.is_empty() {
+        return;
+    }
+    let wish = EngineWish {
+        ids: wish.ids,
+        owners: wish.owners,
+        sockets: wish.sockets,
+        ..EngineWish::default()
+    };
+    let answer = host.containers(&wish, limit);
+    add_containers(snapshot, &wish, answer);
+}
+
 fn add_units(snapshot: &mut Snapshot, answer: UnitAnswer) {
     let known = |snapshot: &Snapshot, unit: &UnitFacts| {
         snapshot.units.iter().any(|other| other.id == unit.id && other.user == unit.user)

@@ -21,7 +21,8 @@ use crate::redirect::{self, Author, Redirect};
 use crate::remedy::{Action, Remedy, remedies};
 use crate::report::{
     BindRow, CauseReport, ContainerReport, GapReport, HolderReport, NatureReport, OtherPort,
-    ProcessReport, RedirectReport, SocketReport, SupervisorReport, TargetReport, UsualReport,
+    Outcome, ProcessReport, RedirectReport, SocketReport, SupervisorReport, TargetReport,
+    UsualReport,
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
@@ -105,6 +106,7 @@ pub(crate) fn empty_report(target: String) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        left_alone: Vec::new(),
         undo: None,
     }
 }
@@ -318,7 +320,8 @@ fn number_report(
     let alive = census.alive(number);
     if alive.is_empty() {
         if let Some(told) = no_process(number, census).filter(|_| held.is_none()) {
-            return nothing(&target, told);
+            let report = TargetReport { gaps: hidden(census), ..nothing(&target, told) };
+            return if census.is_hidden(number) { denied(report) } else { report };
         }
         return nothing(
             &target,
@@ -368,9 +371,13 @@ fn process_report(
     if pids.is_empty() {
         let gaps = match target {
             Target::Container(_) | Target::Path(_) => gaps(census.snapshot()),
-            _ => Vec::new(),
+            _ => hidden(census),
         };
-        return TargetReport { gaps, ..nothing(target, missing(target, census)) };
+        let report = TargetReport { gaps, ..nothing(target, missing(target, census)) };
+        return match target {
+            Target::Pid(pid) if census.is_hidden(*pid) => denied(report),
+            _ => report,
+        };
     }
     let scope = Scope {
         sockets: SocketScope::HeldBy(pids.to_vec()),
@@ -392,6 +399,7 @@ fn process_report(
         .map(|socket| socket_report(socket, &snapshot))
         .collect();
     add_processes(&mut report, pids, &snapshot, options);
+    report.notes.extend(explain::published(pids, &snapshot));
     for process in &mut report.processes {
         process.because = census.reasons(target, process.pid);
     }
@@ -402,8 +410,25 @@ fn process_report(
     report
 }
 
-/// What a number is that is no living process's: a thread's, or one that waits to be collected.
+/// What is not there may be hidden.
+fn hidden(census: &Census) -> Vec<GapReport> {
+    let mut told = gaps(census.snapshot());
+    let is_hidden = census.snapshot().gaps.contains(&Gap::HiddenProcesses);
+    told.retain(|_| is_hidden);
+    told
+}
+
+/// It is there, and this user may not see it.
+fn denied(report: TargetReport) -> TargetReport {
+    TargetReport { outcome: Some(Outcome::Denied), ..report }
+}
+
+/// What a number is that is no living process's that could be seen: a hidden one's, a thread's, or
+/// one that waits to be collected.
 pub(crate) fn no_process(number: u32, census: &Census) -> Option<String> {
+    if census.is_hidden(number) {
+        return Some(explain::hidden_process(number));
+    }
     if let Some(leader) = census.leader_of(number) {
         let (name, pid) = (leader.program(), leader.id.pid);
         return Some(format!("{number} is a thread of {name} (pid {pid}): say pid:{pid}"));
@@ -587,6 +612,7 @@ pub fn process_facts(
             restarts: supervisor.restarts,
             stop: supervisor.stop,
             policy: supervisor.policy,
+            restarted: supervisor.restarted,
             takes_along: supervisor.takes_along,
         }),
         nature: nature_of(process, snapshot).map(|nature| nature_report(nature, options)),

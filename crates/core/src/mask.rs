@@ -2,6 +2,8 @@
 //! pasted into bug reports. Names decide first, then the forms of well-known tokens; randomness
 //! alone decides nothing, because commit ids and container ids look just as random.
 
+use std::borrow::Cow;
+
 /// What a secret is replaced by.
 pub const MASK: &str = "***";
 
@@ -85,6 +87,9 @@ enum Next {
 }
 
 fn after(program: &str, word: &str) -> Next {
+    if !word.starts_with('-') {
+        return Next::Plain;
+    }
     match (program, word) {
         ("redis-cli", "-a")
         | ("sshpass" | "mongo" | "mongosh" | "mongodump" | "mongorestore", "-p")
@@ -94,7 +99,7 @@ fn after(program: &str, word: &str) -> Next {
         (_, "-passin" | "-passout") => return Next::PassPhrase,
         _ => {}
     }
-    if !word.starts_with('-') || word.contains(['=', ' ', ':']) {
+    if word.contains(['=', ' ', ':']) {
         return Next::Plain;
     }
     match classify(word) {
@@ -127,6 +132,9 @@ fn mask_pass_phrase(word: &str) -> String {
 }
 
 fn mask_word(program: &str, word: &str) -> String {
+    if is_harmless(word) {
+        return word.to_owned();
+    }
     if let Some(masked) = mask_header(word) {
         return masked;
     }
@@ -144,11 +152,21 @@ fn mask_word(program: &str, word: &str) -> String {
     {
         return format!("{name}={MASK}");
     }
-    // Most words are short and plain, and a list of all processes has very many.
-    match word.contains(['=', ':']) || word.len() >= SHORTEST_TOKEN {
-        true => mask_tokens(&mask_userinfo(&mask_segments(word))),
-        false => word.to_owned(),
+    let masked = match word.contains('=') {
+        true => Cow::Owned(mask_segments(word)),
+        false => Cow::Borrowed(word),
+    };
+    match masked.contains("://") {
+        true => mask_tokens(&mask_userinfo(&masked)),
+        false => mask_tokens(&masked),
     }
+}
+
+/// Whether nothing below can find a secret in a word, whatever program it is for: most words are
+/// short and plain, and a list of all processes has very many.
+fn is_harmless(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'=' && byte != b':';
+    word.len() < SHORTEST_TOKEN && !word.starts_with("-p") && word.bytes().all(plain)
 }
 
 fn is_mysql(program: &str) -> bool {
@@ -370,16 +388,26 @@ const ABOUT: &[&str] = &[
 ];
 
 /// What every name of a secret has in it somewhere: a look for it spares most names the rest.
-const STEMS: [&str; 7] = ["pass", "pw", "secret", "token", "key", "credential", "auth"];
-
 fn has_stem(name: &str) -> bool {
     let bytes = name.as_bytes();
+    // By the first letter: a list of all processes has very many names.
+    let stems = |first: u8| -> &[&str] {
+        match first.to_ascii_lowercase() {
+            b'p' => &["pass", "pw"],
+            b's' => &["secret"],
+            b't' => &["token"],
+            b'k' => &["key"],
+            b'c' => &["credential"],
+            b'a' => &["auth"],
+            _ => &[],
+        }
+    };
     let starts = |at: usize, stem: &str| {
         bytes
             .get(at..at + stem.len())
             .is_some_and(|part| part.eq_ignore_ascii_case(stem.as_bytes()))
     };
-    (0..bytes.len()).any(|at| STEMS.iter().any(|stem| starts(at, stem)))
+    bytes.iter().enumerate().any(|(at, &first)| stems(first).iter().any(|stem| starts(at, stem)))
 }
 
 fn classify(name: &str) -> Name {
@@ -462,7 +490,8 @@ fn mask_tokens(word: &str) -> String {
     let mut text = String::with_capacity(word.len());
     let mut rest = word;
     while !rest.is_empty() {
-        let run = rest.find(|c| !is_token_char(c)).unwrap_or(rest.len());
+        let run = rest.bytes().position(|byte| !is_token_char(byte.into()));
+        let run = run.unwrap_or(rest.len());
         if run == 0 {
             let step = rest.chars().next().map_or(1, char::len_utf8);
             text.push_str(&rest[..step]);
@@ -493,6 +522,9 @@ fn token_length(text: &str, run: usize) -> Option<(usize, usize)> {
     if let Some(length) = jwt_length(text) {
         return Some((0, length));
     }
+    if run < SHORTEST_TOKEN {
+        return None;
+    }
     TOKENS.iter().find_map(|(start, least)| {
         let fits = text[..run].starts_with(start) && run >= start.len() + least;
         let strict = !matches!(*start, "AKIA" | "ASIA")
@@ -504,6 +536,9 @@ fn token_length(text: &str, run: usize) -> Option<(usize, usize)> {
 
 /// The length of a JSON Web Token (RFC 7519): three base64url parts, of which two begin `{"`.
 fn jwt_length(text: &str) -> Option<usize> {
+    if !text.starts_with("eyJ") {
+        return None;
+    }
     let end = text.find(|c| !is_token_char(c) && c != '.').unwrap_or(text.len());
     let mut parts = text[..end].split('.');
     let (head, body, signature) = (parts.next()?, parts.next()?, parts.next()?);
@@ -528,6 +563,17 @@ mod tests {
         assert!(has_stem("--dbPassword") && has_stem("DB_PW") && !has_stem("--processes"));
         assert!(TOKENS.iter().all(|(start, least)| start.len() + least >= SHORTEST_TOKEN));
         assert_eq!(masked(&["app", "eyJ.eyJ.12345678"]), ["app", MASK]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_harmless_is_so_after_a_long_look(word in "[!-~]{0,14}") {
+            if is_harmless(&word) {
+                prop_assert_eq!(mask_header(&word), None);
+                prop_assert!(assignment(&word).is_none());
+                prop_assert_eq!(mask_tokens(&mask_userinfo(&mask_segments(&word))), word);
+            }
+        }
     }
 
     #[test]

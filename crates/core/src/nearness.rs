@@ -2,24 +2,27 @@
 
 /// The nearest of those words, where one is near enough to have been meant: it differs by one slip
 /// in a short word, by two in a longer one, or one begins with the whole other, four letters at
-/// least.
+/// least. Of several as near, one that begins as the word does.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let length = word.chars().count();
+    let (length, first) = (word.chars().count(), word.chars().next());
     words
         .into_iter()
-        .map(|other| (far(&word, &other.to_lowercase()), other))
-        .filter(|(slips, other)| {
-            let shorter = other.chars().count().min(length);
-            *slips <= if shorter > 3 { 2 } else { 1 } && *slips < shorter
+        .filter_map(|other| {
+            let small = other.to_lowercase();
+            let shorter = small.chars().count().min(length);
+            let slips = far((&word, length), (&small, small.chars().count()));
+            let near = slips <= if shorter > 3 { 2 } else { 1 } && slips < shorter;
+            // The first letter is the last that people get wrong.
+            near.then_some((slips, small.chars().next() != first, other))
         })
-        .min_by_key(|(slips, other)| (*slips, *other))
-        .map(|(_, other)| other)
+        .min()
+        .map(|(_, _, other)| other)
 }
 
-/// One for a word that begins with the other; else the slips between them.
-fn far(a: &str, b: &str) -> usize {
-    let (first, second) = (a.chars().count(), b.chars().count());
+/// One for a word that begins with the other; else the slips between them. Each comes with how many
+/// letters it has.
+fn far((a, first): (&str, usize), (b, second): (&str, usize)) -> usize {
     let begins = first.min(second) >= 4 && (a.starts_with(b) || b.starts_with(a));
     match first.abs_diff(second) {
         _ if begins => 1,
@@ -76,6 +79,13 @@ mod tests {
             ("ruby", None),
         ] {
             assert_eq!(nearest(word, running), want, "{word}");
+        }
+    }
+
+    #[test]
+    fn of_several_as_near_the_one_that_begins_as_the_word_does_counts() {
+        for words in [["ftp", "http"], ["http", "ftp"]] {
+            assert_eq!(nearest("htp", words), Some("http"));
         }
     }
 

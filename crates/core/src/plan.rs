@@ -7,6 +7,7 @@ mod lever;
 mod refusal;
 mod reload;
 mod steps;
+mod unfreeze;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,8 +29,8 @@ pub use deed::{Conditions, Deed, asks_to_end, plan_deed, plan_order, port_holder
 pub(crate) use deed::{SIGCONT, SIGSTOP};
 use kin::Kin;
 pub use lever::Lever;
-pub(crate) use lever::called;
 use lever::{Scene, Way, again, typed};
+pub(crate) use lever::{called, unit_order};
 pub(crate) use refusal::is_left_alone;
 use refusal::named;
 pub use refusal::{Refusal, Why};
@@ -95,12 +96,23 @@ pub struct Limits {
     pub grace: Duration,
     /// How long the whole act may take.
     pub timeout: Duration,
+    /// The options that a person typed, for the advice to ask the same with more rights.
+    pub options: Vec<String>,
+    /// What is acted on, as a target; `None` where the process in question is what to name.
+    pub target: Option<String>,
 }
 
 impl Limits {
-    /// Whether whoever runs a holder may be stopped in its place: that is what `free` is for.
+    /// Whether whoever runs a holder may be stopped in its place: that is what `free` is for. A
+    /// tree ends by signals to all of it.
     pub(crate) fn uses_levers(&self) -> bool {
-        self.verb == Verb::Free && !self.only_signal
+        self.verb == Verb::Free && !self.only_signal && !self.tree
+    }
+
+    /// The command that asks the same of these, as one types it.
+    pub(crate) fn command(&self, targets: &[String]) -> String {
+        let words = ["proc", self.verb.name()].map(str::to_owned);
+        explain::typed(words.iter().chain(&self.options).chain(targets))
     }
 }
 
@@ -166,6 +178,8 @@ impl Part {
 pub struct Plan {
     /// Run these instead of signalling.
     pub levers: Vec<Lever>,
+    /// Processes that were named and that a lever ends: not signalled, and waited for.
+    pub awaited: Vec<Victim>,
     /// Signal these, topmost first.
     pub victims: Vec<Victim>,
     /// Close these in the kernel, their processes untouched.
@@ -206,6 +220,19 @@ pub fn plan_port(
     limits: &Limits,
 ) -> Result<Plan, Refusal> {
     plan_port_again(diagnosis, snapshot, limits, &[])
+}
+
+/// The processes that have a port in the way that [`plan_port`] deals with: what it closes or ends
+/// is one of theirs.
+pub(crate) fn port_parties(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<u32> {
+    let own: Vec<&Cause> =
+        diagnosis.causes.iter().filter(|cause| !cause.kind.hinders_no_bind()).collect();
+    let (causes, _, _) = concerned(&own, diagnosis, snapshot);
+    let live = causes.into_iter().filter(|cause| cause.kind.is_live());
+    let mut pids: Vec<u32> = live.flat_map(|cause| cause.pids.iter().copied()).collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
 }
 
 /// Plans for a port whose holder was started again by these.
@@ -278,7 +305,7 @@ fn obstacle(
                 (_, Some(argv)) => format!("; what gives the port back: {}", argv.join(" ")),
                 (0, None) => String::new(),
                 (_, None) => {
-                    let command = format!("proc {} {endpoint}", limits.verb.name());
+                    let command = limits.command(&[endpoint.to_string()]);
                     format!(
                         ": {}",
                         explain::with_more_rights(&command, explain::is_windows(snapshot))
@@ -363,21 +390,19 @@ fn obstacle(
 
 /// Plans for processes that were named themselves.
 pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Result<Plan, Refusal> {
+    plan_processes_again(pids, snapshot, limits, &[])
+}
+
+/// Plans for processes that were started again by these.
+pub(crate) fn plan_processes_again(
+    pids: &[u32],
+    snapshot: &Snapshot,
+    limits: &Limits,
+    proven: &[ProcessId],
+) -> Result<Plan, Refusal> {
     let mut plan = Plan { on_windows: snapshot.source == Source::ExtendedTable, ..Plan::default() };
-    for pid in topmost(snapshot, pids) {
-        let Some(process) = snapshot.processes.get(&pid) else { continue };
-        check(process, snapshot, limits)?;
-        let above = snapshot.ancestors(pid);
-        let top = !above.iter().any(|ancestor| pids.contains(&ancestor.id.pid));
-        if let Some(by) = supervisor_of(pid, snapshot).filter(|_| top)
-            && let Some(note) = again(process, &by, None, true, snapshot)
-        {
-            plan.notes.push(note);
-        }
-        plan.notes.extend(nature_note(process, snapshot));
-        let victim = victim(process, Part::Target, Vec::new(), top, snapshot, limits)?;
-        plan.victims.push(victim);
-    }
+    let named = Scene { wanted: Part::Target, ..Scene::of(pids, &[], snapshot, limits, proven) };
+    plan.add_wanted(&named)?;
     plan.add_tree(snapshot, limits)?;
     plan.watch_restarters(snapshot);
     Ok(plan)
@@ -387,10 +412,10 @@ pub fn plan_processes(pids: &[u32], snapshot: &Snapshot, limits: &Limits) -> Res
 pub fn plan_unix(snapshot: &Snapshot, name: &str, limits: &Limits) -> Result<Plan, Refusal> {
     let sockets: Vec<&Socket> = snapshot.sockets.iter().collect();
     if sockets.iter().any(|socket| socket.holders == crate::socket::Holders::Hidden) {
-        let verb = limits.verb.name();
+        let command = limits.command(&[name.to_owned()]);
         return Err(Refusal::Denied(Why::new(
             RefusalReason::Hidden,
-            format!("{name} is served by a process that you may not see: sudo proc {verb} {name}"),
+            format!("{name} is served by a process that you may not see: sudo {command}"),
         )));
     }
     let mut plan = Plan::default();
@@ -449,57 +474,7 @@ fn add_holders(
     let mut pids: Vec<u32> = sockets.iter().flat_map(|socket| socket.holders.pids()).collect();
     pids.sort_unstable();
     pids.dedup();
-    let scene = Scene { snapshot, limits, kin: Kin::of(snapshot), sockets, holders: &pids, proven };
-    for lever in scene.socket_units()? {
-        plan.pull(lever);
-    }
-    let mut signalled: Vec<(&Process, Option<String>)> = Vec::new();
-    let mut runners: Vec<Runner<'_>> = Vec::new();
-    for pid in topmost(snapshot, &pids) {
-        let Some(process) = snapshot.processes.get(&pid) else { continue };
-        if plan.levers.iter().any(|lever| lever.pids.contains(&pid)) {
-            continue;
-        }
-        match scene.way(process)? {
-            Way::Lever(lever) => {
-                plan.pull(*lever);
-                plan.note(nature_note(process, snapshot));
-            }
-            Way::Signal(note) => signalled.push((process, note)),
-            Way::Loop(by, script) => {
-                let text = "and is ended too if it does";
-                signalled.push((process, again(process, &by, Some(text), false, snapshot)));
-                plan.loops.extend(Some(script).filter(|script| !plan.loops.contains(script)));
-            }
-            Way::Runner(by) => {
-                signalled.push((process, None));
-                let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
-                let new = runner.filter(|new| runners.iter().all(|old| old.process.id != new.id));
-                let certain = by.restarts == Some(true);
-                runners.extend(new.map(|process| Runner { process, name: by.name, certain }));
-            }
-        }
-    }
-    // A lever stops a whole unit or container: what that runs need not be signalled as well.
-    signalled.retain(|(process, _)| !is_stopped_by(&plan.levers, process, snapshot));
-    let victims = Victims { scene: &scene, runners: &runners };
-    for (process, note) in &signalled {
-        check(process, snapshot, limits)?;
-        let victim = victims.holder(process)?;
-        // Those below another victim end with it, or have it for their supervisor.
-        if victim.topmost {
-            plan.note(note.clone());
-        }
-        plan.note(nature_note(process, snapshot));
-        plan.victims.push(victim);
-    }
-    let mut family = victims.family()?;
-    // Whoever would start it again comes first, what else it runs last.
-    family.retain(|victim| plan.levers.iter().all(|lever| !lever.pids.contains(&victim.id.pid)));
-    let (runners, kin): (Vec<Victim>, Vec<Victim>) =
-        family.into_iter().partition(|victim| victim.part.is_runner());
-    plan.victims.splice(0..0, runners);
-    plan.victims.extend(kin);
+    plan.add_wanted(&Scene::of(&pids, sockets, snapshot, limits, proven))?;
     plan.watch_restarters(snapshot);
     plan.cookies = sockets.iter().filter_map(|socket| socket.cookie).collect();
     Ok(())
@@ -507,7 +482,7 @@ fn add_holders(
 
 /// Whether a lever ends this holder as well: it is below one that the lever is for, or it is run by
 /// the same unit or container.
-fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
+pub(crate) fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
     if levers.is_empty() {
         return false;
     }
@@ -535,8 +510,8 @@ struct Runner<'a> {
 }
 
 impl Victims<'_> {
-    /// A process that holds what is wanted.
-    fn holder(&self, process: &Process) -> Result<Victim, Refusal> {
+    /// A process that holds what is wanted, or was named.
+    fn wanted(&self, process: &Process) -> Result<Victim, Refusal> {
         let pid = process.id.pid;
         let sockets = self.scene.sockets.iter().filter_map(|socket| Some((socket, socket.inode?)));
         let holds = sockets
@@ -545,7 +520,7 @@ impl Victims<'_> {
             })
             .filter(|(holder, _)| holder.pid == pid)
             .collect();
-        self.victim(process, Part::Holder, holds)
+        self.victim(process, self.scene.wanted, holds)
     }
 
     /// Those that would start the holders again, and what else they run: nobody of these is
@@ -669,6 +644,74 @@ fn is_managed(victim: &Victim, snapshot: &Snapshot) -> bool {
 }
 
 impl Plan {
+    /// Adds what is to be done about the holders of a scene, or about those that were named: the
+    /// levers, and whom to signal.
+    fn add_wanted(&mut self, scene: &Scene<'_>) -> Result<(), Refusal> {
+        let Scene { snapshot, limits, .. } = *scene;
+        for lever in scene.socket_units()? {
+            self.pull(lever);
+        }
+        let mut signalled: Vec<(&Process, Option<String>)> = Vec::new();
+        let mut runners: Vec<Runner<'_>> = Vec::new();
+        let wanted = topmost(snapshot, scene.holders);
+        for process in wanted.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+            let known = self.levers.iter().any(|lever| lever.pids.contains(&process.id.pid));
+            if known || scene.ends_with(&self.levers, process)? {
+                continue;
+            }
+            match scene.way(process)? {
+                Way::Lever(lever) => {
+                    self.pull(*lever);
+                    self.note(nature_note(process, snapshot));
+                }
+                Way::Signal(note) => signalled.push((process, note)),
+                Way::Loop(by, script) => {
+                    let text = "and is ended too if it does";
+                    signalled.push((process, again(process, &by, Some(text), false, snapshot)));
+                    self.loops.extend(Some(script).filter(|script| !self.loops.contains(script)));
+                }
+                Way::Runner(by, note) => {
+                    signalled.push((process, None));
+                    self.note(note);
+                    let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
+                    let new =
+                        runner.filter(|new| runners.iter().all(|old| old.process.id != new.id));
+                    let certain = by.restarts == Some(true);
+                    runners.extend(new.map(|process| Runner { process, name: by.name, certain }));
+                }
+            }
+        }
+        // A lever stops a whole unit or container: what that runs need not be signalled as well.
+        signalled.retain(|(process, _)| !is_stopped_by(&self.levers, process, snapshot));
+        let victims = Victims { scene, runners: &runners };
+        for (process, note) in &signalled {
+            check(process, snapshot, limits)?;
+            let victim = victims.wanted(process)?;
+            // Those below another victim end with it, or have it for their supervisor.
+            if victim.topmost {
+                self.note(note.clone());
+            }
+            self.note(nature_note(process, snapshot));
+            self.victims.push(victim);
+        }
+        let mut family = victims.family()?;
+        // Whoever would start it again comes first, what else it runs last.
+        family
+            .retain(|victim| self.levers.iter().all(|lever| !lever.pids.contains(&victim.id.pid)));
+        let (runners, kin): (Vec<Victim>, Vec<Victim>) =
+            family.into_iter().partition(|victim| victim.part.is_runner());
+        self.victims.splice(0..0, runners);
+        self.victims.extend(kin);
+        if scene.is_named() {
+            let signalled = |pid: &u32| self.victims.iter().any(|victim| victim.id.pid == *pid);
+            let rest = wanted.iter().filter(|pid| !signalled(pid));
+            for process in rest.filter_map(|pid| snapshot.processes.get(pid)) {
+                self.awaited.push(victims.wanted(process)?);
+            }
+        }
+        Ok(())
+    }
+
     /// With `--tree`, everything below the victims as well: it is refused whole where a guard rail
     /// stands before one of them. What was started by one of them and is nobody's child there any
     /// more is left alone, and said.

@@ -153,6 +153,8 @@ pub struct Supervisor {
     pub stop: Option<Vec<String>>,
     /// When it starts the process again, in its own word: `always`, `on-failure`, `unless-stopped`.
     pub policy: Option<String>,
+    /// How often it has started it again by itself, where it counts.
+    pub restarted: Option<u32>,
     /// The user it belongs to, where that is another than root: who has to ask it.
     pub owner: Option<u32>,
     /// What ends along when it is stopped, in a few words each: units, containers, applications.
@@ -173,6 +175,7 @@ impl Default for Supervisor {
             restarts: None,
             stop: None,
             policy: None,
+            restarted: None,
             owner: None,
             takes_along: Vec::new(),
             alone: false,

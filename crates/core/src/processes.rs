@@ -209,6 +209,31 @@ impl Survey {
         seen.gaps.into_iter().for_each(|gap| self.snapshot.note(gap));
     }
 
+    /// The ports of processes whose sockets are known already, by the sockets' inodes: that takes one
+    /// list of all servers. A main thread that ended does not show all of them.
+    pub fn learn_ports(&mut self, host: &dyn Host, sockets: &BTreeMap<u32, Vec<u64>>) {
+        let whole = |pid: &u32| {
+            let process = self.snapshot.processes.get(pid);
+            process.is_some_and(|process| process.state != ProcessState::LeaderExited)
+        };
+        let mut ports: BTreeMap<u32, Vec<ProcessPort>> =
+            sockets.keys().filter(|pid| whole(pid)).map(|&pid| (pid, Vec::new())).collect();
+        if ports.is_empty() {
+            return;
+        }
+        self.looked_for_ports = true;
+        let seen = host.snapshot(&Scope { sockets: SocketScope::AllPorts, ..Scope::default() });
+        let servers: BTreeMap<u64, ProcessPort> =
+            servers(&seen).filter_map(|socket| Some((socket.inode?, port_of(socket)?))).collect();
+        for (pid, own) in &mut ports {
+            let inodes = sockets.get(pid).into_iter().flatten();
+            own.extend(inodes.filter_map(|inode| servers.get(inode)).cloned());
+            settle(own);
+        }
+        self.ports.append(&mut ports);
+        seen.gaps.into_iter().for_each(|gap| self.snapshot.note(gap));
+    }
+
     /// What was measured of a process.
     pub fn measured(&self, pid: u32) -> Measured {
         let ports = self.ports.get(&pid).map(Vec::as_slice).unwrap_or_default();
@@ -273,6 +298,12 @@ pub(crate) fn pause(host: &dyn Host, time: Duration) {
     }
 }
 
+/// How much of a processor each process uses, measured for as long as usual.
+pub(crate) fn use_of_processors(host: &dyn Host) -> BTreeMap<u32, Percent> {
+    let wish = ProcessesWish { cpu: true, facts: ProcessFacts::BARE, ..ProcessesWish::default() };
+    Survey::take(host, &wish).cpu
+}
+
 /// How much of a processor each process used between two looks. One that was not there before has
 /// used all its time since; a number that belongs to another by now counts as new.
 fn use_of_processor(
@@ -294,20 +325,26 @@ fn use_of_processor(
 /// nobody. One that several descriptors or threads have counts once.
 pub(crate) fn ports_of(seen: &Snapshot) -> BTreeMap<u32, Vec<ProcessPort>> {
     let mut found: BTreeMap<u32, Vec<ProcessPort>> = BTreeMap::new();
-    let servers = seen.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none());
-    for (socket, port) in servers.filter_map(|socket| Some((socket, port_of(socket)?))) {
+    for (socket, port) in servers(seen).filter_map(|socket| Some((socket, port_of(socket)?))) {
         let pids: BTreeSet<u32> = socket.holders.pids().into_iter().collect();
         for pid in pids {
             found.entry(pid).or_default().push(port.clone());
         }
     }
-    for ports in found.values_mut() {
-        ports.sort_by(|a, b| {
-            (a.port, a.protocol.name(), &a.local).cmp(&(b.port, b.protocol.name(), &b.local))
-        });
-        ports.dedup();
-    }
+    found.values_mut().for_each(settle);
     found
+}
+
+/// The sockets of this network namespace that wait for others.
+fn servers(seen: &Snapshot) -> impl Iterator<Item = &Socket> {
+    seen.sockets.iter().filter(|socket| socket.is_server() && socket.netns.is_none())
+}
+
+fn settle(ports: &mut Vec<ProcessPort>) {
+    ports.sort_by(|a, b| {
+        (a.port, a.protocol.name(), &a.local).cmp(&(b.port, b.protocol.name(), &b.local))
+    });
+    ports.dedup();
 }
 
 fn port_of(socket: &Socket) -> Option<ProcessPort> {

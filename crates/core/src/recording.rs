@@ -612,7 +612,7 @@ impl Host for ReplayHost {
         let processes: Vec<&Process> = self.recording.snapshot.processes.values().collect();
         let seen = |path: &String| recorded_uses(&joined("/", path), wish.below, &processes);
         let files = wish.paths.iter().map(seen).collect();
-        Some(FilesSeen { files, gaps: Vec::new(), by_path_only: true })
+        Some(FilesSeen { files, by_path_only: true, ..FilesSeen::default() })
     }
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {

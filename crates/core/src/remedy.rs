@@ -17,6 +17,7 @@ use crate::plan::is_left_alone;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{is_mac, supervisor_of, unit_guard};
+use crate::unit::UnitFacts;
 use crate::windows;
 
 pub(crate) use carried::http_sys;
@@ -256,25 +257,33 @@ fn stands_in_the_way(cause: &Cause, snapshot: &Snapshot) -> bool {
     let holders = topmost(snapshot, &cause.pids);
     holders.iter().filter_map(|pid| snapshot.processes.get(pid)).any(|process| {
         // Some managers hold a socket for what they run, and have a command that ends only that.
-        let leaves_it = supervisor_of(process.id.pid, snapshot).is_some_and(|by| {
-            by.kind == SupervisorKind::ProcessManager
-                && by.pid == Some(process.id.pid)
-                && by.stop.is_some()
-        });
-        !leaves_it && (is_left_alone(process, snapshot) || heads_a_guarded_unit(process, snapshot))
+        let leaves_it = || {
+            supervisor_of(process.id.pid, snapshot).is_some_and(|by| {
+                by.kind == SupervisorKind::ProcessManager
+                    && by.pid == Some(process.id.pid)
+                    && by.stop.is_some()
+            })
+        };
+        (is_left_alone(process, snapshot) || heads_a_guarded_unit(process, snapshot))
+            && !leaves_it()
     })
 }
 
 /// Whether it is what a unit is for that may not be stopped.
 fn heads_a_guarded_unit(process: &Process, snapshot: &Snapshot) -> bool {
-    let Some(by) = supervisor_of(process.id.pid, snapshot) else { return false };
     let parent = snapshot.processes.get(&process.ppid);
-    let main = snapshot.units.iter().any(|unit| {
-        unit.id == by.name && unit.user == by.owner && unit.main_pid == Some(process.id.pid)
-    });
-    (main || parent.is_none_or(|parent| parent.cgroup != process.cgroup))
-        && by.stop.is_none()
-        && unit_guard(&by, snapshot).is_some()
+    let apart = parent.is_none_or(|parent| parent.cgroup != process.cgroup);
+    let is_main = |unit: &UnitFacts| unit.main_pid == Some(process.id.pid);
+    // Who runs it takes longer to tell, and of most nothing hangs on it.
+    if !apart && !snapshot.units.iter().any(is_main) {
+        return false;
+    }
+    let Some(by) = supervisor_of(process.id.pid, snapshot) else { return false };
+    let main = snapshot
+        .units
+        .iter()
+        .any(|unit| unit.id == by.name && unit.user == by.owner && is_main(unit));
+    (main || apart) && by.stop.is_none() && unit_guard(&by, snapshot).is_some()
 }
 
 /// What to do where the holder is wanted on this machine.
@@ -298,13 +307,7 @@ fn continued(cause: &Cause, snapshot: &Snapshot) -> Option<Remedy> {
     let process = holders.find(|process| process.is_stopped())?;
     Some(Remedy {
         action: Action::ContinueProcess,
-        argv: Some(
-            ["kill", "-CONT"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([process.id.pid.to_string()])
-                .collect(),
-        ),
+        argv: Some(vec!["proc".to_owned(), "thaw".to_owned(), format!("pid:{}", process.id.pid)]),
         needs_root: snapshot.asker.uid != 0 && process.uid != Some(snapshot.asker.uid),
         explain: explain::continuing(process),
     })

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::addr::{AddressScope, Port};
 use crate::diagnosis::{CauseKind, Verdict};
 use crate::file_use::Access;
+use crate::filter::Criterion;
 use crate::message::{Class, Failure, Origin, words};
 use crate::nature::NatureKind;
 use crate::process::{Percent, ProcessState, SupervisorKind};
@@ -181,6 +182,9 @@ pub struct TargetReport {
     /// Why an action was refused or not permitted, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalReport>,
+    /// Processes that the target means and that a filter left alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_alone: Vec<LeftAloneReport>,
     /// Of `wait`: whether what was waited for is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub met: Option<bool>,
@@ -199,6 +203,21 @@ pub struct TargetReport {
     /// The number under which `proc undo` can start again what was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<u64>,
+}
+
+/// A process that a target means and that a filter beside it left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LeftAloneReport {
+    /// Its number.
+    pub pid: u32,
+    /// Its program.
+    pub name: String,
+    /// The first condition that is not known to be so of it.
+    pub filter: Criterion,
+    /// What is not so, as `not in /srv/app`.
+    pub explain: String,
 }
 
 /// Who is connected to a port: a process of this machine, or an address.
@@ -526,6 +545,9 @@ pub struct DetailReport {
     /// Its parent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<NamedReport>,
+    /// Everybody above it, the first process first; the parent is the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ancestry: Vec<NamedReport>,
     /// Its children.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<NamedReport>,
@@ -538,6 +560,37 @@ pub struct DetailReport {
     /// The marks of managers, terminals and agents in its environment, secrets masked.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub marks: std::collections::BTreeMap<String, String>,
+    /// What is out of the ordinary about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<WarningReport>,
+}
+
+/// A fact about a process that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WarningReport {
+    /// Which.
+    pub kind: WarningKind,
+    /// One sentence.
+    pub explain: String,
+}
+
+/// The facts that are told as warnings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum WarningKind {
+    /// It serves a port as root.
+    ServesAsRoot,
+    /// It waits at every address of the machine.
+    OpenToEverybody,
+    /// Its working directory was removed.
+    DirectoryGone,
+    /// Its executable was removed or replaced since it started.
+    ExecutableReplaced,
+    /// Its manager has started it again by itself.
+    Restarted,
 }
 
 impl ProcessReport {
@@ -718,6 +771,9 @@ pub struct SupervisorReport {
     /// When it starts the process again, in its own word: `always`, `on-failure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// How often it has started the process again by itself, where it counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<u32>,
     /// What ends along when it is stopped, in a few words each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_along: Vec<String>,
@@ -859,6 +915,10 @@ pub enum RefusalReason {
     WouldEnd,
     /// It reloads by a command of its own, or not at all.
     NoReload,
+    /// A filter (`--in`, `--user` …) leaves a holder of the port alone.
+    LeftAlone,
+    /// `--started-at`: it did not start then, so another process has the number by now.
+    AnotherProcess,
 }
 
 /// One step of a plan.
@@ -908,12 +968,17 @@ pub struct PortsReport {
     pub command: String,
     /// Whether the exit code is 0.
     pub ok: bool,
-    /// The sockets, by port, protocol and address.
+    /// The sockets, in the order asked for; else by port, protocol and address.
     pub sockets: Vec<SocketReport>,
+    /// How many there are without `--limit`.
+    pub matched: usize,
     /// Their holders.
     pub processes: Vec<ProcessReport>,
     /// What could not be seen.
     pub gaps: Vec<GapReport>,
+    /// What else a person should know: what was left out and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What stopped the command.
     pub error: Option<ErrorReport>,
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::addr::{Port, Transport};
+use crate::nearness;
 
 /// The ports of one service name. At least one is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,20 +41,9 @@ pub fn built_in(name: &str) -> Option<Service> {
     Some(Service { tcp: port, udp: port })
 }
 
-/// The built-in name that was probably meant by a misspelt one: one edit away, two for names of
-/// five characters and more.
+/// The built-in name that was probably meant by a misspelt one.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let name: Vec<char> = name.to_ascii_lowercase().chars().take(LONGEST_MISSPELLING + 1).collect();
-    if name.len() > LONGEST_MISSPELLING {
-        return None;
-    }
-    let limit = if name.len() < 5 { 1 } else { 2 };
-    BUILT_IN
-        .iter()
-        .map(|(known, _)| (edits(&name, known), *known))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+    nearness::nearest(name, BUILT_IN.iter().map(|(known, _)| *known))
 }
 
 /// The services of a services(5) text: `name port/transport aliases… # comment`.
@@ -95,24 +85,6 @@ impl ServiceFile {
         }
         Some(())
     }
-}
-
-/// Longer words are no misspelling of any name here.
-const LONGEST_MISSPELLING: usize = 24;
-
-/// The Levenshtein distance, by rows.
-fn edits(from: &[char], to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (line, wanted) in to.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (column, have) in from.iter().enumerate() {
-            let substituted = diagonal + usize::from(*have != wanted);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[from.len()]
 }
 
 /// IANA's names (RFC 6335 registry) and the names people use, each with the port it ordinarily

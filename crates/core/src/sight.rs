@@ -1,5 +1,5 @@
 //! What is so about ports: the kernel's answers to a few binds first, then, where it refuses,
-//! who is there. Many ports cost one scan.
+//! who is there. Many ports cost one scan. And what is so about processes before an act.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -69,6 +69,21 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
         }
     }
     sights
+}
+
+/// Looks at processes before they are acted on: every process of the machine, the sockets of these,
+/// and who runs them.
+pub fn look_at_processes(host: &dyn Host, pids: &[u32], options: &LookOptions) -> Snapshot {
+    let scope = Scope {
+        sockets: SocketScope::HeldBy(pids.to_vec()),
+        holders: true,
+        pids: pids.to_vec(),
+        all_processes: true,
+        ..Scope::default()
+    };
+    let mut snapshot = host.snapshot(&scope);
+    learn(host, &mut snapshot, pids, &[], options);
+    snapshot
 }
 
 fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,16 +36,19 @@ pub struct Scope {
     pub pids: Vec<u32>,
     /// Whether to read every process of the machine.
     pub all_processes: bool,
-    /// Which facts to read of them then.
+    /// Which facts to read of the processes, except of those above them where not all are read.
     pub facts: ProcessFacts,
+    /// Where set, one holder of each socket will do, and only of those that are found within that much
+    /// processor time: for whoever would rather have no name than wait for it. A socket without one
+    /// then says nothing.
+    pub first_within: Option<Duration>,
     /// Where not empty: holders are looked for among these processes alone, by their descriptors,
     /// and nothing else is read of them. A socket without one then says nothing.
     pub among: Vec<u32>,
 }
 
-/// Which facts are read where every process is ([`Scope::all_processes`]). Number, name, parent,
-/// user, state, start, processor time and memory are in one file and always read; each of the
-/// others costs system calls for every process of the machine.
+/// Which facts are read of processes. Number, name, parent, user, state, start, processor time and
+/// memory are in one file and always read; each of the others costs system calls for every process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessFacts {
     /// The executable. Without, it is read only where the name tells no program.
@@ -313,6 +316,9 @@ pub struct Snapshot {
     /// Numbers asked for that are no process's but a thread's of one: whose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub threads: BTreeMap<u32, u32>,
+    /// Numbers asked for that are processes', which the system hides from this user (`hidepid`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hidden: BTreeSet<u32>,
     /// Other network namespaces with sockets in the answer.
     pub namespaces: Vec<Namespace>,
     /// Listeners at the other ends of the connections in the answer, where those are local.
@@ -360,6 +366,7 @@ impl Snapshot {
             every_state: false,
             processes: BTreeMap::new(),
             threads: BTreeMap::new(),
+            hidden: BTreeSet::new(),
             namespaces: Vec::new(),
             peer_listeners: Vec::new(),
             local_addresses: Vec::new(),
@@ -386,11 +393,18 @@ impl Snapshot {
     /// The ancestors of a process, nearest first, as far as they were seen. Ends at a process
     /// that claims to descend from itself.
     pub fn ancestors(&self, pid: u32) -> Vec<&Process> {
+        /// Chains are short, but for those that somebody made to be long.
+        const SHORT: usize = 32;
         let mut chain: Vec<&Process> = Vec::new();
+        let mut far = BTreeSet::new();
         let mut next = self.processes.get(&pid).map_or(0, |process| process.ppid);
         while next != 0 {
             let Some(process) = self.processes.get(&next) else { break };
-            if next == pid || chain.iter().any(|seen| seen.id == process.id) {
+            let near = &chain[..chain.len().min(SHORT)];
+            if next == pid || near.iter().any(|seen| seen.id == process.id) {
+                break;
+            }
+            if chain.len() >= SHORT && !far.insert(next) {
                 break;
             }
             chain.push(process);
@@ -409,5 +423,51 @@ impl Snapshot {
     /// A mark that a process itself has.
     pub fn mark(&self, pid: u32, name: &str) -> Option<&str> {
         self.marks.get(&pid)?.get(name).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::ProcessId;
+
+    /// Processes 1 to `last`, each the child of the one before; the first has that parent.
+    fn chain(last: u32, above_first: u32) -> Snapshot {
+        let mut snapshot = Snapshot::empty(std::time::UNIX_EPOCH);
+        for pid in 1..=last {
+            let ppid = if pid == 1 { above_first } else { pid - 1 };
+            let process = Process { ppid, ..Process::unread(ProcessId { pid, start: 1 }) };
+            snapshot.processes.insert(pid, process);
+        }
+        snapshot
+    }
+
+    fn ancestors(snapshot: &Snapshot, pid: u32) -> Vec<u32> {
+        snapshot.ancestors(pid).iter().map(|process| process.id.pid).collect()
+    }
+
+    #[test]
+    fn a_chain_has_every_ancestor_however_long_it_is() {
+        let snapshot = chain(50_000, 0);
+        assert_eq!(ancestors(&snapshot, 50_000), (1..50_000).rev().collect::<Vec<_>>());
+        assert_eq!(ancestors(&snapshot, 3), [2, 1]);
+        assert_eq!(ancestors(&snapshot, 1), [0; 0]);
+        assert_eq!(ancestors(&snapshot, 50_001), [0; 0]);
+    }
+
+    #[test]
+    fn a_chain_that_bites_its_tail_ends_there() {
+        for last in [2, 3, 31, 32, 33, 34, 100] {
+            // Every process is everybody's ancestor, and its own.
+            let circle = chain(last, last);
+            let others = (1..last).rev().collect::<Vec<_>>();
+            assert_eq!(ancestors(&circle, last), others, "{last}");
+            // Outside of it, the way in is not repeated either.
+            let mut hooked = chain(last + 1, last / 2);
+            hooked.processes.get_mut(&1).unwrap().ppid = last.div_ceil(2);
+            let found = ancestors(&hooked, last + 1);
+            assert_eq!(found, (1..=last).rev().collect::<Vec<_>>(), "{last}");
+        }
+        assert_eq!(ancestors(&chain(1, 1), 1), [0; 0]);
     }
 }

@@ -238,6 +238,11 @@ impl Holders {
         }
     }
 
+    /// Whether that process is among them.
+    pub fn has(&self, pid: u32) -> bool {
+        self.list().iter().any(|holder| holder.pid == pid)
+    }
+
     /// The processes, each once, in ascending order.
     pub fn pids(&self) -> Vec<u32> {
         let mut pids: Vec<u32> = self.list().iter().map(|holder| holder.pid).collect();

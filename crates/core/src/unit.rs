@@ -29,6 +29,8 @@ pub struct UnitFacts {
     pub restart: Option<String>,
     /// Its first process (`MainPID`).
     pub main_pid: Option<u32>,
+    /// How often it has started it again by itself (`NRestarts`).
+    pub restarted: Option<u32>,
     /// Units that start it: a socket, a timer, a path (`TriggeredBy`).
     pub triggered_by: Vec<String>,
     /// Units that it starts (`Triggers`).

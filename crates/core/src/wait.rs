@@ -389,9 +389,7 @@ fn wish_for(
         Target::Unix(name) => unix_wish(target, &name.to_string(), request),
         Target::Path(path) => match request.until {
             Some(Until::Gone) => processes(host, target, request),
-            None if !is_socket(host, path)
-                && !Census::take(host, std::slice::from_ref(target)).running(path).is_empty() =>
-            {
+            None if !is_socket(host, path) && is_file(host, target, path) => {
                 processes(host, target, request)
             }
             _ => unix_wish(target, path, request),
@@ -482,6 +480,12 @@ fn processes(
 /// Whether a path is a unix socket that somebody has bound, or the file of one.
 fn is_socket(host: &dyn Host, path: &str) -> bool {
     host.unix_refuses(path).is_some() || !unix::sockets_of(host, path, false).sockets.is_empty()
+}
+
+/// Whether a path means a file: it is one, or was one that somebody still runs or has open.
+fn is_file(host: &dyn Host, target: &Target, path: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| file.is_file())
+        || !Census::take_with_files(host, std::slice::from_ref(target)).meant_by(target).is_empty()
 }
 
 /// A bare number is a process only where that is all it can be: `3000` typed for `:3000` would

@@ -226,13 +226,15 @@ pub fn services_in(pid: u32, snapshot: &Snapshot) -> Vec<&Service> {
 /// to.
 pub fn service_of<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Service> {
     let services = services_in(process.id.pid, snapshot);
-    if let [one] = services[..] {
-        return Some(one);
+    match services[..] {
+        [] => return None,
+        [one] => return Some(one),
+        _ => {}
     }
     let mut named = snapshot
         .sockets
         .iter()
-        .filter(|socket| socket.holders.pids().contains(&process.id.pid))
+        .filter(|socket| socket.holders.has(process.id.pid))
         .filter_map(|socket| owner_of(socket, snapshot));
     let first = named.next()?;
     let same = named.all(|other| other == first);
@@ -254,6 +256,10 @@ pub fn gone_owner(socket: &Socket, snapshot: &Snapshot) -> Option<u32> {
 /// The service manager as whoever runs a service. What stops it is `net stop`, which waits, and
 /// refuses where other services need it. That of a service which must not be stopped is left out.
 pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
+    // Elsewhere there is no service, and no look at every socket for every process.
+    if snapshot.windows.services.is_empty() {
+        return None;
+    }
     if let Some(rule) = forwarded(process, snapshot) {
         return Some(Supervisor {
             kind: SupervisorKind::WindowsService,
@@ -278,7 +284,7 @@ pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Super
 
 /// The rule that the service which forwards ports listens for, on one of the ports seen.
 fn forwarded<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a PortProxy> {
-    let own = |socket: &&Socket| socket.holders.pids().contains(&process.id.pid);
+    let own = |socket: &&Socket| socket.holders.has(process.id.pid);
     let mut ports = snapshot.sockets.iter().filter(own).filter_map(Socket::port);
     ports.find_map(|port| port_proxy(process, port, snapshot))
 }

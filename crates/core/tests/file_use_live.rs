@@ -4,14 +4,19 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::net::TcpListener;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use proc_core::file_use::{Access, FileKind, FileSeen, FileUse, FileWish, Standing, Usage};
+use proc_core::files::users;
 use proc_core::host::{Host, LiveHost};
+use proc_core::processes::{ProcessesWish, processes};
+use proc_core::report::ProcessReport;
 
 /// A directory that goes away with the test.
 struct Scratch(PathBuf);
@@ -84,7 +89,8 @@ fn deadline() -> Instant {
 
 fn seen(path: &Path, below: bool) -> FileSeen {
     let paths = vec![path.to_str().unwrap().to_owned()];
-    let mut seen = LiveHost::default().file_uses(&FileWish { paths, below }).unwrap();
+    let mut seen =
+        LiveHost::default().file_uses(&FileWish { paths, below, ..FileWish::default() }).unwrap();
     seen.files.remove(0)
 }
 
@@ -154,10 +160,43 @@ fn several_files_are_one_look() {
     uses(&b, false, child.pid(), &[(open(4, Access::Read), false, None)]);
     let missing = scratch.0.join("c");
     let paths = [&b, &missing, &a].map(|path| path.to_str().unwrap().to_owned()).to_vec();
-    let seen = LiveHost::default().file_uses(&FileWish { paths, below: false }).unwrap();
+    let seen = LiveHost::default().file_uses(&FileWish { paths, ..FileWish::default() }).unwrap();
     let counts: Vec<usize> = seen.files.iter().map(|file| file.uses.len()).collect();
     assert_eq!(counts, [1, 0, 1]);
     assert_eq!(seen.files[1].standing, Standing::Missing);
+}
+
+#[test]
+fn the_sockets_of_who_uses_a_file_tell_its_ports_without_a_second_walk() {
+    let scratch = Scratch::new("sockets");
+    let file = scratch.file("a");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let link = format!("/proc/self/fd/{}", listener.as_raw_fd());
+    let inode = fs::metadata(link).unwrap().ino();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "exec 3<a\nread line"]).current_dir(&scratch.0);
+    let child = Waiting::spawn(command.stdout(OwnedFd::from(listener)));
+    uses(&file, false, child.pid(), &[(open(3, Access::Read), false, None)]);
+    let host = LiveHost::default();
+    let files = FileWish {
+        paths: vec![file.to_str().unwrap().to_owned()],
+        sockets: true,
+        ..FileWish::default()
+    };
+    let seen = host.file_uses(&files).unwrap();
+    assert_eq!(seen.sockets.get(&child.pid()), Some(&vec![inode]));
+    let unasked = host.file_uses(&FileWish { sockets: false, ..files.clone() }).unwrap();
+    assert!(unasked.sockets.is_empty());
+    let ports = |processes: Vec<ProcessReport>| -> Vec<u16> {
+        let own = processes.into_iter().find(|process| process.pid == child.pid()).unwrap();
+        own.ports.unwrap().iter().map(|port| port.port).collect()
+    };
+    let wish = ProcessesWish::default();
+    assert_eq!(ports(users(&host, &files, &wish).unwrap().processes), [port]);
+    assert_eq!(ports(processes(&host, "list", &wish).processes), [port]);
+    let unwanted = ProcessesWish { ports: false, ..wish };
+    assert!(users(&host, &files, &unwanted).unwrap().processes[0].ports.is_none());
 }
 
 #[test]
@@ -340,6 +379,88 @@ fn other_mount_namespaces_name_the_same_file_otherwise_and_others_the_same() {
         assert!(Instant::now() < end, "{how:?}");
         std::thread::yield_now();
     }
+}
+
+/// As root: what is mounted is the same wherever it is seen, and a part of a file system is not all
+/// of it.
+#[test]
+fn below_a_mount_is_all_that_uses_the_file_system() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("SKIPPED: mounting needs root");
+    }
+    const INNER: &str = "PROC_FILE_USE_INNER";
+    if std::env::var_os(INNER).is_none() {
+        // The same test again, where mounting changes nothing for others.
+        let output = Command::new("unshare")
+            .args(["-m", "--propagation", "private", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "below_a_mount_is_all_that_uses_the_file_system", "--nocapture"])
+            .env(INNER, "1")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{output:?}");
+        return;
+    }
+    let scratch = Scratch::new("whole");
+    let [disk, other, part] = ["disk", "other", "part"].map(|name| {
+        let path = scratch.0.join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    });
+    let mount = |words: &[&str], from: &Path, to: &Path| {
+        let status = Command::new("mount").args(words).arg(from).arg(to).status().unwrap();
+        assert!(status.success());
+    };
+    mount(&["-t", "tmpfs"], Path::new("none"), &disk);
+    fs::create_dir(disk.join("in")).unwrap();
+    fs::write(disk.join("in/file"), "x").unwrap();
+    fs::create_dir(disk.join("apart")).unwrap();
+    mount(&["--bind"], &disk, &other);
+    mount(&["--bind"], &disk.join("apart"), &part);
+    let here = Waiting::shell(&disk.join("in"), "exec 3<file");
+    let elsewhere = Waiting::shell(&other.join("in"), "exec 3<file");
+    // It has it in mounts of its own, where nothing of ours can be named.
+    let mut moved = Command::new("unshare");
+    moved.args(["-m", "--propagation", "private", "--", "/bin/sh", "-c"]);
+    moved
+        .arg("mount --move \"$1\" /mnt && cd /mnt/in && exec 3<file; read line")
+        .arg("sh")
+        .arg(&other);
+    let moved = Waiting::spawn(moved.current_dir("/"));
+    let stranger = Waiting::shell(&scratch.0, "exec 3</dev/null");
+    let pids = |path: &Path| {
+        let mut pids: Vec<u32> = seen(path, true).uses.iter().map(|each| each.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    };
+    let mut all = [here.pid(), elsewhere.pid(), moved.pid()];
+    all.sort_unstable();
+    let end = deadline();
+    while pids(&disk) != all {
+        assert!(Instant::now() < end, "{:?} and not {all:?}", pids(&disk));
+        std::thread::yield_now();
+    }
+    assert!(!pids(&scratch.0).contains(&moved.pid()), "a directory goes by paths");
+    assert!(pids(&scratch.0).contains(&stranger.pid()));
+    // What is mounted there is a part, so its path decides.
+    assert!(pids(&part).is_empty());
+    let uses = seen(&disk, true).uses;
+    let of = |pid: u32| uses.iter().filter(move |each| each.pid == pid);
+    let file = other.join("in/file");
+    assert!(of(elsewhere.pid()).any(|each| each.path.as_deref() == file.to_str()));
+    assert!(of(moved.pid()).any(|each| each.usage == Usage::WorkingDirectory));
+    // So that the directory can go.
+    drop((here, elsewhere, moved));
+    assert!(
+        Command::new("umount")
+            .args(["-l"])
+            .args([&part, &other, &disk])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[test]

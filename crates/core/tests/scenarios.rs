@@ -27,7 +27,7 @@ use proc_core::process::Process;
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::remedy::Remedy;
 use proc_core::report::{CauseReport, TargetReport};
-use proc_core::sight::look_at_ports;
+use proc_core::sight::{look_at_ports, look_at_processes};
 use proc_core::snapshot::{Gap, Scope, Snapshot, SocketScope};
 use proc_core::supervisor::{door, started_by, supervisor_of};
 use proc_core::target::{Target, parse};
@@ -244,6 +244,8 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         signal: 15,
         grace: Duration::from_secs(5),
         timeout: Duration::from_secs(60),
+        options: Vec::new(),
+        target: None,
     };
     let mut of = asked.clone();
     for word in act.split(' ') {
@@ -268,13 +270,10 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
     }
     let plan = match &of {
         of if limits.deed().is_some() => plan_of_deed(of, host, &limits),
-        Target::Pid(pid) if limits.tree => {
-            let scope = Scope { pids: vec![*pid], all_processes: true, ..Scope::default() };
-            plan_processes(&[*pid], &host.snapshot(&scope), &limits)
-        }
         Target::Pid(pid) => {
-            let scope = Scope { pids: vec![*pid], ..Scope::default() };
-            plan_processes(&[*pid], &host.snapshot(&scope), &limits)
+            let options = LookOptions { learn: Learn::Everything, ..LookOptions::default() };
+            let snapshot = look_at_processes(host, &[*pid], &options);
+            plan_processes(&[*pid], &snapshot, &limits)
         }
         Target::Port(_) => {
             let options = LookOptions {

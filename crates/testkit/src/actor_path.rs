@@ -64,8 +64,9 @@ fn build(profile: &Path) {
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "-p", "proc-testkit", "--bin", "actor"]);
     command.args(["--profile", if name == "debug" { "dev" } else { name }]);
-    // Only the target directory itself carries this tag: above a triple's directory it is one further up.
-    if parent.join("CACHEDIR.TAG").exists() && parent.join(".rustc_info.json").exists() {
+    // Only the target directory itself has this file: above a triple's directory it is one further up.
+    // A copied or cached one may lack CACHEDIR.TAG.
+    if parent.join(".rustc_info.json").exists() {
         command.arg("--target-dir").arg(parent);
     } else {
         command.arg("--target").arg(parent.file_name().unwrap_or_default());

@@ -22,40 +22,47 @@ use crate::render::process_columns;
 /// would take twice as long.
 pub const PORTS_UNASKED: usize = 800;
 
+/// Which processes: what every command takes that shows them, and every one that acts on them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct WhichArgs {
+    /// Only those that run in this directory or below it; alone: in the current one
+    #[arg(help_heading = "Which processes", long = "in", short, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
+    pub r#in: Option<String>,
+    /// Only those of this name: whole, ignoring case
+    #[arg(help_heading = "Which processes", long, short, value_name = "NAME", value_parser = name)]
+    pub by: Option<String>,
+    /// Only those with this text in the command line; alone: names match there too
+    #[arg(help_heading = "Which processes", long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
+    pub cmd: Option<String>,
+    /// Only those whose executable is this file, or below this directory
+    #[arg(help_heading = "Which processes", long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// Only those of this user: a name or a number
+    #[arg(help_heading = "Which processes", long, value_name = "USER", value_parser = name)]
+    pub user: Option<String>,
+    /// Only those that use at least so much of a processor (100 is all of one)
+    #[arg(help_heading = "Which processes", long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percent)]
+    pub min_cpu: Option<Percent>,
+    /// Only those with at least so much memory: 100 (MB), 512K, 1.5G
+    #[arg(help_heading = "Which processes", long, value_name = "SIZE", allow_negative_numbers = true, value_parser = memory)]
+    pub min_mem: Option<u64>,
+    /// Only those at least so old: 90s, 5m, 2h
+    #[arg(help_heading = "Which processes", long, value_name = "TIME", allow_negative_numbers = true, value_parser = duration::parse)]
+    pub min_uptime: Option<Duration>,
+    /// Only those that are running, sleeping, stopped, zombie, uninterruptible …
+    #[arg(help_heading = "Which processes", long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    pub status: Vec<ProcessState>,
+    /// Only children of this process
+    #[arg(help_heading = "Which processes", long, value_name = "PID", allow_negative_numbers = true, value_parser = pid)]
+    pub parent: Option<u32>,
+}
+
 /// Which processes, in what order, and how many.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which processes")]
 pub struct FilterArgs {
-    /// Only those that run in this directory or below it; alone: in the current one
-    #[arg(long = "in", short, value_name = "DIR", num_args = 0..=1, default_missing_value = ".")]
-    pub r#in: Option<String>,
-    /// Only those of this name: whole, ignoring case
-    #[arg(long, short, value_name = "NAME", value_parser = name)]
-    pub by: Option<String>,
-    /// Only those with this text in the command line; alone: names match there too
-    #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "")]
-    pub cmd: Option<String>,
-    /// Only those whose executable is this file, or below this directory
-    #[arg(long, value_name = "PATH")]
-    pub path: Option<String>,
-    /// Only those of this user: a name or a number
-    #[arg(long, value_name = "USER", value_parser = name)]
-    pub user: Option<String>,
-    /// Only those that use at least so much of a processor (100 is all of one)
-    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = percent)]
-    pub min_cpu: Option<Percent>,
-    /// Only those with at least so much memory: 100 (MB), 512K, 1.5G
-    #[arg(long, value_name = "SIZE", allow_negative_numbers = true, value_parser = memory)]
-    pub min_mem: Option<u64>,
-    /// Only those at least so old: 90s, 5m, 2h
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = duration::parse)]
-    pub min_uptime: Option<Duration>,
-    /// Only those that are running, sleeping, stopped, zombie, uninterruptible …
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
-    pub status: Vec<ProcessState>,
-    /// Only children of this process
-    #[arg(long, value_name = "PID", allow_negative_numbers = true, value_parser = pid)]
-    pub parent: Option<u32>,
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// Threads of the kernel too
     #[arg(long)]
     pub kernel: bool,
@@ -128,30 +135,16 @@ impl ListArgs {
     }
 }
 
-impl FilterArgs {
-    /// What is wished for of the processes with one of those names, or of all.
+impl WhichArgs {
+    /// What has to be so of a process with one of those names, or of any.
     ///
     /// # Errors
-    /// Options that make no sense together, and a directory that is none.
-    pub fn wish(&self, names: &[String], globals: &Globals) -> Result<ProcessesWish, ErrorReport> {
-        let wish = ProcessesWish {
-            filter: self.filter(names, globals)?,
-            sort: self.sort.unwrap_or_default(),
-            limit: self.limit,
-            cpu: self.cpu,
-            window: self.window.unwrap_or(USUAL_WINDOW),
-            show_secrets: globals.show_secrets,
-            ..ProcessesWish::default()
-        };
-        match self.window {
-            Some(_) if !wish.measures() => Err(wrong(
-                "--window is for how long processor use is measured; say --cpu, --sort cpu or --min-cpu with it",
-            )),
-            _ => Ok(wish),
-        }
-    }
-
-    fn filter(&self, names: &[String], globals: &Globals) -> Result<ProcessFilter, ErrorReport> {
+    /// A text or a name that is empty, and a directory that is none.
+    pub fn filter(
+        &self,
+        names: &[String],
+        globals: &Globals,
+    ) -> Result<ProcessFilter, ErrorReport> {
         let replayed = globals.replay.is_some();
         // `--cmd` alone is about the names; with a text it is a filter of its own.
         let bare = self.cmd.as_deref() == Some("");
@@ -171,8 +164,35 @@ impl FilterArgs {
             min_age: self.min_uptime,
             states: self.status.clone(),
             parent: self.parent,
-            kernel_threads: self.kernel,
+            kernel_threads: false,
         })
+    }
+}
+
+impl FilterArgs {
+    /// What is wished for of the processes with one of those names, or of all.
+    ///
+    /// # Errors
+    /// Options that make no sense together, and a directory that is none.
+    pub fn wish(&self, names: &[String], globals: &Globals) -> Result<ProcessesWish, ErrorReport> {
+        let wish = ProcessesWish {
+            filter: ProcessFilter {
+                kernel_threads: self.kernel,
+                ..self.which.filter(names, globals)?
+            },
+            sort: self.sort.unwrap_or_default(),
+            limit: self.limit,
+            cpu: self.cpu,
+            window: self.window.unwrap_or(USUAL_WINDOW),
+            show_secrets: globals.show_secrets,
+            ..ProcessesWish::default()
+        };
+        match self.window {
+            Some(_) if !wish.measures() => Err(wrong(
+                "--window is for how long processor use is measured; say --cpu, --sort cpu or --min-cpu with it",
+            )),
+            _ => Ok(wish),
+        }
     }
 }
 
@@ -321,11 +341,12 @@ fn sort_key(word: &str) -> Result<SortKey, String> {
     }
 }
 
-fn limit(word: &str) -> Result<usize, String> {
+/// A number of rows that can be shown.
+pub fn limit(word: &str) -> Result<usize, String> {
     match word.parse() {
         Ok(0) => Err("`0` would show nothing; only the exit code: `--quiet`".to_owned()),
         Ok(number) => Ok(number),
-        Err(_) => Err(format!("`{word}` is not a number of processes; write it like `20`")),
+        Err(_) => Err(format!("`{word}` is not a number of rows; write it like `20`")),
     }
 }
 
@@ -398,7 +419,8 @@ mod tests {
         assert!(wish(&window, &[]).unwrap_err().starts_with("--window is for how long"));
         let measured = FilterArgs { cpu: true, ..window };
         assert!(wish(&measured, &[]).unwrap().measures());
-        let bare = FilterArgs { cmd: Some(String::new()), ..FilterArgs::default() };
+        let which = WhichArgs { cmd: Some(String::new()), ..WhichArgs::default() };
+        let bare = FilterArgs { which, ..FilterArgs::default() };
         assert_eq!(
             wish(&bare, &[]).unwrap_err(),
             "--cmd needs a text; for example `--cmd server.js`"
@@ -411,7 +433,8 @@ mod tests {
     }
 
     fn inside(word: &str) -> Result<PathBuf, String> {
-        let args = FilterArgs { r#in: Some(word.to_owned()), ..FilterArgs::default() };
+        let which = WhichArgs { r#in: Some(word.to_owned()), ..WhichArgs::default() };
+        let args = FilterArgs { which, ..FilterArgs::default() };
         wish(&args, &[]).map(|wish| wish.filter.directory.unwrap())
     }
 
@@ -424,7 +447,8 @@ mod tests {
         let file = std::env::current_exe().unwrap();
         assert!(inside(file.to_str().unwrap()).unwrap_err().contains("is a file and no directory"));
         let elsewhere = Globals { replay: Some("x".into()), ..Globals::default() };
-        let args = FilterArgs { r#in: Some("/no/../such".to_owned()), ..FilterArgs::default() };
+        let which = WhichArgs { r#in: Some("/no/../such".to_owned()), ..WhichArgs::default() };
+        let args = FilterArgs { which, ..FilterArgs::default() };
         assert!(args.wish(&[], &elsewhere).is_ok(), "of another machine");
     }
 

@@ -1,10 +1,12 @@
-//! `proc free`: gives a port back by the softest means that works.
+//! `proc free`: gives a port back, or ends processes so that they stay ended, by the softest means that works.
 
 use std::time::Duration;
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{ActArgs, GRACE, Manner, duration};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,18 +15,19 @@ Examples:
   proc free :3000                    stop what holds it, clear what is left, prove it by a bind
   proc free -y :3000 && npm start
   proc free -y --mine :3000          only if it is of this work tree, terminal or agent
+  proc free -y :3000 --in .          only if what holds it runs here
   proc free --timeout 2m :5000       wait longer for closed connections to pass
   proc free --only-signal :3000      end the process itself, whoever may start it again
+  proc free unit:web container:db    have the manager and the engine stop them
+  proc free node                     every process of that name, by whoever runs it
   proc free --dry-run :3000          only say what would be done")]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: ActArgs,
     /// Signal the processes themselves: no container, unit, manager or watcher is stopped for them
     #[arg(long)]
     only_signal: bool,
-    /// How long to wait before forcing
+    /// How long to wait before forcing, and for the end after a manager has stopped it
     #[arg(long, value_name = "TIME", default_value = GRACE, value_parser = duration)]
     grace: Duration,
     /// How long the whole may take; closed connections pass within a minute
@@ -35,25 +38,19 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        Manner { yes: self.act.yes, several: self.targets.several() }
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        ActRequest {
-            verb: Verb::Free,
-            targets: self.targets.targets.clone(),
-            dry_run: self.act.dry_run,
-            force: self.act.force,
-            mine: self.act.mine,
-            tree: false,
+    ///
+    /// # Errors
+    /// As [`ActArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        Ok(ActRequest {
             only_signal: self.only_signal,
-            now: false,
-            signal: None,
             grace: self.grace,
             timeout: self.timeout,
-            show_secrets: false,
-            keep_env: self.act.keep_env,
-        }
+            ..self.act.request(Verb::Free, globals)?
+        })
     }
 }

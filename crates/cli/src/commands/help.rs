@@ -156,8 +156,8 @@ file.\n\n"
         let variable = variable(key.name);
         text.push_str(&format!("  {:<11} {variable:<16} {}\n", key.name, key.about));
     }
-    text + "\
-  [columns]   PROC_COLUMNS_…   a list's columns: `ports = [\"port\", \"name\"]`
+    // A line that goes on here would lose its indent.
+    text + "  [columns]   PROC_COLUMNS_…   a list's columns: `ports = [\"port\", \"name\"]`
   [alias]                      words of your own: `dev = \"free :3000 --yes\"`
 
 PROC_CONFIG names another file; empty means none.

@@ -2,24 +2,26 @@
 
 use std::time::Duration;
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{ActArgs, GRACE, Manner, duration};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 use crate::signal::{self, Signal};
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  proc kill :3000             ask what holds port 3000 to end, force it after 5 s
-  proc kill -9 :3000          force it at once
-  proc kill -y --grace 30s node    every process of that name
-  proc kill --tree pid:1234   it and everything that it started
-  proc kill --signal USR1 :3000    send a signal, and end nothing
-  proc kill --dry-run :3000   only say what would be done")]
+  proc kill :3000                ask what holds port 3000 to end, force it after 5 s
+  proc kill -9 :3000             force it at once
+  proc kill -y --grace 30s node  every process of that name
+  proc kill node --in .          those of that name that run here
+  proc kill                      choose from a list of your ports
+  proc kill --tree pid:1234      it and everything that it started
+  proc kill --signal USR1 :3000  send a signal, and end nothing
+  proc kill --dry-run :3000      only say what would be done")]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: ActArgs,
     /// Force at once, without asking the processes first
@@ -43,25 +45,21 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        Manner { yes: self.act.yes, several: self.targets.several() }
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        ActRequest {
-            verb: Verb::Kill,
-            targets: self.targets.targets.clone(),
-            dry_run: self.act.dry_run,
-            force: self.act.force,
-            mine: self.act.mine,
+    ///
+    /// # Errors
+    /// As [`ActArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        Ok(ActRequest {
             tree: self.tree,
-            only_signal: false,
             now: self.now,
             signal: self.signal,
             grace: if self.now { Duration::ZERO } else { self.grace },
             timeout: self.timeout,
-            show_secrets: false,
-            keep_env: self.act.keep_env,
-        }
+            ..self.act.request(Verb::Kill, globals)?
+        })
     }
 }

@@ -48,13 +48,6 @@ pub struct Targets {
     pub targets: Vec<String>,
 }
 
-impl Targets {
-    /// Whether there are more than one.
-    fn several(&self) -> bool {
-        self.targets.len() > 1 || self.targets.iter().any(|word| word.contains(','))
-    }
-}
-
 /// A target word that can be one; what it means is found out by the library.
 pub fn target_word(word: &str) -> Result<String, String> {
     if word.trim().is_empty() {

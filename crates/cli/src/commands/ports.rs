@@ -1,9 +1,11 @@
 //! `proc ports`: every port that is listened on, and which of them to show.
 
 use proc_core::addr::Exposure;
+use proc_core::ports::PortSort;
 use proc_core::report::{ErrorReport, PortsReport, SocketReport};
 use proc_core::socket::Protocol;
 
+use super::filters::{WhichArgs, limit};
 use super::target_word;
 use crate::answer::Answer;
 use crate::columns::{Offer, Shape, TableArgs, offer_text};
@@ -20,6 +22,7 @@ Examples:
   proc ports --mine           those of this work tree, terminal and agent
   proc ports --tcp :3000-4000
   proc ports node             those of the processes named node
+  proc ports --in . --sort age    those of what runs here, the oldest first
   proc ports --columns port,name,directory
   proc ports --csv > ports.csv")]
 pub struct Args {
@@ -50,11 +53,19 @@ pub struct Args {
     /// Only those of this work tree, terminal session and coding agent
     #[arg(long)]
     mine: bool,
+    /// In the order of: port, pid, name, user, age
+    #[arg(long, short, value_name = "KEY", value_parser = sort_key)]
+    sort: Option<PortSort>,
+    /// At most so many
+    #[arg(long, short = 'n', value_name = "N", allow_negative_numbers = true, value_parser = limit)]
+    limit: Option<usize>,
     /// Print PIDs alone, one a line
     #[arg(long, conflicts_with_all = ["json", "jsonl", "quiet", "columns", "csv"])]
     pids: bool,
     #[command(flatten)]
     table: TableArgs,
+    #[command(flatten)]
+    which: WhichArgs,
 }
 
 /// Lists.
@@ -67,15 +78,40 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         return Ok(Answer::Text(offer_text(&offers)));
     }
     let shape = args.shape(&offers)?;
+    let brief = !(globals.json || globals.jsonl) && is_brief(&shape, &offers);
     let look = LookOptions {
         every_state: false,
         all_namespaces: args.all_namespaces,
         show_secrets: globals.show_secrets,
         ..LookOptions::default()
     };
-    let report =
-        core.ports(&args.targets, PortsOptions { unix: args.unix, mine: args.mine, look })?;
+    let options = PortsOptions {
+        unix: args.unix,
+        mine: args.mine,
+        brief,
+        own: false,
+        holder: args.which.filter(&[], globals)?,
+        sort: args.sort.unwrap_or_default(),
+        look,
+    };
+    let report = core.ports(&args.targets, options)?;
     Ok(Answer::Listed { report: args.filter(report), shape })
+}
+
+/// Whether these columns tell of a holder only what it says of itself. CSV has all, where none are
+/// chosen.
+fn is_brief(shape: &Shape, offers: &[Offer]) -> bool {
+    let told_by_others = |at: &usize| {
+        let name = offers.get(*at).map(|offer| offer.name);
+        matches!(name, Some("container" | "unit" | "project"))
+    };
+    match shape {
+        Shape::Table(Some(columns)) | Shape::Csv(Some(columns)) => {
+            !columns.iter().any(told_by_others)
+        }
+        Shape::Table(None) | Shape::Pids => true,
+        Shape::Csv(None) => false,
+    }
 }
 
 impl Args {
@@ -85,12 +121,9 @@ impl Args {
 
     /// The report with only the sockets asked for, and only their holders.
     fn filter(&self, mut report: PortsReport) -> PortsReport {
-        report.sockets.retain(|socket| self.wants_protocol(socket) && self.wants_reach(socket));
-        let held = |pid: u32| {
-            report.sockets.iter().any(|s| s.holders.iter().any(|holder| holder.pid == pid))
-        };
-        report.processes.retain(|process| held(process.pid));
-        report.ok = report.error.is_none() && !report.sockets.is_empty();
+        let wanted =
+            |socket: &SocketReport| self.wants_protocol(socket) && self.wants_reach(socket);
+        report.keep(wanted, self.limit);
         report
     }
 
@@ -120,6 +153,19 @@ impl Args {
     }
 }
 
+fn sort_key(word: &str) -> Result<PortSort, String> {
+    match word.to_ascii_lowercase().as_str() {
+        "port" | "ports" => Ok(PortSort::Port),
+        "pid" => Ok(PortSort::Pid),
+        "name" => Ok(PortSort::Name),
+        "user" => Ok(PortSort::User),
+        "age" | "uptime" => Ok(PortSort::Age),
+        _ => Err(format!(
+            "`{word}` is nothing to sort ports by; there are port, pid, name, user and age"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +173,18 @@ mod tests {
 
     fn shown(args: &Args) -> Vec<String> {
         args.filter(fixture::ports()).sockets.into_iter().map(|socket| socket.local).collect()
+    }
+
+    #[test]
+    fn what_no_column_shows_is_not_asked_for() {
+        let offers = port_columns();
+        let brief = |shape: Shape| is_brief(&shape, &offers);
+        let place = |name| offers.iter().position(|offer| offer.name == name).unwrap();
+        assert!(brief(Shape::Table(None)) && brief(Shape::Pids) && !brief(Shape::Csv(None)));
+        for name in ["container", "unit", "project"] {
+            assert!(!brief(Shape::Table(Some(vec![0, place(name)]))), "{name}");
+        }
+        assert!(brief(Shape::Csv(Some(vec![place("exe"), place("ppid")]))));
     }
 
     #[test]
@@ -142,5 +200,8 @@ mod tests {
         let nothing = Args { udp: true, local: true, ..Args::default() };
         let report = nothing.filter(fixture::ports());
         assert!(!report.ok && report.processes.is_empty());
+        let report = Args { limit: Some(1), tcp: true, ..Args::default() }.filter(fixture::ports());
+        assert_eq!((report.sockets.len(), report.matched), (1, 3));
+        assert_eq!(report.notes, ["2 more sockets are not shown"]);
     }
 }

@@ -1,21 +1,24 @@
 //! `proc reload`: has a server read its configuration anew, without ending it.
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{DeedArgs, Manner};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc reload [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc reload nginx             by the signal its documentation names, to its master
   proc reload unit:nginx.service
   proc reload :8080
 
-Refused where the signal would end the process: the kernel says whether it is handled.")]
+Refused where the signal would end the process: the kernel says whether it is handled."
+)]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: DeedArgs,
 }
@@ -23,11 +26,14 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        self.act.manner(&self.targets)
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        self.act.request(Verb::Reload, &self.targets, false)
+    ///
+    /// # Errors
+    /// As [`DeedArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        self.act.request(Verb::Reload, globals)
     }
 }

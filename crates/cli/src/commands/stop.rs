@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{ActArgs, Manner, duration};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 use crate::signal::{self, Signal};
 
 /// Its arguments.
@@ -15,8 +17,6 @@ Examples:
   proc stop --signal INT pid:1234
   proc stop -y --timeout 2m unit:web.service")]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: ActArgs,
     /// Everything that it started as well, children born meanwhile included
@@ -42,25 +42,20 @@ fn gentle(word: &str) -> Result<Signal, String> {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        Manner { yes: self.act.yes, several: self.targets.several() }
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        ActRequest {
-            verb: Verb::Stop,
-            targets: self.targets.targets.clone(),
-            dry_run: self.act.dry_run,
-            force: self.act.force,
-            mine: self.act.mine,
+    ///
+    /// # Errors
+    /// As [`ActArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        Ok(ActRequest {
             tree: self.tree,
-            only_signal: false,
-            now: false,
             signal: self.signal,
             grace: self.timeout,
             timeout: self.timeout,
-            show_secrets: false,
-            keep_env: self.act.keep_env,
-        }
+            ..self.act.request(Verb::Stop, globals)?
+        })
     }
 }

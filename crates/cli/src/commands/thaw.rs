@@ -1,18 +1,21 @@
 //! `proc thaw`: lets processes go on that were frozen, or stopped by Ctrl-Z.
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{DeedArgs, Manner};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc thaw [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc thaw :3000
-  proc thaw --tree pid:1234")]
+  proc thaw --tree pid:1234"
+)]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: DeedArgs,
     /// Everything that it started as well
@@ -23,11 +26,14 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        self.act.manner(&self.targets)
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        self.act.request(Verb::Thaw, &self.targets, self.tree)
+    ///
+    /// # Errors
+    /// As [`DeedArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        Ok(ActRequest { tree: self.tree, ..self.act.request(Verb::Thaw, globals)? })
     }
 }

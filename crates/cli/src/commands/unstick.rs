@@ -1,20 +1,23 @@
 //! `proc unstick`: tries the soft things with a process that does not move, and says what it waits for.
 
-use super::Targets;
+use proc_core::report::ErrorReport;
+
 use super::act::{DeedArgs, Manner};
 use crate::core_api::{ActRequest, Verb};
+use crate::globals::Globals;
 
 /// Its arguments.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "proc unstick [OPTIONS] <TARGET>...",
+    after_help = "\
 Examples:
   proc unstick :3000      continue it where it is stopped, else say what holds it
   proc unstick pid:1234   of a zombie: remind its parent
 
-Nothing is ended by this; for that: proc stop.")]
+Nothing is ended by this; for that: proc stop."
+)]
 pub struct Args {
-    #[command(flatten)]
-    targets: Targets,
     #[command(flatten)]
     act: DeedArgs,
 }
@@ -22,11 +25,14 @@ pub struct Args {
 impl Args {
     /// How the person is to be dealt with.
     pub fn manner(&self) -> Manner {
-        self.act.manner(&self.targets)
+        self.act.manner()
     }
 
     /// What is asked for.
-    pub fn request(&self) -> ActRequest {
-        self.act.request(Verb::Unstick, &self.targets, false)
+    ///
+    /// # Errors
+    /// As [`DeedArgs::request`].
+    pub fn request(&self, globals: &Globals) -> Result<ActRequest, ErrorReport> {
+        self.act.request(Verb::Unstick, globals)
     }
 }

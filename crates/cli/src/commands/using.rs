@@ -42,6 +42,6 @@ fn file(word: &str) -> Result<String, String> {
 /// # Errors
 /// As [`ListArgs::answer`] and [`Core::users_of`].
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    let files = FileWish { paths: args.files.clone(), below: args.below };
+    let files = FileWish { paths: args.files.clone(), below: args.below, ..FileWish::default() };
     args.list.answer("for", &[], globals, |wish| core.users_of(&files, &wish))
 }

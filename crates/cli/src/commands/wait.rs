@@ -26,7 +26,6 @@ be; the answer says what stands in the way. 3: this user may not bind that port.
 
 Examples:
   proc wait :3000 && npm start                 until port 3000 can be bound
-  proc wait :3000 --timeout 30s
   proc wait :3000 --reuse-addr                 closed connections do not count
   proc wait :5432 --listening --timeout 1m     until somebody listens
   proc wait :8080 --http /health               until that path is answered with 2xx or 3xx
@@ -34,6 +33,7 @@ Examples:
   proc wait :3000 :5432 --listening            until both; --any: until one of them
   proc wait :3000-3010                         until all are free; with --listening one is enough
   proc wait pid:1234 node unit:web.service     until they are gone
+  proc wait ./data.db                          until nobody runs it or has it open
   proc wait /run/app.sock --listening")]
 pub struct Args {
     /// Ports, sockets or processes, such as :3000, /run/app.sock, pid:1234, node

@@ -28,7 +28,7 @@ pub struct Args {
 /// # Errors
 /// As [`ListArgs::answer`] and [`Core::processes`], and a directory that is named twice.
 pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer, ErrorReport> {
-    if let Some(other) = &args.list.filters.r#in {
+    if let Some(other) = &args.list.filters.which.r#in {
         return Err(ErrorReport {
             kind: "usage".to_owned(),
             explain: format!(

@@ -292,12 +292,14 @@ fn targets(typed: &str, live: &mut dyn Live) -> Found {
 }
 
 fn target(typed: &str, live: &mut dyn Live) -> Vec<Candidate> {
-    let (form, _) = typed.split_once(':').map_or(("", typed), |(form, rest)| (form, rest));
+    let (form, rest) = typed.split_once(':').unwrap_or(("", typed));
     let grouped = |live: &mut dyn Live, words| {
         let words = live.running(words).into_iter();
         let word = |word: proc_core::running::Word| {
             let about = format!("{} · {}", word.name, processes(word.processes));
-            Candidate::new(format!("{form}:{}", word.word), about)
+            // Somebody who has an id in mind goes on with it.
+            let id = word.id.filter(|id| !word.word.starts_with(rest) && id.starts_with(rest));
+            Candidate::new(format!("{form}:{}", id.unwrap_or(word.word)), about)
         };
         words.map(word).collect()
     };
@@ -354,11 +356,16 @@ mod tests {
         }
 
         fn running(&mut self, words: Words) -> Vec<Word> {
-            let word = |word: &str| Word { word: word.into(), name: "node".into(), processes: 2 };
+            let word = |word: &str| Word {
+                word: word.into(),
+                id: None,
+                name: "node".into(),
+                processes: 2,
+            };
             match words {
                 Words::Names => vec![word("node"), word("$(touch x)")],
                 Words::Numbers => vec![word("12"), word("4242")],
-                Words::Containers => vec![word("web")],
+                Words::Containers => vec![Word { id: Some("4bc0".into()), ..word("web") }],
                 Words::Units => vec![word("nginx.service")],
             }
         }
@@ -391,6 +398,8 @@ mod tests {
             ("on pid:4", &["pid:4242"]),
             ("on 1", &["12"]),
             ("stop container:", &["container:web"]),
+            ("stop container:w", &["container:web"]),
+            ("stop container:4b", &["container:4bc0"]),
             ("stop unit:ng", &["unit:nginx.service"]),
             ("on unix:@", &["unix:@app"]),
             ("on no", &["node"]),
@@ -435,7 +444,7 @@ mod tests {
         assert_eq!(found("on :3000").words[0].about, "node · ~/web");
         assert_eq!(
             found("free").words[0].about,
-            "Give a port back by the softest means that works"
+            "Give a port back, or end processes for good, by the softest means that works"
         );
     }
 

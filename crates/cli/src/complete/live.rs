@@ -1,12 +1,10 @@
 //! What there is on this machine at the moment, asked in the cheapest way: listeners and their
 //! holders, and names. What cannot be seen is left out.
 
-use std::collections::BTreeMap;
-
 use proc_core::host::LiveHost;
 use proc_core::ports::{PortsFilter, ports};
 use proc_core::report::{PortsReport, ProcessReport, SocketReport};
-use proc_core::running::{Word, Words, running};
+use proc_core::running::{HeldPort, PortHolder, Word, Words, held_ports, running};
 use proc_core::socket::Protocol;
 
 use crate::core_api::LookOptions;
@@ -36,16 +34,12 @@ pub trait Live {
 #[derive(Debug)]
 pub struct Machine;
 
-impl Machine {
-    fn list(unix: bool) -> PortsReport {
-        let filter = PortsFilter { unix, ..PortsFilter::default() };
-        ports(&LiveHost::default(), &filter, &LookOptions::default())
-    }
-}
-
 impl Live for Machine {
     fn ports(&mut self) -> Vec<LivePort> {
-        if LiveHost::SEES { by_number(&Self::list(false)) } else { Vec::new() }
+        if !LiveHost::SEES {
+            return Vec::new();
+        }
+        held_ports(&LiveHost::default()).into_iter().map(live).collect()
     }
 
     fn running(&mut self, words: Words) -> Vec<Word> {
@@ -56,40 +50,39 @@ impl Live for Machine {
         if !LiveHost::SEES {
             return Vec::new();
         }
-        let report = Self::list(true);
+        let filter = PortsFilter { unix: true, brief: true, ..PortsFilter::default() };
+        let report = ports(&LiveHost::default(), &filter, &LookOptions::default());
         let unix = report.sockets.iter().filter(|socket| socket.protocol == Protocol::Unix);
         unix.map(|socket| (socket.local.clone(), told(socket, &report))).collect()
     }
 }
 
-fn by_number(report: &PortsReport) -> Vec<LivePort> {
-    let mut ports: BTreeMap<u16, LivePort> = BTreeMap::new();
-    for socket in &report.sockets {
-        let number = socket.local.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let Some(number) = number.filter(|_| socket.protocol != Protocol::Unix) else { continue };
-        let port = ports.entry(number).or_insert_with(|| LivePort {
-            number,
-            protocols: Vec::new(),
-            about: String::new(),
-        });
-        let protocol = socket.protocol.name();
-        if !port.protocols.contains(&protocol) {
-            port.protocols.push(protocol);
+fn live(port: HeldPort) -> LivePort {
+    let about = match port.holder {
+        Some(PortHolder::Process { pid, name, directory }) => {
+            named(&name, pid, directory.as_deref())
         }
-        if port.about.is_empty() {
-            port.about = told(socket, report);
-        }
-    }
-    ports.into_values().collect()
+        Some(PortHolder::Kernel) => "the kernel's".to_owned(),
+        Some(PortHolder::Another) => "another user's".to_owned(),
+        None => String::new(),
+    };
+    LivePort { number: port.number, protocols: port.protocols, about }
 }
 
 /// `node (4242) · /home/me/web`.
+fn named(name: &str, pid: u32, directory: Option<&str>) -> String {
+    match directory {
+        Some(directory) => format!("{name} ({pid}) · {directory}"),
+        None => format!("{name} ({pid})"),
+    }
+}
+
+/// Who has a socket.
 fn told(socket: &SocketReport, report: &PortsReport) -> String {
     let holder = socket.holders.first().map(|holder| holder.pid);
     let process = report.processes.iter().find(|process| Some(process.pid) == holder);
     match process {
-        Some(ProcessReport { name, pid, cwd: Some(cwd), .. }) => format!("{name} ({pid}) · {cwd}"),
-        Some(ProcessReport { name, pid, .. }) => format!("{name} ({pid})"),
+        Some(ProcessReport { name, pid, cwd, .. }) => named(name, *pid, cwd.as_deref()),
         None if socket.kernel => "the kernel's".to_owned(),
         None if socket.hidden => "another user's".to_owned(),
         None => String::new(),
@@ -99,21 +92,24 @@ fn told(socket: &SocketReport, report: &PortsReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::fixture;
 
     #[test]
-    fn a_port_is_there_once_with_its_holder() {
-        let told: Vec<(u16, Vec<&str>, String)> = by_number(&fixture::ports())
-            .into_iter()
-            .map(|port| (port.number, port.protocols, port.about))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                (53, vec!["udp"], "the kernel's".to_owned()),
-                (80, vec!["tcp"], "another user's".to_owned()),
-                (3000, vec!["tcp"], "node (4242) · /home/me/web".to_owned()),
-            ]
-        );
+    fn a_port_is_told_with_its_holder() {
+        let node = |directory: Option<&str>| PortHolder::Process {
+            pid: 4242,
+            name: "node".to_owned(),
+            directory: directory.map(str::to_owned),
+        };
+        for (holder, about) in [
+            (Some(node(Some("/home/me/web"))), "node (4242) · /home/me/web"),
+            (Some(node(None)), "node (4242)"),
+            (Some(PortHolder::Kernel), "the kernel's"),
+            (Some(PortHolder::Another), "another user's"),
+            (None, ""),
+        ] {
+            let port = HeldPort { number: 3000, protocols: vec!["tcp"], holder };
+            let want = LivePort { number: 3000, protocols: vec!["tcp"], about: about.to_owned() };
+            assert_eq!(live(port), want);
+        }
     }
 }

@@ -74,4 +74,21 @@ impl Shell {
             }
         }
     }
+
+    /// The word that was typed, as the script passes it on: nushell's comes with its quotes, of
+    /// which the last may be missing.
+    pub fn unquoted(self, typed: &str) -> String {
+        let quote = typed.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
+        let (Self::Nushell, Some(quote)) = (self, quote) else { return typed.to_owned() };
+        let mut word = String::new();
+        let mut letters = typed.chars().skip(1);
+        while let Some(c) = letters.next() {
+            match c {
+                '\\' if quote == '"' => word.extend(letters.next()),
+                c if c == quote => {}
+                c => word.push(c),
+            }
+        }
+        word
+    }
 }

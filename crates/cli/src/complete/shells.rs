@@ -47,7 +47,8 @@ impl Asked {
             (Shell::Bash, _) => None,
             (shell, [count, dashes, words @ ..]) if dashes == "--" => {
                 let count: usize = count.parse().ok().filter(|count| *count <= 10_000)?;
-                let mut words = words.to_vec();
+                let mut words: Vec<String> =
+                    words.iter().map(|word| shell.unquoted(word)).collect();
                 words.resize(count.max(2), String::new());
                 let current = words.pop()?;
                 Some(Self { before: words[1..].to_vec(), current, manner: Manner::Columns(shell) })
@@ -197,6 +198,23 @@ mod tests {
         assert_eq!(shown("elvish"), shown("zsh"));
         assert_eq!(shown("powershell"), ":3000\tnode\\t\\x1b[2J\n'$(touch x)'\t\n'it''s'\t\n");
         assert_eq!(shown("nushell"), ":3000\tnode\\t\\x1b[2J\n\"$(touch x)\"\t\n\"it's\"\t\n");
+    }
+
+    #[test]
+    fn nushell_passes_quotes_on() {
+        for (typed, want) in [
+            ("\"$(to", "$(to"),
+            ("\"my app\"", "my app"),
+            ("\"a\\\"b\\\\c", "a\"b\\c"),
+            ("'it", "it"),
+            ("`a\\b`", "a\\b"),
+            ("a\"b", "a\"b"),
+            ("\"", ""),
+        ] {
+            let asked = asked(&["nushell", "3", "--", "proc", "on", typed]);
+            assert_eq!(asked.current, want, "{typed}");
+        }
+        assert_eq!(asked(&["zsh", "3", "--", "proc", "on", "'it"]).current, "'it");
     }
 
     #[test]

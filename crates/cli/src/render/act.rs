@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proc_core::report::{EventReport, OtherPort, Outcome, PeerReport, StepReport, TargetReport};
 
 use super::page::{Fit, Line, Page, Role};
-use super::{card, holders, words};
+use super::{card, concerned, words};
 use crate::sanitize;
 use crate::terminal::View;
 
@@ -46,7 +46,7 @@ fn result(page: &mut Page, target: &TargetReport, view: &View) {
         return;
     }
     // What was seen before the act: who it is about. What is so now is in the sentence.
-    card::processes(page, target, &holders(target), view);
+    card::processes(page, target, &concerned(target), view);
     if target.outcome == Some(Outcome::Denied) {
         card::gaps(page, &target.gaps);
     }
@@ -96,7 +96,7 @@ const LISTED: usize = 6;
 /// they hold, who is being served, what ends with them.
 fn put_plan(page: &mut Page, target: &TargetReport, view: &View) {
     page.push(Line::new(0).with(words::verdict_role(target.verdict), target.target.clone()));
-    let holders = holders(target);
+    let holders = concerned(target);
     for pid in holders.iter().take(CARDS) {
         match target.processes.iter().find(|process| process.pid == *pid) {
             Some(process) => card::card(page, process, view),
@@ -257,7 +257,9 @@ pub fn progress(target: &str, event: &EventReport, several: bool, view: &View) -
 
 #[cfg(test)]
 mod tests {
-    use proc_core::report::{AlongReport, NamedReport};
+    use proc_core::report::{
+        AlongReport, NamedReport, ProcessReport, RefusalReason, RefusalReport,
+    };
 
     use super::*;
     use crate::render::fixture;
@@ -354,6 +356,30 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_shows_the_process_because_of_which() {
+        let mut target = fixture::empty("sh");
+        let process = |pid: u32, above: &[u32]| {
+            let own = fixture::process(pid, above.first().copied().unwrap_or(1), "sh", &["sh"]);
+            ProcessReport { ancestors: above.to_vec(), ..own }
+        };
+        target.processes = vec![process(30, &[20, 10]), process(10, &[]), process(20, &[10])];
+        target.outcome = Some(Outcome::Refused);
+        target.explain = Some("sh (pid 20) is this very command or started it".to_owned());
+        let pids = |target: &TargetReport| {
+            let text = shown(std::slice::from_ref(target));
+            let numbers = text.lines().filter_map(|line| line.trim().strip_prefix("pid "));
+            let numbers = numbers.filter_map(|rest| rest.split(' ').next()?.parse().ok());
+            numbers.collect::<Vec<u32>>()
+        };
+        assert_eq!(pids(&target), [10, 20, 30], "whoever started another comes before it");
+        target.refusal = Some(RefusalReport { reason: RefusalReason::OwnAncestor, pid: Some(20) });
+        assert_eq!(pids(&target), [20, 10, 30]);
+        // Of a tree, the one in the way may be none of those that were named.
+        target.refusal = Some(RefusalReport { reason: RefusalReason::Door, pid: Some(40) });
+        assert_eq!(pids(&target), [10, 20, 30]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a person needs to recognise a process, on two or three lines, and the other pieces that
 //! looking and acting share: sockets, gaps, remedies.
 
+use std::path::Path;
+
 use proc_core::explain;
 use proc_core::origin::SessionKind;
 use proc_core::remedy::Remedy;
@@ -45,7 +47,8 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
         (None, Some(uid)) => facts.push(format!("user {uid}")),
         (None, None) => {}
     }
-    facts.extend(process.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    let path = |cwd: &String| words::path(cwd, view.home.as_deref()).into_owned();
+    facts.extend(process.cwd.as_ref().map(path));
     facts.extend(process.age_ms.map(words::span));
     facts.extend(process.terminal.clone());
     page.push(Line::new(4).text(facts.join(" · ")));
@@ -58,14 +61,20 @@ pub fn card(page: &mut Page, process: &ProcessReport, view: &View) {
     reasons::put_reasons(page, process);
 }
 
-/// Whose it is: `in ~/shop (git), started by claude (pid 8800)`. The directory that it runs in
-/// and its terminal are among the facts already.
+/// Whose it is: `in ~/shop (git), started by claude (pid 8800)`; and where it runs elsewhere than in
+/// the work tree that it was started for, `started from ~/shop (git)`. The directory that it runs in and its
+/// terminal are among the facts already.
 pub fn origin(process: &ProcessReport, view: &View) -> Option<String> {
     let origin = process.origin.as_ref();
     let project = origin
         .and_then(|origin| origin.project.as_ref())
         .filter(|project| process.cwd.as_ref() != Some(project))
-        .map(|project| format!("in {} (git)", words::path(project, view.home.as_deref())));
+        .map(|project| {
+            let inside =
+                process.cwd.as_deref().is_none_or(|cwd| Path::new(cwd).starts_with(project));
+            let how = if inside { "in" } else { "started from" };
+            format!("{how} {} (git)", words::path(project, view.home.as_deref()))
+        });
     let agent = origin.and_then(|origin| origin.agent.as_ref());
     let session = origin.and_then(|origin| origin.session.as_ref());
     let starter = match (agent, &process.started_by, session) {
@@ -152,7 +161,7 @@ pub fn socket_table(page: &mut Page, sockets: &[SocketReport], most: usize, view
     }
 }
 
-fn socket_row(socket: &SocketReport) -> Vec<Cell> {
+fn socket_row(socket: &SocketReport) -> Vec<Cell<'_>> {
     let address = match &socket.remote {
         Some(remote) => format!("{} → {remote}", socket.local),
         None => socket.local.clone(),
@@ -261,7 +270,9 @@ pub fn best_remedies(target: &TargetReport, most: usize) -> Vec<&Remedy> {
 #[cfg(test)]
 mod tests {
     use proc_core::nature::NatureKind;
+    use proc_core::origin::Origin;
 
+    use super::origin as origin_of;
     use super::*;
     use crate::render::fixture;
 
@@ -271,6 +282,26 @@ mod tests {
         let mut page = Page::default();
         card(&mut page, &process, &View::plain());
         page.render(&View::plain())
+    }
+
+    #[test]
+    fn a_process_is_in_a_work_tree_or_was_started_from_it() {
+        let view = View { home: Some("/home/me".to_owned()), ..View::plain() };
+        let told = |cwd: Option<&str>| {
+            let process = fixture::process(70, 1, "node", &["node"]);
+            let project = Some("/home/me/shop".to_owned());
+            let origin = Some(Origin { project, ..Origin::default() });
+            let cwd = cwd.map(str::to_owned);
+            origin_of(&ProcessReport { cwd, origin, ..process }, &view)
+        };
+        let inside = Some("in ~/shop (git)".to_owned());
+        assert_eq!(told(Some("/home/me/shop/web")), inside);
+        assert_eq!(told(None), inside);
+        assert_eq!(told(Some("/home/me/shop")), None, "the directory says it");
+        for elsewhere in ["/", "/tmp/x", "/home/me", "/home/me/shopping"] {
+            let started = Some("started from ~/shop (git)".to_owned());
+            assert_eq!(told(Some(elsewhere)), started, "{elsewhere}");
+        }
     }
 
     #[test]

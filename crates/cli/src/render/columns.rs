@@ -16,7 +16,7 @@ pub struct Field<R> {
     /// Whether it is shown where no columns are chosen. CSV has every column then.
     pub usual: bool,
     /// What a person reads.
-    pub shown: fn(&R, &View) -> Cell,
+    pub shown: for<'a> fn(&'a R, &View) -> Cell<'a>,
     /// What a program reads: whole and in the words of `--json`; empty where it is not known.
     pub value: fn(&R) -> String,
 }

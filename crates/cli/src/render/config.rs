@@ -18,7 +18,7 @@ pub fn put(page: &mut Page, report: &ConfigReport, view: &View) {
     table.put(page, view);
 }
 
-fn row(setting: &SettingReport, report: &ConfigReport) -> Vec<Cell> {
+fn row<'a>(setting: &'a SettingReport, report: &'a ConfigReport) -> Vec<Cell<'a>> {
     let value = match &setting.value {
         None => "each command's own".to_owned(),
         Some(SettingValue::Flag(flag)) => flag.to_string(),
@@ -38,7 +38,7 @@ fn row(setting: &SettingReport, report: &ConfigReport) -> Vec<Cell> {
         (_, None) => String::new(),
     };
     let role = if setting.origin == Origin::Default { Role::Dim } else { Role::Plain };
-    vec![Cell::new(Role::Strong, setting.key.clone()), value.into(), Cell::new(role, from)]
+    vec![Cell::new(Role::Strong, setting.key.as_str()), value.into(), Cell::new(role, from)]
 }
 
 #[cfg(test)]

@@ -68,9 +68,9 @@ const fn role(kind: DifferenceKind) -> Role {
 fn put_command(page: &mut Page, difference: &DifferenceReport, view: &View) {
     let process = difference.processes.first().or_else(|| difference.processes_before.first());
     let Some(process) = process else { return };
-    let mut text = words::command(process);
+    let mut text = words::command(process).into_owned();
     if let Some(cwd) = process.cwd.as_deref() {
-        let cwd = words::path(cwd, view.home.as_deref());
+        let cwd = words::path(cwd, view.home.as_deref()).into_owned();
         text = format!("{text}  in {}", sanitize::shell(&[cwd]));
     }
     page.push(Line::new(2).fit(Fit::Cut).with(Role::Dim, text));

@@ -40,6 +40,7 @@ pub fn empty(target: &str) -> TargetReport {
         status: None,
         plan: Vec::new(),
         events: Vec::new(),
+        left_alone: Vec::new(),
         undo: None,
     }
 }
@@ -129,6 +130,7 @@ pub fn held() -> TargetReport {
         restarts: Some(true),
         stop: Some(strings(&["proc", "stop", "pid:4200"])),
         policy: None,
+        restarted: None,
         takes_along: Vec::new(),
     });
     let mut parent = process(4200, 4100, "nodemon", &["nodemon"]);
@@ -358,11 +360,13 @@ pub fn ports() -> PortsReport {
             kernel,
             reach(None, socket(Protocol::Unix, "/run/app.sock", &[17])),
         ],
+        matched: 5,
         processes: vec![
             process(4242, 1, "node", &["node", "server.js"]),
             process(17, 1, "服务器", &["/opt/服务器"]),
         ],
         gaps: vec![],
+        notes: vec![],
         error: None,
     }
 }

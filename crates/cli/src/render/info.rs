@@ -43,17 +43,20 @@ fn full(page: &mut Page, process: &ProcessReport, view: &View) {
         }
     };
     let details = process.details.as_deref();
-    put("command", Some(words::command(process)));
+    put("command", Some(words::command(process).into_owned()));
     let gone = if process.exe_deleted { " (deleted or replaced since)" } else { "" };
     put("executable", process.exe.as_ref().map(|exe| format!("{exe}{gone}")));
-    put("directory", process.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    let path = |cwd: &String| words::path(cwd, view.home.as_deref()).into_owned();
+    put("directory", process.cwd.as_ref().map(path));
     put("user", Some(user(process)));
     put("state", Some(state(process)));
     put("age", age(process));
     put("use", Some(usage(process)));
-    put("ports", Some(processes::ports(process.ports.as_deref().unwrap_or_default()).text));
+    let ports = processes::ports(process.ports.as_deref().unwrap_or_default());
+    put("ports", Some(ports.text.into_owned()));
     put("open", details.and_then(open));
     put("parent", details.and_then(|details| details.parent.as_ref()).map(named));
+    put("ancestry", details.and_then(ancestry));
     put("children", details.and_then(children));
     put(
         "container",
@@ -76,16 +79,22 @@ fn full(page: &mut Page, process: &ProcessReport, view: &View) {
             format!("{}{pid}{again}{}", supervisor.name, stop.unwrap_or_default())
         }),
     );
-    put("started by", process.started_by.as_ref().map(explain::started_by));
-    put("origin", card::origin(process, view));
+    let origin = card::origin(process, view);
+    let told = |by: &String| origin.as_ref().is_some_and(|origin| origin.contains(by));
+    let started = process.started_by.as_ref().map(explain::started_by);
+    put("started by", started.filter(|by| !told(by)));
+    put("origin", origin);
     put("is", process.nature.as_ref().map(card::nature));
     put("environment", details.and_then(marks));
+    for warning in details.map(|details| details.warnings.as_slice()).unwrap_or_default() {
+        put("note", Some(warning.explain.clone()));
+    }
 }
 
 fn user(process: &ProcessReport) -> String {
     match (&process.user, process.uid) {
         (Some(user), Some(uid)) => format!("{user} ({uid})"),
-        _ => processes::user(process),
+        _ => processes::user(process).into_owned(),
     }
 }
 
@@ -127,6 +136,12 @@ fn children(details: &DetailReport) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
+/// `systemd (pid 1) > sshd (pid 800) > bash (pid 812)`, where there is more than the parent.
+fn ancestry(details: &DetailReport) -> Option<String> {
+    let names: Vec<String> = details.ancestry.iter().map(named).collect();
+    (names.len() > 1).then(|| names.join(" > "))
+}
+
 fn marks(details: &DetailReport) -> Option<String> {
     let marks: Vec<String> =
         details.marks.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -135,6 +150,8 @@ fn marks(details: &DetailReport) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proc_core::report::{WarningKind, WarningReport};
+
     use super::*;
     use crate::render::fixture;
 
@@ -150,7 +167,15 @@ mod tests {
             children: vec![NamedReport { pid: 4300, name: "esbuild".to_owned() }],
             connections: Some(1),
             open_files: Some(24),
+            ancestry: vec![
+                NamedReport { pid: 1, name: "init".to_owned() },
+                NamedReport { pid: 17, name: "npm\u{1b}[2J".to_owned() },
+            ],
             marks: [("TMUX_PANE".to_owned(), "%3".to_owned())].into(),
+            warnings: vec![WarningReport {
+                kind: WarningKind::DirectoryGone,
+                explain: "its working directory was removed".to_owned(),
+            }],
         }));
         target.processes = vec![process];
         let view = View { home: Some("/home/me".to_owned()), ..View::plain() };
@@ -170,8 +195,10 @@ mod tests {
              \x20 ports       3000, 3001 everybody, 9229 this machine\n\
              \x20 open        24 descriptors, 1 connection\n\
              \x20 parent      npm\\x1b[2J (pid 17)\n\
+             \x20 ancestry    init (pid 1) > npm\\x1b[2J (pid 17)\n\
              \x20 children    esbuild (pid 4300)\n\
-             \x20 environment TMUX_PANE=%3\n"
+             \x20 environment TMUX_PANE=%3\n\
+             \x20 note        its working directory was removed\n"
         );
     }
 

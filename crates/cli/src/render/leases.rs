@@ -30,7 +30,7 @@ pub fn put(page: &mut Page, report: &LeasesReport, view: &View) {
     }
 }
 
-fn table(report: &LeasesReport) -> Table {
+fn table(report: &LeasesReport) -> Table<'_> {
     let column = |title, expendable, least| Column { title, expendable, least };
     Table {
         columns: vec![
@@ -47,7 +47,7 @@ fn table(report: &LeasesReport) -> Table {
     }
 }
 
-fn row(lease: &LeaseReport) -> Vec<Cell> {
+fn row(lease: &LeaseReport) -> Vec<Cell<'_>> {
     let until = match (lease.kind, lease.left_ms) {
         (Some(LeaseKind::Timed), Some(left)) => format!("{} from now", words::span(left)),
         _ => "its command ends".to_owned(),

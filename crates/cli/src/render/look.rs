@@ -140,6 +140,7 @@ mod tests {
                 name: "claude".to_owned(),
                 pid: Some(pid).filter(|&pid| pid != 0),
             });
+            target.processes[0].cwd = Some("/home/me/shop/src".to_owned());
             target.processes[0].origin = Some(Origin {
                 project: project.map(str::to_owned),
                 agent,
@@ -289,6 +290,7 @@ mod tests {
         target.causes.clear();
         target.sockets.clear();
         target.gaps.clear();
+        target.processes.retain(|process| process.pid == 4242);
         let text = shown(&[target], &[], &View::plain());
         assert!(
             text.starts_with("node holds no port\n  node server.js --title 'my app'\n"),

@@ -13,6 +13,7 @@ mod info;
 mod leases;
 mod lines;
 mod look;
+mod menu;
 mod message;
 mod page;
 mod ports;
@@ -31,6 +32,7 @@ mod words;
 
 pub use act::{plan, progress};
 pub use lines::jsonl;
+pub use menu::menu;
 pub use ports::offers as port_columns;
 pub use processes::offers as process_columns;
 pub use undo::plan as undo_plan;
@@ -194,6 +196,34 @@ fn pids(pids: impl Iterator<Item = u32>) -> String {
     pids.iter().map(|pid| format!("{pid}\n")).collect()
 }
 
+/// The processes that an act is about: the one because of which nothing is done comes first; of
+/// those named themselves each, whoever started another before it.
+fn concerned(target: &TargetReport) -> Vec<u32> {
+    let mut pids = match target.verdict.is_none() && target.causes.is_empty() {
+        true => topmost(target),
+        false => holders(target),
+    };
+    if let Some(pid) = target.refusal.and_then(|refusal| refusal.pid)
+        && target.processes.iter().any(|process| process.pid == pid)
+    {
+        pids.retain(|other| *other != pid);
+        pids.insert(0, pid);
+    }
+    pids
+}
+
+/// The processes of a target, parents before their children.
+fn topmost(target: &TargetReport) -> Vec<u32> {
+    let named = |pid: &u32| target.processes.iter().any(|process| process.pid == *pid);
+    let mut order: Vec<(usize, u32)> = target
+        .processes
+        .iter()
+        .map(|process| (process.ancestors.iter().filter(|pid| named(pid)).count(), process.pid))
+        .collect();
+    order.sort_by_key(|(above, _)| *above);
+    order.into_iter().map(|(_, pid)| pid).collect()
+}
+
 /// The processes that a target is about: who holds its sockets, or, where it is no port, those
 /// that are named.
 fn holders(target: &TargetReport) -> Vec<u32> {
@@ -206,9 +236,7 @@ fn holders(target: &TargetReport) -> Vec<u32> {
         }
     }
     if pids.is_empty() && target.verdict.is_none() {
-        let is_ancestor =
-            |pid: u32| target.processes.iter().any(|process| process.ancestors.contains(&pid));
-        pids.extend(target.processes.iter().map(|p| p.pid).filter(|pid| !is_ancestor(*pid)));
+        pids = topmost(target);
     }
     pids
 }
@@ -243,12 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_process_target_without_sockets_is_its_own_holder() {
+    fn process_targets_without_sockets_are_their_own_holders() {
         let mut target = fixture::held();
         target.verdict = None;
         target.causes.clear();
         target.sockets.clear();
-        assert_eq!(holders(&target), [4242]);
+        target.processes.retain(|process| [4242, 4200].contains(&process.pid));
+        assert_eq!(holders(&target), [4200, 4242], "parents before their children");
     }
 
     #[test]

@@ -71,7 +71,10 @@ pub enum Fit {
 pub struct Line {
     indent: usize,
     fit: Fit,
-    pieces: Vec<(Role, String)>,
+    /// The text of all pieces: a list has thousands of lines, so each is in one place.
+    text: String,
+    /// Where each piece ends in it. None is empty, and neighbours differ in their roles.
+    pieces: Vec<(Role, usize)>,
 }
 
 impl Line {
@@ -87,24 +90,57 @@ impl Line {
     }
 
     /// With a piece more.
-    pub fn with(mut self, role: Role, text: impl Into<String>) -> Self {
-        self.pieces.push((role, text.into()));
+    pub fn with(mut self, role: Role, text: impl AsRef<str>) -> Self {
+        self.push(role, text);
         self
     }
 
     /// With a plain piece more.
-    pub fn text(self, text: impl Into<String>) -> Self {
+    pub fn text(self, text: impl AsRef<str>) -> Self {
         self.with(Role::Plain, text)
     }
 
     /// Adds a piece.
-    pub fn push(&mut self, role: Role, text: impl Into<String>) {
-        self.pieces.push((role, text.into()));
+    pub fn push(&mut self, role: Role, text: impl AsRef<str>) {
+        self.text.push_str(text.as_ref());
+        self.end_piece(role);
+    }
+
+    /// Adds that many spaces.
+    pub fn pad(&mut self, columns: usize) {
+        self.text.extend(std::iter::repeat_n(' ', columns));
+        self.end_piece(Role::Plain);
+    }
+
+    /// With room for so many bytes of text.
+    pub fn with_room(mut self, bytes: usize) -> Self {
+        self.text.reserve_exact(bytes);
+        self
     }
 
     /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.pieces.iter().all(|(_, text)| text.is_empty())
+    pub const fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    fn end_piece(&mut self, role: Role) {
+        let end = self.text.len();
+        match self.pieces.last_mut() {
+            Some((last, at)) if *last == role => *at = end,
+            Some((_, at)) if *at == end => {}
+            None if end == 0 => {}
+            _ => self.pieces.push((role, end)),
+        }
+    }
+
+    /// The pieces up to that byte of the text.
+    fn pieces_to(&self, end: usize) -> impl Iterator<Item = (Role, &str)> {
+        let mut begin = 0;
+        self.pieces.iter().map_while(move |&(role, at)| {
+            let piece = (begin < end).then(|| (role, &self.text[begin..at.min(end)]));
+            begin = at;
+            piece
+        })
     }
 }
 
@@ -135,7 +171,8 @@ impl Page {
         {
             lines = rest;
         }
-        let mut out = String::new();
+        let room = |line: &Line| line.indent + line.text.len() + 1;
+        let mut out = String::with_capacity(lines.iter().map(room).sum());
         for line in lines {
             render_line(&mut out, line, view);
         }
@@ -147,18 +184,17 @@ impl Page {
 type Cell = (Role, char);
 
 fn render_line(out: &mut String, line: &Line, view: &View) {
-    if let Some(pieces) = as_it_is(line, view) {
-        return emit_pieces(out, line.indent, pieces, view);
+    let limit = view.width.unwrap_or(usize::MAX);
+    if is_as_it_is(line, view) {
+        return emit_as_it_is(out, line, view);
     }
     let cells: Vec<Cell> = line
-        .pieces
-        .iter()
+        .pieces_to(line.text.len())
         .flat_map(|(role, text)| {
-            let shown: Vec<Cell> = clean(text, view).chars().map(|c| (*role, c)).collect();
+            let shown: Vec<Cell> = clean(text, view).chars().map(|c| (role, c)).collect();
             shown
         })
         .collect();
-    let limit = view.width.unwrap_or(usize::MAX);
     match line.fit {
         Fit::Whole => emit(out, line.indent, &cells, view),
         Fit::Cut => {
@@ -169,46 +205,23 @@ fn render_line(out: &mut String, line: &Line, view: &View) {
     }
 }
 
-/// The cleaned pieces of a line of which nothing has to be cut or wrapped: nearly every line of a long list.
-fn as_it_is<'a>(line: &'a Line, view: &View) -> Option<Vec<(Role, Cow<'a, str>)>> {
-    let pieces = line.pieces.iter().map(|(role, text)| (*role, clean(text, view)));
-    let pieces: Vec<(Role, Cow<'a, str>)> = pieces.collect();
-    let fits = || {
-        let limit = view.width.unwrap_or(usize::MAX);
-        pieces.iter().all(|(_, text)| text.is_ascii())
-            && pieces.iter().map(|(_, text)| text.len()).sum::<usize>() + line.indent <= limit
-    };
-    (line.fit == Fit::Whole || fits()).then_some(pieces)
+/// Whether nothing of a line has to be cleaned, cut or wrapped: nearly every line of a long list.
+fn is_as_it_is(line: &Line, view: &View) -> bool {
+    let fits = |limit| line.text.is_ascii() && line.text.len() + line.indent <= limit;
+    matches!(clean(&line.text, view), Cow::Borrowed(_))
+        && (line.fit == Fit::Whole || view.width.is_none_or(fits))
 }
 
-/// As [`emit`], of pieces.
-fn emit_pieces(
-    out: &mut String,
-    indent: usize,
-    mut pieces: Vec<(Role, Cow<'_, str>)>,
-    view: &View,
-) {
-    while let Some((_, last)) = pieces.last_mut() {
-        let end = last.trim_end_matches(' ').len();
-        match end {
-            0 => drop(pieces.pop()),
-            end => {
-                if end < last.len() {
-                    *last = Cow::Owned(last[..end].to_owned());
-                }
-                break;
-            }
-        }
+/// As [`emit`], of such a line.
+fn emit_as_it_is(out: &mut String, line: &Line, view: &View) {
+    let end = line.text.trim_end_matches(' ').len();
+    if end > 0 {
+        out.extend(std::iter::repeat_n(' ', line.indent));
     }
-    if !pieces.is_empty() {
-        out.extend(std::iter::repeat_n(' ', indent));
-    }
-    pieces.retain(|(_, text)| !text.is_empty());
-    for run in pieces.chunk_by(|(role, _), (next, _)| role == next) {
-        let Some((role, _)) = run.first() else { continue };
-        begin(out, *role, view);
-        run.iter().for_each(|(_, text)| out.push_str(text));
-        end(out, *role, view);
+    for (role, text) in line.pieces_to(end) {
+        begin(out, role, view);
+        out.push_str(text);
+        self::end(out, role, view);
     }
     out.push('\n');
 }
@@ -280,13 +293,13 @@ fn cut(mut cells: Vec<Cell>, room: usize, ascii: bool) -> Vec<Cell> {
 }
 
 /// The text cut to that many columns, as it is shown.
-pub fn cut_text(text: &str, room: usize, view: &View) -> String {
+pub fn cut_text<'a>(text: &'a str, room: usize, view: &View) -> Cow<'a, str> {
     let text = clean(text, view);
     if columns(&text) <= room {
-        return text.into_owned();
+        return text;
     }
     let cells = text.chars().map(|c| (Role::Plain, c)).collect();
-    cut(cells, room, view.ascii).into_iter().map(|(_, c)| c).collect()
+    Cow::Owned(cut(cells, room, view.ascii).into_iter().map(|(_, c)| c).collect())
 }
 
 fn wrap(out: &mut String, indent: usize, cells: &[Cell], limit: usize, view: &View) {
@@ -373,10 +386,9 @@ mod tests {
                 let mut quick = String::new();
                 render_line(&mut quick, &line, &view);
                 let cells: Vec<Cell> = line
-                    .pieces
-                    .iter()
+                    .pieces_to(line.text.len())
                     .flat_map(|(role, text)| {
-                        clean(text, &view).chars().map(|c| (*role, c)).collect::<Vec<Cell>>()
+                        clean(text, &view).chars().map(|c| (role, c)).collect::<Vec<Cell>>()
                     })
                     .collect();
                 let mut slow = String::new();

@@ -1,5 +1,7 @@
 //! `proc ports` for people: one line a socket.
 
+use std::collections::HashMap;
+
 use proc_core::addr::Exposure;
 use proc_core::report::{PortsReport, ProcessReport, SocketReport};
 use proc_core::socket::{Protocol, TcpState};
@@ -17,6 +19,9 @@ pub fn put(page: &mut Page, report: &PortsReport, chosen: Option<&[usize]>, view
         page.push(Line::new(0).text("no port is held"));
     } else {
         columns::put(page, &fields(), &rows(report), chosen, view);
+    }
+    for note in &report.notes {
+        page.push(Line::new(0).with(Role::Dim, note.clone()));
     }
     if !report.gaps.is_empty() {
         page.gap();
@@ -41,16 +46,10 @@ struct Row<'a> {
 }
 
 fn rows(report: &PortsReport) -> Vec<Row<'_>> {
-    let row = |socket| Row { socket, first: first_holder(socket, &report.processes) };
-    report.sockets.iter().map(row).collect()
-}
-
-fn first_holder<'a>(
-    socket: &SocketReport,
-    processes: &'a [ProcessReport],
-) -> Option<&'a ProcessReport> {
-    let holder = socket.holders.first()?;
-    processes.iter().find(|process| process.pid == holder.pid)
+    let processes: HashMap<u32, &ProcessReport> =
+        report.processes.iter().map(|process| (process.pid, process)).collect();
+    let first = |socket: &SocketReport| processes.get(&socket.holders.first()?.pid).copied();
+    report.sockets.iter().map(|socket| Row { socket, first: first(socket) }).collect()
 }
 
 /// The columns, those that are usually shown first. New ones come last: CSV has them in this order.
@@ -132,7 +131,7 @@ fn fields<'a>() -> Vec<Field<Row<'a>>> {
             7,
             Some(24),
             |row, _| row.first.map(words::command).into(),
-            |row| row.first.map(words::command).unwrap_or_default(),
+            |row| row.first.map(words::command).unwrap_or_default().into(),
         ),
         more("protocol", "tcp, udp or unix", "PROTOCOL", |row, _| protocol(row).into(), protocol),
         more("state", "the TCP state", "STATE", |row, _| state(row).into(), state),
@@ -191,7 +190,7 @@ fn fields<'a>() -> Vec<Field<Row<'a>>> {
     ]
 }
 
-fn reach(socket: &SocketReport) -> Cell {
+fn reach(socket: &SocketReport) -> Cell<'static> {
     match (socket.exposure, &socket.netns) {
         (_, Some(namespace)) => Cell::new(Role::Dim, format!("namespace {namespace}")),
         (Some(Exposure::Any), None) => {
@@ -209,7 +208,7 @@ fn port(row: &Row<'_>) -> String {
 }
 
 /// The port; a link where a browser is likely to be answered there.
-fn port_cell(row: &Row<'_>) -> Cell {
+fn port_cell(row: &Row<'_>) -> Cell<'static> {
     let (_, text) = split(row.socket);
     let listens = row.socket.state == Some(TcpState::Listen) && row.socket.netns.is_none();
     let here = matches!(row.socket.exposure, Some(Exposure::Any))

@@ -1,5 +1,7 @@
 //! Processes for people: one line each, the same in every command that lists them.
 
+use std::borrow::Cow;
+
 use proc_core::addr::Exposure;
 use proc_core::explain;
 use proc_core::process::ProcessState;
@@ -71,10 +73,10 @@ fn fields() -> Vec<Field<ProcessReport>> {
             "NAME",
             0,
             Some(10),
-            |p, _| Cell::new(Role::Strong, p.name.clone()),
+            |p, _| Cell::new(Role::Strong, p.name.as_str()),
             |p| p.name.clone(),
         ),
-        usual("user", "whose it is", "USER", 6, None, |p, _| user(p).into(), user),
+        usual("user", "whose it is", "USER", 6, None, |p, _| user(p).into(), |p| user(p).into()),
         usual(
             "cpu",
             "how much of one processor it used while that was measured, in percent",
@@ -137,7 +139,7 @@ fn fields() -> Vec<Field<ProcessReport>> {
             9,
             Some(24),
             |p, _| words::command(p).into(),
-            words::command,
+            |p| words::command(p).into(),
         ),
         usual(
             "because",
@@ -221,9 +223,9 @@ fn port_list(process: &ProcessReport) -> String {
 }
 
 /// The user, by name where it has one.
-pub fn user(process: &ProcessReport) -> String {
-    let number = || process.uid.map(|uid| uid.to_string());
-    process.user.clone().or_else(number).unwrap_or_default()
+pub fn user(process: &ProcessReport) -> Cow<'_, str> {
+    let number = || process.uid.map(|uid| uid.to_string().into());
+    process.user.as_deref().map(Cow::Borrowed).or_else(number).unwrap_or_default()
 }
 
 /// What a process is doing, where that is out of the ordinary.
@@ -235,7 +237,7 @@ pub const fn state(state: ProcessState) -> &'static str {
 }
 
 /// Ports with who can reach them, the widest reach of each: `3000 everybody, 53/udp network`.
-pub fn ports(ports: &[ProcessPort]) -> Cell {
+pub fn ports(ports: &[ProcessPort]) -> Cell<'static> {
     let mut shown: Vec<(u16, Protocol, Option<Exposure>)> = Vec::new();
     for port in ports {
         match shown

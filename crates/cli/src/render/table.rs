@@ -1,6 +1,8 @@
 //! A table that fits: on a terminal columns shrink and then go, the least important first; where
 //! there is no width, everything is shown.
 
+use std::borrow::Cow;
+
 use super::page::{Fit, Line, Page, Role, cut_text, shown_columns};
 use super::width::columns;
 use crate::terminal::View;
@@ -18,33 +20,45 @@ pub struct Column {
 
 /// One cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cell {
+pub struct Cell<'a> {
     /// Its colour.
     pub role: Role,
     /// Its text.
-    pub text: String,
+    pub text: Cow<'a, str>,
 }
 
-impl Cell {
+impl<'a> Cell<'a> {
     /// A cell in a role.
-    pub fn new(role: Role, text: impl Into<String>) -> Self {
+    pub fn new(role: Role, text: impl Into<Cow<'a, str>>) -> Self {
         Self { role, text: text.into() }
     }
 }
 
-impl From<Option<String>> for Cell {
+impl From<Option<String>> for Cell<'_> {
     fn from(text: Option<String>) -> Self {
         text.unwrap_or_default().into()
     }
 }
 
-impl From<&str> for Cell {
-    fn from(text: &str) -> Self {
+impl<'a> From<Option<Cow<'a, str>>> for Cell<'a> {
+    fn from(text: Option<Cow<'a, str>>) -> Self {
+        text.unwrap_or_default().into()
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Cell<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
         Self::new(Role::Plain, text)
     }
 }
 
-impl From<String> for Cell {
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::new(Role::Plain, text)
+    }
+}
+
+impl From<String> for Cell<'_> {
     fn from(text: String) -> Self {
         Self::new(Role::Plain, text)
     }
@@ -52,11 +66,11 @@ impl From<String> for Cell {
 
 /// Columns and rows: every row has a cell for every column.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub struct Table<'a> {
     /// The columns.
     pub columns: Vec<Column>,
     /// The rows.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<Cell<'a>>>,
     /// Whether the headings are shown.
     pub headings: bool,
     /// How far in it begins.
@@ -67,39 +81,50 @@ pub struct Table {
 
 const BETWEEN: usize = 2;
 
-impl Table {
+impl Table<'_> {
     /// Puts the table on a page.
     pub fn put(&self, page: &mut Page, view: &View) {
-        let widths = self.widths(view);
+        let measured: Vec<Vec<usize>> = self.rows.iter().map(|row| measure(row, view)).collect();
+        let widths = self.widths(&measured, view);
         if self.headings {
-            let titles: Vec<Cell> =
+            let titles: Vec<Cell<'_>> =
                 self.columns.iter().map(|column| Cell::new(Role::Dim, column.title)).collect();
-            page.push(self.line(&titles, &widths, view));
+            page.push(self.line(&titles, &measure(&titles, view), &widths, view));
         }
-        for row in &self.rows {
-            page.push(self.line(row, &widths, view));
+        for (row, measured) in self.rows.iter().zip(&measured) {
+            page.push(self.line(row, measured, &widths, view));
         }
     }
 
-    fn line(&self, row: &[Cell], widths: &[Option<usize>], view: &View) -> Line {
-        let mut line = Line::new(self.indent).fit(Fit::Whole);
+    fn line(
+        &self,
+        row: &[Cell<'_>],
+        measured: &[usize],
+        widths: &[Option<usize>],
+        view: &View,
+    ) -> Line {
+        let mut line = Line::new(self.indent).fit(Fit::Whole).with_room(total(widths));
         let mut pad = 0;
-        for (cell, width) in row.iter().zip(widths) {
+        for ((cell, &used), width) in row.iter().zip(measured).zip(widths) {
             let Some(width) = *width else { continue };
-            let text = cut_text(&cell.text, width, view);
-            let used = columns(&text);
-            line.push(Role::Plain, " ".repeat(pad));
-            line.push(cell.role, text);
-            pad = width.saturating_sub(used) + BETWEEN;
+            line.pad(pad);
+            if used <= width {
+                line.push(cell.role, &cell.text);
+                pad = width - used + BETWEEN;
+            } else {
+                let text = cut_text(&cell.text, width, view);
+                line.push(cell.role, &text);
+                pad = width.saturating_sub(columns(&text)) + BETWEEN;
+            }
         }
         line
     }
 
     /// The width of each column, or `None` for one that is not shown: because it is empty in
     /// every row, or because there is no room.
-    fn widths(&self, view: &View) -> Vec<Option<usize>> {
+    fn widths(&self, measured: &[Vec<usize>], view: &View) -> Vec<Option<usize>> {
         let mut widths: Vec<Option<usize>> =
-            (0..self.columns.len()).map(|at| self.natural(at, view)).collect();
+            (0..self.columns.len()).map(|at| self.natural(at, measured)).collect();
         let Some(limit) = view.width else { return widths };
         let room = limit.saturating_sub(self.indent);
         while total(&widths) > room {
@@ -133,23 +158,28 @@ impl Table {
         }
     }
 
-    fn natural(&self, at: usize, view: &View) -> Option<usize> {
-        let widest = self.rows.iter().map(|row| shown_columns(&row[at].text, view)).max()?;
+    fn natural(&self, at: usize, measured: &[Vec<usize>]) -> Option<usize> {
+        let widest = measured.iter().map(|row| row[at]).max()?;
         let title = if self.headings { self.columns[at].title.len() } else { 0 };
         (widest > 0 || self.keeps_empty).then(|| widest.max(title))
     }
 }
 
+/// How many columns each cell takes where it is whole.
+fn measure(row: &[Cell<'_>], view: &View) -> Vec<usize> {
+    row.iter().map(|cell| shown_columns(&cell.text, view)).collect()
+}
+
 fn total(widths: &[Option<usize>]) -> usize {
-    let shown: Vec<usize> = widths.iter().flatten().copied().collect();
-    shown.iter().sum::<usize>() + shown.len().saturating_sub(1) * BETWEEN
+    let shown = widths.iter().flatten();
+    shown.clone().sum::<usize>() + shown.count().saturating_sub(1) * BETWEEN
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn table() -> Table {
+    fn table() -> Table<'static> {
         Table {
             columns: vec![
                 Column { title: "PORT", expendable: 0, least: None },
@@ -218,7 +248,7 @@ mod tests {
     #[test]
     fn an_empty_column_is_shown_only_where_it_was_asked_for() {
         let mut table = Table { rows: vec![vec!["80".into(), "".into(), "/".into()]], ..table() };
-        let shown = |table: &Table| {
+        let shown = |table: &Table<'_>| {
             let mut page = Page::default();
             table.put(&mut page, &View::plain());
             page.render(&View::plain())

@@ -147,7 +147,8 @@ fn put_item(page: &mut Page, item: &UndoItem, view: &View) {
     let mut facts = Vec::new();
     facts.extend(item.pid.map(|pid| format!("was pid {pid}")));
     facts.extend(item.user.clone().or_else(|| item.uid.map(words::user)));
-    facts.extend(item.cwd.as_ref().map(|cwd| words::path(cwd, view.home.as_deref())));
+    let path = |cwd: &String| words::path(cwd, view.home.as_deref()).into_owned();
+    facts.extend(item.cwd.as_ref().map(path));
     facts.extend(item.ports.iter().cloned());
     if !facts.is_empty() {
         page.push(Line::new(4).text(facts.join(" · ")));

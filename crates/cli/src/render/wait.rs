@@ -22,8 +22,10 @@ pub fn put(page: &mut Page, targets: &[TargetReport], view: &View) {
             }
             None => Line::new(0).with(role, target.target.clone()).text(format!(": {sentence}")),
         });
-        if !met {
-            card::processes(page, target, &holders(target), view);
+        match met {
+            // That nobody is seen proves it only as far as could be seen.
+            true => card::gaps(page, &target.gaps),
+            false => card::processes(page, target, &holders(target), view),
         }
     }
 }

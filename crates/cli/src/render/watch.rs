@@ -184,6 +184,7 @@ mod tests {
                 restarts: Some(true),
                 stop: None,
                 policy: None,
+                restarted: None,
                 takes_along: Vec::new(),
             });
         });

@@ -109,7 +109,7 @@ fn bind_table(page: &mut Page, rows: &[BindRow], view: &View) {
     table.put(page, view);
 }
 
-fn answer(word: &str) -> Cell {
+fn answer(word: &str) -> Cell<'_> {
     let role = match word {
         "ok" => Role::Free,
         "EACCES" | "EPERM" => Role::Denied,

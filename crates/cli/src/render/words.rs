@@ -1,5 +1,7 @@
 //! The small words that all renderings share: ages, counts, reach, the names of things.
 
+use std::borrow::Cow;
+
 use proc_core::addr::Exposure;
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::process::ProcessState;
@@ -91,25 +93,25 @@ pub fn word(value: impl Serialize) -> String {
 }
 
 /// The path with the home directory as `~`.
-pub fn path(path: &str, home: Option<&str>) -> String {
+pub fn path<'a>(path: &'a str, home: Option<&str>) -> Cow<'a, str> {
     match home.and_then(|home| path.strip_prefix(home)) {
-        Some("") => "~".to_owned(),
-        Some(rest) if rest.starts_with('/') => format!("~{rest}"),
-        _ => path.to_owned(),
+        Some("") => "~".into(),
+        Some(rest) if rest.starts_with('/') => format!("~{rest}").into(),
+        _ => path.into(),
     }
 }
 
 /// The command a process runs, as a shell would read it; its name where the arguments are
 /// unknown.
-pub fn command(process: &ProcessReport) -> String {
+pub fn command(process: &ProcessReport) -> Cow<'_, str> {
     match process.argv.as_slice() {
         [] => match &process.exe {
-            Some(exe) => exe.clone(),
-            None => format!("({})", process.name),
+            Some(exe) => exe.into(),
+            None => format!("({})", process.name).into(),
         },
         // A process that rewrote its title has one argument, which is no command line.
-        [title] if title.contains(' ') => title.clone(),
-        argv => sanitize::shell(argv),
+        [title] if title.contains(' ') => title.into(),
+        argv => sanitize::shell(argv).into(),
     }
 }
 

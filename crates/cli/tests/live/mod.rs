@@ -20,7 +20,8 @@ pub const PROC: &str = match option_env!("PROC_BIN") {
     None => env!("CARGO_BIN_EXE_proc"),
 };
 
-pub const SOON: Duration = Duration::from_secs(5);
+/// Ample on a machine that is busy with other things; nothing passes by waiting so long.
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// The program without a terminal, colours or the caller's settings.
 pub fn program() -> Command {

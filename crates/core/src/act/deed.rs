@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
                 Ok(()) => {}
                 Err(ActError::Gone) => continue,
                 Err(ActError::Denied) => {
-                    let text = format!("you may not signal {name}: it is another user's; try sudo");
+                    let text = format!("you may not signal {name}: {}", self.as_root());
                     return Err(End::new(Outcome::Denied, text));
                 }
                 Err(error) => {

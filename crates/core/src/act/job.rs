@@ -1,10 +1,13 @@
 //! What is to be done to one target, and what is to be true in the end: found out before anybody
 //! is asked.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::narrowing::Narrowing;
+use super::order::unit_reload;
+use super::run::Again;
+use super::standing::{conditions_of, watch};
 use super::{ActRequest, toll};
 use crate::addr::{Endpoint, Port, Transport};
 use crate::census::Census;
@@ -13,19 +16,14 @@ use crate::explain;
 use crate::host::Host;
 use crate::learn::{self, Learn, learn};
 use crate::look::{LookOptions, empty_report, look, no_process, port_report};
-use crate::plan::kin::Kin;
 use crate::plan::{
-    Conditions, Deed, Lever, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
-    plan_port_again, plan_processes, plan_unix, port_holders,
+    Deed, Limits, Plan, Refusal, Verb, Why, all_open, plan_deed, plan_order, plan_port,
+    plan_port_again, plan_processes, plan_processes_again, plan_unix, port_holders, port_parties,
 };
-use crate::process::{ProcessId, SupervisorKind};
-use crate::processes::pause;
 use crate::report::{Outcome, RefusalReason, RefusalReport, TargetReport};
-use crate::sight::{Sight, look_at_ports};
+use crate::sight::{Sight, look_at_ports, look_at_processes};
 use crate::snapshot::{Scope, Snapshot, SocketScope};
-use crate::socket::{Protocol, TcpState};
-use crate::stuck::{Evidence, PulseScope, USUAL_WINDOW, judge, was_idle};
-use crate::supervisor::supervisor_of;
+use crate::socket::Protocol;
 use crate::target::Target;
 
 /// What is to be true in the end.
@@ -45,6 +43,16 @@ pub(super) struct Job {
     pub(super) goal: Goal,
     /// What the plan was made from.
     pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// How many a filter left alone, and why: as true after the act as before.
+    pub(super) left_alone: Option<String>,
+}
+
+/// What is asked of every target, with what was found out for all of them.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    request: &'a ActRequest,
+    options: &'a LookOptions,
+    narrowing: &'a Narrowing<'a>,
 }
 
 impl Job {
@@ -57,24 +65,28 @@ impl Job {
     }
 
     pub(super) fn plan_all(host: &dyn Host, targets: &[Target], request: &ActRequest) -> Vec<Self> {
-        let options = Self::options(request);
+        let options = &Self::options(request);
+        let narrowing = &Narrowing::of(host, request);
+        let asked = Asked { request, options, narrowing };
         let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
         let sights = match endpoints.is_empty() {
             true => Vec::new(),
-            false => look_at_ports(host, &endpoints, &options),
+            false => look_at_ports(host, &endpoints, options),
         };
         let mut sights = sights.into_iter();
         let census = Census::take_with_files(host, targets);
         let unstick = request.limits.verb == Verb::Unstick;
         let mut jobs = Vec::new();
         for target in targets {
+            let request = &request.about(target.to_string());
+            let asked = Asked { request, ..asked };
             match target {
                 Target::Port(_) | Target::Range(_) => {
                     let endpoints = target.endpoints();
                     let range = endpoints.len() > 1;
                     let before = jobs.len();
                     for sight in sights.by_ref().take(endpoints.len()) {
-                        let job = Self::for_port(host, &sight, request, &options);
+                        let job = Self::for_port(host, &sight, asked);
                         // A range is full of free ports: only those with something count.
                         if !range || job.report.outcome != Some(Outcome::AlreadyFree) {
                             jobs.push(job);
@@ -89,27 +101,27 @@ impl Job {
                     }
                 }
                 Target::Unix(name) => {
-                    jobs.push(Self::for_unix(host, &name.to_string(), target, request, &options));
+                    jobs.push(Self::for_unix(host, &name.to_string(), target, asked));
                 }
                 Target::Path(path) => {
                     // A socket's file first, as in looking: its server may well name it in an argument.
                     let using = census.meant_by(target);
-                    let unix = Self::for_unix(host, path, target, request, &options);
+                    let unix = Self::for_unix(host, path, target, asked);
                     let found = unix.report.outcome != Some(Outcome::NotFound);
                     jobs.push(match found || using.is_empty() {
                         true => unix,
-                        false => Self::for_processes(host, target, &using, request, &options),
+                        false => Self::for_processes(host, target, &using, asked),
                     });
                 }
                 Target::Number(number) => {
-                    jobs.push(Self::for_number(host, *number, &census, request, &options));
+                    jobs.push(Self::for_number(host, *number, &census, asked));
                 }
                 Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
                     let mut pids = census.meant_by(target);
                     if unstick && pids.is_empty() {
                         pids = census.dead(target);
                     }
-                    jobs.push(Self::for_processes(host, target, &pids, request, &options));
+                    jobs.push(Self::for_processes(host, target, &pids, asked));
                 }
             }
         }
@@ -117,27 +129,30 @@ impl Job {
         jobs
     }
 
-    fn for_port(
-        host: &dyn Host,
-        sight: &Sight,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_port(host: &dyn Host, sight: &Sight, asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let endpoint = sight.diagnosis.endpoint;
+        let request = &request.about(endpoint.to_string());
         // Other ports are looked up once for all targets.
         let options = LookOptions { before_acting: false, ..*options };
-        let report = port_report(host, &Target::Port(endpoint), &[sight], &options);
+        let mut report = port_report(host, &Target::Port(endpoint), &[sight], &options);
         if let Some(deed) = request.limits.deed() {
             let holders = port_holders(&sight.diagnosis, &sight.snapshot, &request.limits);
             return match holders {
-                Ok(pids) => Self::for_deed(host, deed, report, &pids, request, &options),
+                Ok(pids) => {
+                    let asked = Asked { request, options: &options, ..asked };
+                    Self::for_deed(host, deed, report, &pids, asked)
+                }
                 Err(refusal) => {
                     let goal = Goal::Processes { ports: Vec::new() };
                     Self::new(report, Err(refusal), goal, request)
                 }
             };
         }
-        let planned = plan_port(&sight.diagnosis, &sight.snapshot, &request.limits);
+        let parties = port_parties(&sight.diagnosis, &sight.snapshot);
+        let planned = narrowing
+            .all_meant(&parties, &sight.snapshot, &mut report)
+            .and_then(|()| plan_port(&sight.diagnosis, &sight.snapshot, &request.limits));
         let tcp_only = planned.as_ref().is_ok_and(|plan| plan.tcp_only);
         let goal = match tcp_only {
             true => Endpoint { transport: Some(Transport::Tcp), ..endpoint },
@@ -146,18 +161,24 @@ impl Job {
         Self::new(report, planned, Goal::Port(goal), request).seen(sight.snapshot.clone())
     }
 
-    /// The plan for the port after a script has started its holder again, which was asked about
-    /// before: end that too. `None` where a guard rail stands before it by now.
+    /// The plan after scripts have started again what had ended, which was asked about before: end
+    /// these too. `None` where a guard rail stands before one of them by now.
     pub(super) fn plan_again(
         &self,
         host: &dyn Host,
         request: &ActRequest,
-        script: ProcessId,
+        again: &Again,
     ) -> Option<Plan> {
         let options = Self::options(request);
-        let sights = look_at_ports(host, &[*self.endpoint()?], &options);
+        let Some(endpoint) = self.endpoint() else {
+            let snapshot = look_at_processes(host, &again.pids, &options);
+            let limits = &request.limits;
+            return plan_processes_again(&again.pids, &snapshot, limits, &again.scripts).ok();
+        };
+        let sights = look_at_ports(host, &[*endpoint], &options);
         let sight = sights.first()?;
-        plan_port_again(&sight.diagnosis, &sight.snapshot, &request.limits, &[script]).ok()
+        let (diagnosis, snapshot) = (&sight.diagnosis, &sight.snapshot);
+        plan_port_again(diagnosis, snapshot, &request.limits, &again.scripts).ok()
     }
 
     fn options(request: &ActRequest) -> LookOptions {
@@ -170,15 +191,10 @@ impl Job {
         }
     }
 
-    fn for_unix(
-        host: &dyn Host,
-        name: &str,
-        target: &Target,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_unix(host: &dyn Host, name: &str, target: &Target, asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let name = name.strip_prefix("unix:").unwrap_or(name);
-        let Some(report) = look(host, std::slice::from_ref(target), options).into_iter().next()
+        let Some(mut report) = look(host, std::slice::from_ref(target), options).into_iter().next()
         else {
             return Self::settled(
                 empty_report(target.to_string()),
@@ -198,7 +214,7 @@ impl Job {
                     let explain = format!("no process that you may see serves {name}");
                     Self::settled(report, Outcome::NotFound, explain)
                 }
-                false => Self::for_deed(host, deed, report, &pids, request, options),
+                false => Self::for_deed(host, deed, report, &pids, asked),
             };
         }
         if kind == CauseKind::StaleUnixSocket {
@@ -224,18 +240,15 @@ impl Job {
         let holders = learn::holders(&snapshot);
         learn(host, &mut snapshot, &holders, &[], options);
         let inodes = snapshot.sockets.iter().filter_map(|socket| socket.inode).collect();
-        let planned = plan_unix(&snapshot, name, &request.limits);
+        let planned = narrowing
+            .all_meant(&holders, &snapshot, &mut report)
+            .and_then(|()| plan_unix(&snapshot, name, &request.limits));
         Self::new(report, planned, Goal::Unix { name: name.to_owned(), inodes }, request)
             .seen(Arc::new(snapshot))
     }
 
-    fn for_number(
-        host: &dyn Host,
-        number: u32,
-        census: &Census,
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_number(host: &dyn Host, number: u32, census: &Census, asked: Asked<'_>) -> Self {
+        let Asked { request, options, .. } = asked;
         let target = Target::Number(number);
         let mut pids = census.alive(number);
         if request.limits.verb == Verb::Unstick && pids.is_empty() {
@@ -261,55 +274,50 @@ impl Job {
                     "{number} is both a process and a held port: say pid:{number} or :{number}"
                 ),
             ),
-            (false, false) => Self::for_processes(host, &target, &pids, request, options),
+            (false, false) => Self::for_processes(host, &target, &pids, asked),
             (true, _) => {
                 let told = no_process(number, census).filter(|_| !held).unwrap_or_else(|| {
                     format!(
                         "there is no process {number}; for the port of that number say :{number}"
                     )
                 });
-                Self::settled(report, Outcome::NotFound, told)
+                let outcome = match census.is_hidden(number) && !held {
+                    true => Outcome::Denied,
+                    false => Outcome::NotFound,
+                };
+                Self::settled(report, outcome, told)
             }
         }
     }
 
-    fn for_processes(
-        host: &dyn Host,
-        target: &Target,
-        pids: &[u32],
-        request: &ActRequest,
-        options: &LookOptions,
-    ) -> Self {
+    fn for_processes(host: &dyn Host, target: &Target, pids: &[u32], asked: Asked<'_>) -> Self {
+        let Asked { request, options, narrowing } = asked;
         let mut report = look(host, std::slice::from_ref(target), options)
             .into_iter()
             .next()
             .unwrap_or_else(|| empty_report(target.to_string()));
         if pids.is_empty() {
             let explain = report.explain.take().unwrap_or_else(|| format!("nothing is {target}"));
-            return Self::settled(report, Outcome::NotFound, explain);
+            // There, and hidden from this user, or not there at all.
+            let outcome = report.outcome.unwrap_or(Outcome::NotFound);
+            return Self::settled(report, outcome, explain);
         }
         if let Some(deed) = request.limits.deed() {
-            return Self::for_deed(host, deed, report, pids, request, options);
+            return Self::for_deed(host, deed, report, pids, asked);
         }
-        let snapshot = Self::around(host, pids, options);
-        let planned = plan_processes(pids, &snapshot, &request.limits);
-        report.notes.extend(others(&planned, pids, request.limits.verb));
-        let goal = Goal::Processes { ports: served(&snapshot, pids) };
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
-    }
-
-    /// Every process, the sockets of these, and who runs them.
-    fn around(host: &dyn Host, pids: &[u32], options: &LookOptions) -> Snapshot {
-        let scope = Scope {
-            sockets: SocketScope::HeldBy(pids.to_vec()),
-            holders: true,
-            pids: pids.to_vec(),
-            all_processes: true,
-            ..Scope::default()
+        let snapshot = look_at_processes(host, pids, options);
+        let kept = match narrowing.same_as_before(pids, &snapshot) {
+            Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
+            Err(refusal) => return Self::refused(report, refusal, request),
         };
-        let mut snapshot = host.snapshot(&scope);
-        learn(host, &mut snapshot, pids, &[], options);
-        snapshot
+        if kept.is_empty() {
+            return Self::nobody_meant(report, pids.len());
+        }
+        let planned = plan_processes(&kept, &snapshot, &request.limits)
+            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
+        report.notes.extend(others(&planned, &kept, &request.limits));
+        let goal = Goal::Processes { ports: served(&snapshot, &kept) };
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
     }
 
     /// What is done to processes that are not to end.
@@ -318,12 +326,22 @@ impl Job {
         deed: Deed,
         mut report: TargetReport,
         pids: &[u32],
-        request: &ActRequest,
-        options: &LookOptions,
+        asked: Asked<'_>,
     ) -> Self {
-        let snapshot = Self::around(host, pids, options);
+        let Asked { request, options, narrowing } = asked;
+        let snapshot = look_at_processes(host, pids, options);
+        let kept = match narrowing.same_as_before(pids, &snapshot) {
+            Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
+            Err(refusal) => return Self::refused(report, refusal, request),
+        };
+        if kept.is_empty() {
+            return Self::nobody_meant(report, pids.len());
+        }
+        let (of, pids) = (pids.len(), kept.as_slice());
         let goal = Goal::Processes { ports: served(&snapshot, pids) };
+        // A unit reloads as a whole.
         if deed == Deed::Reload
+            && report.left_alone.is_empty()
             && let Some(lever) = unit_reload(host, &report.target, pids, &snapshot)
         {
             let plan = plan_order(deed, lever, pids, &snapshot);
@@ -334,16 +352,25 @@ impl Job {
             let planned = refused.map_or(Ok(plan), Err);
             return Self::new(report, planned, goal, request).seen(Arc::new(snapshot));
         }
-        let mut conditions: Conditions = concerned(pids, request.limits.tree, &snapshot)
-            .into_iter()
-            .filter_map(|pid| Some((pid, host.condition(pid)?)))
-            .collect();
+        let mut conditions = conditions_of(host, pids, request.limits.tree, &snapshot);
         if deed == Deed::Unstick {
             watch(host, pids, &snapshot, &mut conditions);
         }
-        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
-        report.notes.extend(others(&planned, pids, request.limits.verb));
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot))
+        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits)
+            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
+        report.notes.extend(others(&planned, pids, &request.limits));
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(of)
+    }
+
+    /// Every process that the target means was left alone.
+    fn nobody_meant(report: TargetReport, of: usize) -> Self {
+        let told = explain::left_alone(of, &report.left_alone);
+        let explain = format!("{}: {told}", report.target);
+        Self::settled(report, Outcome::NotFound, explain)
+    }
+
+    fn refused(report: TargetReport, refusal: Refusal, request: &ActRequest) -> Self {
+        Self::new(report, Err(refusal), Goal::Processes { ports: Vec::new() }, request)
     }
 
     fn new(
@@ -356,7 +383,7 @@ impl Job {
             Ok(plan) => {
                 report.plan = plan.steps(&request.limits);
                 report.notes.extend(plan.notes.iter().cloned());
-                Self { report, plan: Some(plan), goal, snapshot: None }
+                Self { report, plan: Some(plan), goal, snapshot: None, left_alone: None }
             }
             Err(refusal) => {
                 report.refusal = refusal.report();
@@ -382,6 +409,16 @@ impl Job {
         }
     }
 
+    /// Says how many of so many a filter left alone.
+    fn of_all(mut self, of: usize) -> Self {
+        if !self.report.left_alone.is_empty() {
+            let told = explain::left_alone(of, &self.report.left_alone);
+            self.report.notes.insert(0, told.clone());
+            self.left_alone = Some(told);
+        }
+        self
+    }
+
     fn seen(mut self, snapshot: Arc<Snapshot>) -> Self {
         self.snapshot = Some(snapshot);
         self
@@ -390,8 +427,24 @@ impl Job {
     fn settled(mut report: TargetReport, outcome: Outcome, explain: String) -> Self {
         report.outcome = Some(outcome);
         report.explain = Some(explain);
-        Self { report, plan: None, goal: Goal::Processes { ports: Vec::new() }, snapshot: None }
+        Self {
+            report,
+            plan: None,
+            goal: Goal::Processes { ports: Vec::new() },
+            snapshot: None,
+            left_alone: None,
+        }
     }
+}
+
+/// The plan, where it reaches nobody whom the report has as left alone.
+fn spared(
+    narrowing: &Narrowing<'_>,
+    report: &TargetReport,
+    plan: Plan,
+    snapshot: &Snapshot,
+) -> Result<Plan, Refusal> {
+    narrowing.spares(&report.left_alone, &plan, snapshot).map(|()| plan)
 }
 
 /// The most ports of a process whose end is told port by port: each costs a round of binds.
@@ -416,19 +469,8 @@ fn served(snapshot: &Snapshot, pids: &[u32]) -> Vec<Endpoint> {
     ports
 }
 
-/// The processes of which it matters how they stand: those named, those above them, and with
-/// `--tree` those below.
-fn concerned(pids: &[u32], tree: bool, snapshot: &Snapshot) -> BTreeSet<u32> {
-    let above = pids.iter().flat_map(|&pid| snapshot.ancestors(pid));
-    let mut all: BTreeSet<u32> = pids.iter().copied().chain(above.map(|it| it.id.pid)).collect();
-    if tree {
-        all.extend(Kin::of(snapshot).below(pids.iter().copied()).iter().map(|it| it.id.pid));
-    }
-    all
-}
-
 /// Where one of several may not be acted on: how to mean the others alone.
-fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<String> {
+fn others(planned: &Result<Plan, Refusal>, pids: &[u32], limits: &Limits) -> Option<String> {
     const MOST: usize = 12;
     let (Err(Refusal::Guarded(why) | Refusal::Denied(why)), true) = (planned, pids.len() > 1)
     else {
@@ -442,93 +484,7 @@ fn others(planned: &Result<Plan, Refusal>, pids: &[u32], verb: Verb) -> Option<S
         .collect();
     let more = if left.len() + 1 < pids.len() { " ..." } else { "" };
     Some(format!(
-        "nothing was done to the others either; to mean them: proc {} {}{more}",
-        verb.name(),
-        left.join(" ")
+        "nothing was done to the others either; to mean them: {}{more}",
+        limits.command(&left)
     ))
-}
-
-/// Watches these for a while, and notes by what one gets nowhere.
-fn watch(host: &dyn Host, pids: &[u32], snapshot: &Snapshot, conditions: &mut Conditions) {
-    let of = PulseScope::Of(pids.to_vec());
-    let begun = host.now();
-    let Some(before) = host.pulses(&of) else { return };
-    pause(host, USUAL_WINDOW);
-    let after = host.pulses(&of).unwrap_or_default();
-    let window = host.now().saturating_sub(begun);
-    let mut found = judge(&before, &after, window);
-    for socket in snapshot.sockets.iter().filter(|it| it.state == Some(TcpState::Listen)) {
-        let Some(backlog) = socket.backlog else { continue };
-        if backlog.waiting == 0 || backlog.waiting < backlog.limit {
-            continue;
-        }
-        for pid in socket.holders.pids() {
-            let idle = was_idle(pid, &before, &after) == Some(true);
-            let local = socket.local.to_string();
-            let evidence = Evidence::NotAccepting { local, backlog, idle };
-            found.entry(pid).or_default().push(evidence);
-        }
-    }
-    for (pid, condition) in conditions {
-        if let Some(now) = host.condition(*pid) {
-            *condition = now;
-        }
-        let all = found.get(pid).into_iter().flatten();
-        let told = all.filter_map(|evidence| {
-            let advice = match evidence {
-                Evidence::Deaf { .. } => "no signal reaches it before that answers",
-                Evidence::Spinning { .. } => "no signal but one that ends it stops that: proc stop",
-                Evidence::NotAccepting { .. } => "no signal makes it accept them",
-                // What these are, and what is done, the condition tells.
-                _ => return None,
-            };
-            let place = match evidence {
-                Evidence::Deaf { tid } => host.waiting_place(*pid, *tid),
-                _ => None,
-            };
-            let process = snapshot.processes.get(pid)?;
-            let place = place.unwrap_or_default();
-            let reason = explain::stuck(process, evidence, &place, snapshot, window);
-            Some(format!("{}; {advice}", reason.explain))
-        });
-        condition.stuck = told.reduce(|all, one| format!("{all}; {one}"));
-    }
-}
-
-/// How long a service manager may take to say whether a unit reloads.
-const UNIT_LIMIT: Duration = Duration::from_secs(1);
-
-/// The command by which a unit's manager has it reload, where the unit says that it can and is what
-/// was meant: it was named, or its first process was.
-fn unit_reload(host: &dyn Host, target: &str, pids: &[u32], snapshot: &Snapshot) -> Option<Lever> {
-    let by = pids.iter().find_map(|&pid| supervisor_of(pid, snapshot))?;
-    let unit = matches!(by.kind, SupervisorKind::SystemdUnit | SupervisorKind::SystemdUserUnit);
-    let main = snapshot.units.iter().find(|unit| unit.id == by.name).and_then(|unit| unit.main_pid);
-    let named = target.strip_prefix("unit:") == Some(by.name.as_str());
-    if !unit || !(named || main.is_some_and(|main| pids.contains(&main))) {
-        return None;
-    }
-    let stop = by.stop.as_ref()?;
-    let place = stop.iter().position(|word| word == "stop")?;
-    let with = |words: &[&str]| -> Vec<String> {
-        let mut argv = stop[..place].to_vec();
-        argv.extend(words.iter().map(|word| (*word).to_owned()));
-        argv.push(by.name.clone());
-        argv
-    };
-    let asked = host.run(&with(&["show", "--property=CanReload", "--value"]), UNIT_LIMIT);
-    if !asked.success || asked.output.trim() != "yes" {
-        return None;
-    }
-    Some(Lever {
-        argv: with(&["reload"]),
-        name: by.name.clone(),
-        container: None,
-        pids: pids.to_vec(),
-        inodes: Vec::new(),
-        takes_along: Vec::new(),
-        note: None,
-        may_return: false,
-        proof: None,
-    })
 }

@@ -11,10 +11,10 @@ use crate::addr::Endpoint;
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
-use crate::plan::{Lever, Limits, Part, Plan, Refusal, Verb, Victim, called, signal_name};
-use crate::process::{Process, ProcessId, ProcessState};
+use crate::plan::{Lever, Limits, Part, Plan, Refusal, Verb, Victim, signal_name};
+use crate::process::ProcessId;
 use crate::report::{EventReport, Outcome, RefusalReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
@@ -31,23 +31,18 @@ const SIGCONT: i32 = 18;
 const FAMILY: Duration = Duration::from_millis(300);
 /// Between two looks at the table while a restart is watched for.
 const RESPAWN_STEP: Duration = Duration::from_millis(20);
-/// Between two looks at the children of whoever may start a process again.
-const RETURN_STEP: Duration = Duration::from_millis(50);
 /// Between two lines of a countdown.
 const COUNTDOWN: Duration = Duration::from_secs(1);
 /// How long the kernel may take to drop a socket after its holder ended (io_uring, many files).
-const AFTER_EXIT: Duration = Duration::from_millis(1500);
-
-/// How long a manager may take to say what a name means: pm2 starts all of Node for it.
-const PROOF: Duration = Duration::from_secs(5);
+pub(super) const AFTER_EXIT: Duration = Duration::from_millis(1500);
 
 /// How an act ended.
 pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) explain: String,
     pub(super) notes: Vec<String>,
-    /// The script that started the holder again and may be ended for it.
-    pub(super) by: Option<ProcessId>,
+    /// Who started it again and may be ended for it.
+    pub(super) by: Option<Again>,
     /// What stood before it, where that showed only on the way.
     pub(super) refusal: Option<RefusalReport>,
 }
@@ -56,6 +51,14 @@ impl End {
     pub(super) fn new(outcome: Outcome, explain: String) -> Self {
         Self { outcome, explain, notes: Vec::new(), by: None, refusal: None }
     }
+}
+
+/// What came again after it had ended, by scripts that were to be ended if they did that.
+pub(super) struct Again {
+    /// The scripts.
+    pub(super) scripts: Vec<ProcessId>,
+    /// The processes that they started.
+    pub(super) pids: Vec<u32>,
 }
 
 /// Why the wait for the holders ended.
@@ -104,11 +107,11 @@ pub(super) struct Released {
     endpoint: Option<Endpoint>,
     /// The ports that the processes served.
     ports: Vec<Endpoint>,
-    restarters: Vec<Pinned>,
+    pub(super) restarters: Vec<Pinned>,
     /// What the restarters had started before.
-    before: HashSet<ProcessId>,
+    pub(super) before: HashSet<ProcessId>,
     /// When a restart is waited for no longer.
-    deadline: Duration,
+    pub(super) deadline: Duration,
 }
 
 impl<'a> Run<'a> {
@@ -190,10 +193,18 @@ impl<'a> Run<'a> {
 
     /// Makes the holders let go. `Some` ends the act.
     fn let_go(&mut self, goal: &Goal) -> Option<End> {
+        // Before anything is done: a number may be another's afterwards.
+        let awaited = match Group::pin(self.host, &self.plan.awaited) {
+            Ok(awaited) => awaited,
+            Err(why) => return Some(End::new(Outcome::Denied, why)),
+        };
         for place in 0..self.plan.levers.len() {
             if let Some(end) = self.pull(place) {
                 return Some(end);
             }
+        }
+        if let Some(end) = self.wait_for_awaited(awaited) {
+            return Some(end);
         }
         if let Some(path) = &self.plan.remove_file {
             return Some(self.remove_file(path));
@@ -223,203 +234,42 @@ impl<'a> Run<'a> {
             return end;
         }
         let ended = self.events.iter().filter(|event| event.event == "exited").count();
-        let count = self.plan.victims.len().max(ended);
-        let text = match self.plan.victims.first() {
+        let (victims, awaited) = (&self.plan.victims, &self.plan.awaited);
+        let count = (victims.len() + awaited.len()).max(ended);
+        let text = match victims.first().or(awaited.first()) {
             Some(one) if count == 1 => format!("{} (pid {}) has ended", one.name, one.id.pid),
             _ => format!("{count} processes have ended"),
         };
+        let sights = self.look_again(&released.ports);
+        if let Some(end) = self.served_again(&sights) {
+            return end;
+        }
         let mut end = End::new(Outcome::Freed, text);
-        end.notes = self.ports_after(&released.ports);
+        end.notes = ports_after(&sights);
         end
     }
 
-    /// Waits while somebody lives who could start one of them again, but not longer than a restart
-    /// takes. `Some` where somebody did.
-    fn watch_for_return(&mut self, released: &Released) -> Option<End> {
-        let Released { restarters, before, deadline, .. } = released;
-        loop {
-            let alive: Vec<&Pinned> =
-                restarters.iter().filter(|pin| !self.host.exited(pin)).collect();
-            let now = self.host.now();
-            if alive.is_empty() || now >= *deadline {
-                return None;
-            }
-            let pids: Vec<u32> = alive.iter().map(|pin| pin.id.pid).collect();
-            if let Some(new) = self.come_again(&pids, before) {
-                return Some(self.came_again(&new));
-            }
-            let step = RETURN_STEP.min(*deadline - now);
-            if self.host.wait(&alive, &mut Watch::silent(), step) == Woken::Interrupted {
-                return Some(self.interrupted());
-            }
-        }
+    /// What to type where a process is another user's, as the kernel says.
+    pub(super) fn as_root(&self) -> String {
+        let command = self.limits.command(std::slice::from_ref(&self.target));
+        format!("it is another user's; try: sudo {command}")
     }
 
-    fn started_by(&self, restarters: &[Pinned]) -> Vec<ProcessId> {
-        let pids: Vec<u32> = restarters.iter().map(|pin| pin.id.pid).collect();
-        self.children_of(&pids).iter().map(|child| child.id).collect()
-    }
-
-    /// The children of these, and theirs: a manager may start a server through a shell.
-    fn children_of(&self, pids: &[u32]) -> Vec<Process> {
-        let children: Vec<Process> = self.host.children(pids).into_values().flatten().collect();
-        let own: Vec<u32> = children.iter().map(|child| child.id.pid).collect();
-        let theirs = self.host.children(&own).into_values().flatten();
-        children.iter().cloned().chain(theirs).collect()
-    }
-
-    /// A process that was not there before and runs what one of the victims ran.
-    fn come_again(&self, restarters: &[u32], before: &HashSet<ProcessId>) -> Option<Process> {
-        self.children_of(restarters).into_iter().find(|child| {
-            let old = before.contains(&child.id)
-                || self.plan.victims.iter().any(|victim| victim.id == child.id);
-            let same = |victim: &Victim| {
-                !victim.argv.is_empty()
-                    && victim.argv == child.argv
-                    && victim.id.start <= child.id.start
-            };
-            !old && child.state != ProcessState::Zombie && self.plan.victims.iter().any(same)
-        })
-    }
-
-    fn came_again(&mut self, new: &Process) -> End {
-        let scope = Scope { pids: vec![new.id.pid], ..Scope::default() };
-        let snapshot = self.host.snapshot(&scope);
-        let above = snapshot.ancestors(new.id.pid);
-        let parent = above.into_iter().find(|above| self.plan.restarters.contains(&above.id.pid));
-        let by = parent.map_or_else(
-            || "somebody".to_owned(),
-            |parent| format!("{} (pid {})", parent.program(), parent.id.pid),
-        );
-        self.note("respawned", Some(new.id.pid), format!("{by} started it again"));
-        let stop = supervisor_of(new.id.pid, &snapshot).and_then(|supervisor| supervisor.stop);
-        let advice = match (stop, parent) {
-            (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
-            (None, Some(parent)) => format!("; stop that first: proc stop pid:{}", parent.id.pid),
-            (None, None) => String::new(),
-        };
-        let (name, pid) = (new.program(), new.id.pid);
-        let text = format!("{name} ended, and {by} started it again as pid {pid}{advice}");
-        End::new(Outcome::Respawned, text)
-    }
-
-    /// What became of the ports that they served, by a bind of each.
-    fn ports_after(&self, ports: &[Endpoint]) -> Vec<String> {
-        let sights = match ports.is_empty() {
-            true => Vec::new(),
-            false => look_at_ports(self.host, ports, &LookOptions::default()),
-        };
-        let told = sights.iter().map(|sight| {
-            let (diagnosis, port) = (&sight.diagnosis, sight.diagnosis.endpoint);
-            let cause = diagnosis.causes.first();
-            match (diagnosis.verdict, cause) {
-                (Verdict::Free, _) => format!("{port}, which it served, can be bound"),
-                (Verdict::Lingering, _) if reusable(diagnosis) => {
-                    format!("{port}, which it served, can be bound with SO_REUSEADDR")
-                }
-                (_, Some(cause)) => explain::cause(cause, &port, &sight.snapshot),
-                (_, None) => format!("{port} cannot be bound"),
-            }
-        });
-        told.collect()
-    }
-
-    /// Stops what runs the holders through whoever manages it. `Some` ends the act: what failed is
-    /// said, and nobody is signalled instead.
-    fn pull(&mut self, place: usize) -> Option<End> {
-        let lever = &self.plan.levers[place];
-        let command = lever.command();
-        if let Err((question, ran)) = self.prove(lever) {
-            return Some(self.unproven(lever, &question, &ran));
-        }
-        let left = self.left();
-        let ran = match &lever.container {
-            Some(container) => self.host.stop_container(container, left),
-            None => self.host.run(&lever.argv, left),
-        };
-        if ran.success {
-            self.note("ran", None, format!("stopped {} by: {command}", lever.name));
-            return None;
-        }
-        self.note("failed", None, format!("{command}: {}", ran.message));
-        if super::is_interrupted(self.host) {
-            return Some(self.interrupted());
-        }
-        let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
-        let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
-        let (outcome, advice) = match !asks_as_root && ran.lacks_permission() {
-            true => (Outcome::Denied, format!("; try: {}", self.with_more_rights(&command))),
-            false => (Outcome::StillHeld, format!("; what failed: {command}")),
-        };
-        let text = format!("{} could not be stopped ({}){advice}", lever.name, ran.message);
-        Some(spared(outcome, text))
-    }
-
-    fn with_more_rights(&self, command: &str) -> String {
+    pub(super) fn with_more_rights(&self, command: &str) -> String {
         explain::with_more_rights(command, self.plan.on_windows)
     }
 
-    fn left(&self) -> Duration {
+    pub(super) fn left(&self) -> Duration {
         let spent = self.host.now().saturating_sub(self.started);
         self.limits.timeout.saturating_sub(spent)
     }
 
-    /// Whether the manager itself says that the name it will be told means these holders.
-    ///
-    /// # Errors
-    /// The question to which the answer was another, and what came of it.
-    fn prove(&self, lever: &Lever) -> Result<(), (String, Ran)> {
-        let Some(proof) = &lever.proof else { return Ok(()) };
-        for question in &proof.questions {
-            let ran = self.host.run(question, self.left().min(PROOF));
-            if !(ran.success && proof.is_given_by(&ran.output)) {
-                return Err((question.join(" "), ran));
-            }
-        }
-        Ok(())
-    }
-
-    fn unproven(&mut self, lever: &Lever, question: &str, ran: &Ran) -> End {
-        let said = match ran.success {
-            true => "names other processes, or none".to_owned(),
-            false => format!("failed ({})", ran.message),
-        };
-        self.note("failed", None, format!("{question}: {said}"));
-        if super::is_interrupted(self.host) {
-            return self.interrupted();
-        }
-        let denied = ran.lacks_permission()
-            && self.host.snapshot(&Scope::default()).asker.uid != 0
-            && lever.argv.first().is_none_or(|word| word != "sudo");
-        let (outcome, advice) = match denied {
-            true => {
-                (Outcome::Denied, format!("; try: {}", self.with_more_rights(&lever.command())))
-            }
-            false => (Outcome::StillHeld, String::new()),
-        };
-        let pids: Vec<String> = lever.pids.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "whether {} is what holds it (pid {}) could not be made sure of, so it was not stopped: {question} {said}{advice}",
-            lever.name,
-            pids.join(", "),
-        );
-        spared(outcome, text)
-    }
-
-    /// A manager may say that it is done while the kernel still ends the last process.
-    fn wait_for_levers(&mut self, endpoint: &Endpoint) -> Woken {
-        let deadline = self.host.now() + AFTER_EXIT;
-        loop {
-            let table = self.table(endpoint, States::All);
-            let cookies = table.sockets.iter().filter_map(|socket| socket.cookie);
-            let left = cookies.into_iter().any(|cookie| self.plan.cookies.contains(&cookie));
-            let now = self.host.now();
-            if !left || now >= deadline {
-                return Woken::Event;
-            }
-            if self.host.wait(&[], &mut self.watch, deadline - now) == Woken::Interrupted {
-                return Woken::Interrupted;
-            }
+    /// Says of each that has ended since the last time that it has.
+    pub(super) fn note_ended(&mut self, group: &mut Group, victims: &[Victim]) {
+        for index in group.newly_gone(self.host) {
+            let victim = &victims[index];
+            let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
+            self.note("exited", Some(victim.id.pid), text);
         }
     }
 
@@ -492,11 +342,7 @@ impl<'a> Run<'a> {
         let asked_at = self.host.now();
         let mut top_gone_at = None;
         loop {
-            for index in group.newly_gone(self.host) {
-                let victim = &self.plan.victims[index];
-                let text = format!("{} (pid {}) has ended", victim.name, victim.id.pid);
-                self.note("exited", Some(victim.id.pid), text);
-            }
+            self.note_ended(&mut group, &self.plan.victims);
             let released = group.runners_gone() && self.is_released(goal, &group);
             if released && (group.all_asked() || !group.has_kin()) {
                 return Release::Done;
@@ -573,7 +419,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn table(&self, endpoint: &Endpoint, states: States) -> Snapshot {
+    pub(super) fn table(&self, endpoint: &Endpoint, states: States) -> Snapshot {
         self.host.snapshot(&Scope {
             sockets: SocketScope::Ports(vec![*endpoint]),
             states,
@@ -651,7 +497,7 @@ impl<'a> Run<'a> {
             true => format!(
                 "you may not end {name}: it is another user's or elevated; try in an elevated terminal"
             ),
-            false => format!("you may not signal {name}: it is another user's; try sudo"),
+            false => format!("you may not signal {name}: {}", self.as_root()),
         }
     }
 
@@ -959,7 +805,7 @@ impl<'a> Run<'a> {
                 .ancestors(pid)
                 .into_iter()
                 .find(|above| self.plan.loops.contains(&above.id))
-                .map(|above| above.id);
+                .map(|above| Again { scripts: vec![above.id], pids: vec![pid] });
             let end = End::new(
                 Outcome::Respawned,
                 format!("{endpoint} was freed, and {by} started it again as pid {pid}{advice}"),
@@ -978,25 +824,6 @@ impl<'a> Run<'a> {
             return End::new(Outcome::StillHeld, why);
         }
         End::new(Outcome::TakenByAnother, format!("it was freed, then taken by another: {why}"))
-    }
-
-    /// A lever that was pulled, and what it was for has the port all the same: a container that
-    /// ignores its engine, a unit of another name.
-    fn idle_lever(&self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Option<&Lever> {
-        let pids: Vec<u32> =
-            diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
-        self.plan.levers.iter().find(|lever| {
-            let inodes = lever.inodes.iter().copied().collect();
-            any_left(snapshot, &inodes) || lever.pids.iter().any(|pid| pids.contains(pid))
-        })
-    }
-
-    /// Whether what a lever stopped is up again: somebody started the container or the unit anew.
-    fn runs_again(&self, new_pids: &[u32], snapshot: &Snapshot) -> Option<(u32, &Lever)> {
-        new_pids.iter().find_map(|&pid| {
-            let by = called(&supervisor_of(pid, snapshot)?);
-            Some((pid, self.plan.levers.iter().find(|lever| lever.name == by)?))
-        })
     }
 
     fn still_held(&self, stubborn: &Stubborn) -> End {
@@ -1074,11 +901,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The end of an act whose lever failed.
-fn spared(outcome: Outcome, explain: String) -> End {
-    let mut end = End::new(outcome, explain);
-    end.notes.push("nobody was signalled; proc free --only-signal would do that".to_owned());
-    end
+/// What became of the ports that they served, by a bind of each.
+fn ports_after(sights: &[Sight]) -> Vec<String> {
+    let told = sights.iter().map(|sight| {
+        let (diagnosis, port) = (&sight.diagnosis, sight.diagnosis.endpoint);
+        let cause = diagnosis.causes.first();
+        match (diagnosis.verdict, cause) {
+            (Verdict::Free, _) => format!("{port}, which it served, can be bound"),
+            (Verdict::Lingering, _) if reusable(diagnosis) => {
+                format!("{port}, which it served, can be bound with SO_REUSEADDR")
+            }
+            (_, Some(cause)) => explain::cause(cause, &port, &sight.snapshot),
+            (_, None) => format!("{port} cannot be bound"),
+        }
+    });
+    told.collect()
 }
 
 /// Whether a socket is a connection, open or over, and no server's.
@@ -1086,7 +923,7 @@ fn is_ending(socket: &Socket) -> bool {
     socket.state.is_some_and(TcpState::is_connection)
 }
 
-fn any_left(snapshot: &Snapshot, inodes: &HashSet<u64>) -> bool {
+pub(super) fn any_left(snapshot: &Snapshot, inodes: &HashSet<u64>) -> bool {
     snapshot.sockets.iter().filter_map(|socket| socket.inode).any(|inode| inodes.contains(&inode))
 }
 

@@ -173,10 +173,8 @@ impl Run<'_> {
             match self.host.signal(&member.pin, SIGSTOP) {
                 Ok(()) | Err(ActError::Gone) => {}
                 Err(ActError::Denied) => {
-                    let text = format!(
-                        "you may not signal {}: it is another user's; try sudo",
-                        member.called()
-                    );
+                    let text =
+                        format!("you may not signal {}: {}", member.called(), self.as_root());
                     return Err(Obstacle::Denied(text));
                 }
                 Err(error) => {

@@ -28,7 +28,7 @@ pub fn condition(stat: &[u8], status: &[u8]) -> Option<Condition> {
         caught: masks.caught?,
         ignored: masks.ignored?,
         in_background: known.tty != 0 && foreground > 0 && group != foreground,
-        frozen_group: None,
+        freezer: None,
         stuck: None,
     })
 }

@@ -6,7 +6,6 @@ pub mod iptables;
 pub mod ipvs;
 pub mod macos;
 pub mod mountinfo;
-pub mod mounts;
 pub mod nftables;
 pub mod passwd;
 pub mod procfs;

@@ -1,11 +1,13 @@
 //! Sentences about lists of processes: why there is none, and what was left out.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{count, span};
-use crate::filter::{NameMatch, ProcessFilter, has_in_command};
+use crate::filter::{Criterion, NameMatch, ProcessFilter, has_in_command};
 use crate::nearness::nearest;
-use crate::process::ProcessState;
+use crate::process::{Process, ProcessState};
+use crate::report::LeftAloneReport;
 use crate::snapshot::Snapshot;
 use crate::target;
 
@@ -103,6 +105,59 @@ const fn state(state: ProcessState) -> &'static str {
     }
 }
 
+/// What is not so of a process, or not known of it, by the first condition that it misses.
+pub fn missed(filter: &ProcessFilter, criterion: Criterion, process: &Process) -> String {
+    let path = |path: &Option<PathBuf>| match path {
+        Some(path) => path.display().to_string(),
+        None => String::new(),
+    };
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    match criterion {
+        Criterion::Name => format!("not called {}", filter.names.join(" or ")),
+        Criterion::By => format!("not called {}", text(&filter.by)),
+        Criterion::Cmd => format!("without {} in the command line", text(&filter.command)),
+        Criterion::In if process.cwd.is_none() => {
+            "in a directory that could not be seen".to_owned()
+        }
+        Criterion::In => format!("not in {}", path(&filter.directory)),
+        Criterion::Path if process.exe.is_none() => {
+            "of an executable that could not be seen".to_owned()
+        }
+        Criterion::Path => format!("not run from {}", path(&filter.program)),
+        Criterion::User if process.uid.is_none() => "of a user who could not be seen".to_owned(),
+        Criterion::User => format!("not of user {}", text(&filter.user)),
+        Criterion::MinCpu => {
+            format!("using less than {} % of a processor", filter.min_cpu.unwrap_or_default())
+        }
+        Criterion::MinMem => format!("with less than {}", bytes(filter.min_memory.unwrap_or(0))),
+        Criterion::MinUptime => format!("younger than {}", age(filter.min_age.unwrap_or_default())),
+        Criterion::Status => {
+            let states: Vec<&str> = filter.states.iter().copied().map(state).collect();
+            format!("not {}", states.join(" or "))
+        }
+        Criterion::Parent => format!("not started by {}", filter.parent.unwrap_or(0)),
+    }
+}
+
+/// How many of those that a target means a filter left alone, and why.
+pub fn left_alone(of: usize, left: &[LeftAloneReport]) -> String {
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for one in left {
+        match reasons.iter_mut().find(|(reason, _)| *reason == one.explain) {
+            Some((_, number)) => *number += 1,
+            None => reasons.push((&one.explain, 1)),
+        }
+    }
+    let why = match reasons.as_slice() {
+        [(reason, _)] => (*reason).to_owned(),
+        several => {
+            let parts = several.iter().map(|(reason, number)| format!("{number} {reason}"));
+            parts.collect::<Vec<String>>().join(", ")
+        }
+    };
+    format!("{} of {of} left alone: {why}", left.len())
+}
+
 fn age(time: Duration) -> String {
     if time < Duration::from_secs(1) { format!("{} ms", time.as_millis()) } else { span(time) }
 }
@@ -150,6 +205,11 @@ pub fn deeper_processes(number: usize) -> String {
 /// How many more there are than were shown.
 pub fn more_processes(number: usize) -> String {
     format!("{} not shown", count(number, "more process is", "more processes are"))
+}
+
+/// How many more sockets there are than were shown.
+pub fn more_sockets(number: usize) -> String {
+    format!("{} not shown", count(number, "more socket is", "more sockets are"))
 }
 
 /// Memory for people, in its largest unit: `840 KB`, `12.5 MB`, `1.2 GB`; 1 KB is 1024 bytes.

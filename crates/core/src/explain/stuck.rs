@@ -84,15 +84,16 @@ fn named(pid: u32, snapshot: &Snapshot) -> String {
 fn stopped(process: &Process, snapshot: &Snapshot) -> Reason {
     let parent = snapshot.processes.get(&process.ppid);
     let shell = parent.filter(|parent| is_interactive_shell(parent));
+    let thaw = format!("`proc thaw pid:{}`", process.id.pid);
     let text = match (shell, &process.terminal) {
         (Some(shell), Some(terminal)) => format!(
             "it is stopped, as by Ctrl-Z: a job of {} in {terminal}, where `fg` continues it",
             named(shell.id.pid, snapshot)
         ),
         (_, Some(terminal)) => {
-            format!("it is stopped by a signal, with the terminal {terminal}; SIGCONT continues it")
+            format!("it is stopped by a signal, with the terminal {terminal}; {thaw} continues it")
         }
-        _ => "it is stopped by a signal; SIGCONT continues it".to_owned(),
+        _ => format!("it is stopped by a signal; {thaw} continues it"),
     };
     Reason { pid: shell.map(|shell| shell.id.pid), ..Reason::new(ReasonKind::Stopped, text) }
 }

@@ -99,9 +99,8 @@ impl<'a> Subject<'a> {
     /// The ports that it waits on, so far as the snapshot has them: those asked about, or all.
     pub fn ports(&self) -> Vec<u16> {
         let pid = self.process.id.pid;
-        let mine = self.snapshot.sockets.iter().filter(|socket| {
-            socket.is_server() && socket.holders.list().iter().any(|holder| holder.pid == pid)
-        });
+        let sockets = self.snapshot.sockets.iter();
+        let mine = sockets.filter(|socket| socket.is_server() && socket.holders.has(pid));
         let mut ports: Vec<u16> = mine.filter_map(Socket::port).collect();
         ports.sort_unstable();
         ports.dedup();

@@ -146,7 +146,7 @@ fn peer(subject: &Subject<'_>) -> Option<std::net::IpAddr> {
     let pids = [subject.process.id.pid, subject.process.ppid];
     let connections = subject.snapshot.sockets.iter().filter(|socket| {
         socket.state == Some(TcpState::Established)
-            && socket.holders.list().iter().any(|holder| pids.contains(&holder.pid))
+            && pids.iter().any(|&pid| socket.holders.has(pid))
             && socket.port().is_some_and(|port| !subject.ports().contains(&port))
     });
     let remotes: Vec<_> = connections.filter_map(|s| s.remote).map(|r| r.ip()).collect();

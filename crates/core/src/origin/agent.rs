@@ -91,17 +91,17 @@ pub(super) fn is_one(process: &Process) -> bool {
 /// The agent's name. A program may call itself anything; who wants to be taken for an agent gains
 /// nothing but that others leave it alone.
 pub(crate) fn name_of(process: &Process) -> Option<&'static str> {
-    let file = |path: &str| -> String {
+    fn file(path: &str) -> &str {
         let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        file.strip_suffix(".exe").unwrap_or(file).to_owned()
-    };
+        file.strip_suffix(".exe").unwrap_or(file)
+    }
     let known = |name: &str| COMMANDS.iter().find(|(own, _)| *own == name).map(|(_, agent)| *agent);
     let exe = process.exe.as_deref().map(file).unwrap_or_default();
     let first = process.argv.first().map(|word| file(word)).unwrap_or_default();
-    if let Some(name) = known(&exe).or_else(|| known(&first)).or_else(|| known(&process.name)) {
+    if let Some(name) = known(exe).or_else(|| known(first)).or_else(|| known(&process.name)) {
         return Some(name);
     }
-    if !is_interpreter(&exe) && !is_interpreter(&first) {
+    if !is_interpreter(exe) && !is_interpreter(first) {
         return None;
     }
     // The script is the first word that is no option; an option's value is taken for one at worst.
@@ -110,7 +110,7 @@ pub(crate) fn name_of(process: &Process) -> Option<&'static str> {
     packaged.map(|(_, name)| *name).or_else(|| {
         let file = file(script);
         let stem = [".js", ".mjs", ".cjs", ".py"].iter().find_map(|end| file.strip_suffix(end));
-        known(stem.unwrap_or(&file))
+        known(stem.unwrap_or(file))
     })
 }
 

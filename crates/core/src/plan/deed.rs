@@ -7,6 +7,7 @@ use super::kin::Kin;
 use super::lever::{Lever, is_script};
 use super::refusal::{Refusal, Why, all_open, check, named, permitted};
 use super::reload::{ReloadWay, USUAL, reload_of};
+use super::unfreeze::unfreezes;
 use super::{Limits, Part, Plan, Verb, Victim, signal_name};
 use crate::condition::Condition;
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, topmost};
@@ -277,14 +278,12 @@ impl Scene<'_> {
     fn hindrance(&self, process: &Process) -> Option<String> {
         let condition = self.condition(process)?;
         let who = named(process);
-        if let Some(group) = &condition.frozen_group {
-            let cure = match supervisor_of(process.id.pid, self.snapshot) {
-                Some(by) if by.kind == SupervisorKind::Container => {
-                    format!("its engine lets it go on: docker unpause {}", by.name)
-                }
-                _ => format!("what lets it go on: echo 0 > /sys/fs/cgroup{group}/cgroup.freeze"),
-            };
-            return Some(format!("{who} is in the frozen control group {group}; {cure}"));
+        if let Some(freezer) = &condition.freezer {
+            let cure = unfreezes(process, freezer, self.snapshot);
+            return Some(format!(
+                "{who} is in the frozen control group {}; what lets it go on: {cure}",
+                freezer.group
+            ));
         }
         match (condition.state, condition.tracer) {
             (ProcessState::Traced, Some(tracer)) => {
@@ -470,6 +469,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
+    use crate::condition::Freezer;
     use crate::snapshot::Asker;
     use crate::supervisor::tests::process;
 
@@ -485,6 +485,8 @@ mod tests {
             signal: 15,
             grace: Duration::ZERO,
             timeout: Duration::from_secs(1),
+            options: Vec::new(),
+            target: None,
         }
     }
 
@@ -496,7 +498,7 @@ mod tests {
             caught: 0,
             ignored: 0,
             in_background: false,
-            frozen_group: None,
+            freezer: None,
             stuck: None,
         }
     }
@@ -530,9 +532,13 @@ mod tests {
 
     #[test]
     fn what_holds_a_process_still_is_told_and_not_signalled() {
-        let frozen_group = Some("/shop.slice".to_owned());
+        let freezer = Some(Freezer {
+            group: "/shop.slice".to_owned(),
+            file: "/sys/fs/cgroup/shop.slice/cgroup.freeze".to_owned(),
+            thaws: "0",
+        });
         let sleeping = condition(40, ProcessState::Sleeping);
-        let boxed = Condition { frozen_group, ..sleeping.clone() };
+        let boxed = Condition { freezer, ..sleeping.clone() };
         let held = Condition { tracer: Some(30), ..condition(40, ProcessState::Traced) };
         let stuck = Some("it waited for all of 300 ms, deaf to signals (state D)".to_owned());
         let deaf = Condition { stuck, ..condition(40, ProcessState::Uninterruptible) };

@@ -1,9 +1,9 @@
 //! What to do about one holder: the command or the engine that stops it for good, the process that
 //! would start it again, or a signal to itself. Nothing is done here, and nobody is asked.
 
-use super::Limits;
 use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
+use super::{Limits, Part, is_stopped_by};
 use crate::engine::{ContainerFacts, facts_of};
 use crate::nature::{Nature, NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
@@ -11,7 +11,7 @@ use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    Proof, container_proxy, could_restart, door, is_service_manager, proof_of,
+    Proof, below_manager, container_proxy, could_restart, door, is_service_manager, proof_of,
     socket_unit_supervisor, supervisor_of, unit_guard,
 };
 
@@ -56,8 +56,9 @@ impl Lever {
 pub(super) enum Way {
     /// Pull this lever.
     Lever(Box<Lever>),
-    /// End the process that would start it again, and it.
-    Runner(Supervisor),
+    /// End the process that would start it again, and it; with what to say of whoever may start that
+    /// one again.
+    Runner(Supervisor, Option<String>),
     /// Signal itself; with what to say of whoever may start it again.
     Signal(Option<String>),
     /// Signal itself; and should this script start it again, end that too.
@@ -71,19 +72,55 @@ pub(super) struct Scene<'a> {
     pub kin: Kin<'a>,
     /// The sockets that are wanted.
     pub sockets: &'a [&'a Socket],
-    /// All their holders.
+    /// All their holders; or, where no sockets are wanted, the processes that were named.
     pub holders: &'a [u32],
     /// Who was seen to start one again.
     pub proven: &'a [ProcessId],
+    /// Why these are to end: [`Part::Holder`], or [`Part::Target`] for those named.
+    pub wanted: Part,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// One of sockets and their holders.
+    pub fn of(
+        holders: &'a [u32],
+        sockets: &'a [&'a Socket],
+        snapshot: &'a Snapshot,
+        limits: &'a Limits,
+        proven: &'a [ProcessId],
+    ) -> Self {
+        let kin = Kin::of(snapshot);
+        Self { snapshot, limits, kin, sockets, holders, proven, wanted: Part::Holder }
+    }
+
+    /// Whether the processes were named, and not what they hold.
+    pub fn is_named(&self) -> bool {
+        self.wanted == Part::Target
+    }
+
+    /// Whether a process that was named ends with one that a lever is for: with its unit or its
+    /// container.
+    ///
+    /// # Errors
+    /// A guard rail before it: whoever was named is hit, by whatever means.
+    pub fn ends_with(&self, levers: &[Lever], process: &Process) -> Result<bool, Refusal> {
+        if !self.is_named() {
+            return Ok(false);
+        }
+        guard(process, self.snapshot, self.limits)?;
+        Ok(is_stopped_by(levers, process, self.snapshot))
+    }
+
     /// The softest way that works. `kill` and `stop` signal the holders and nobody else.
     ///
     /// # Errors
     /// A guard rail, or a manager that only another user may ask.
     pub fn way(&self, process: &Process) -> Result<Way, Refusal> {
         let supervisor = supervisor_of(process.id.pid, self.snapshot);
+        // A manager that holds a socket for its application, and was named itself, is not the
+        // application.
+        let itself = |by: &Supervisor| self.is_named() && by.pid == Some(process.id.pid);
+        let supervisor = supervisor.filter(|by| !itself(by));
         if !self.limits.uses_levers() {
             return Ok(Way::Signal(
                 supervisor.and_then(|by| again(process, &by, None, true, self.snapshot)),
@@ -102,10 +139,28 @@ impl Scene<'_> {
         match self.obstacle_to_ending(process, &by) {
             Ok(()) => Ok(match self.loop_script(process, &by) {
                 Some(script) => Way::Loop(by, script),
-                None => Way::Runner(by),
+                None => Way::Runner(by, None),
             }),
-            Err(why) => Ok(Way::Signal(again(process, &by, why, true, self.snapshot))),
+            Err(why) => Ok(self
+                .below_manager(process, &by, why)
+                .unwrap_or_else(|| Way::Signal(again(process, &by, why, true, self.snapshot)))),
         }
+    }
+
+    /// Of a worker whose master is run by a manager that has no command for it: the master, whose end
+    /// is the worker's, where signalled alone it would come back at once.
+    fn below_manager(
+        &self,
+        process: &Process,
+        manager: &Supervisor,
+        why: Option<&str>,
+    ) -> Option<Way> {
+        let by = below_manager(process.id.pid, self.snapshot)
+            .filter(|_| manager.kind == SupervisorKind::ProcessManager)?;
+        self.obstacle_to_ending(process, &by).ok()?;
+        let runner = self.snapshot.processes.get(&by.pid?)?;
+        let note = again(runner, manager, why, true, self.snapshot);
+        Some(Way::Runner(by, note))
     }
 
     fn lever(&self, process: &Process, by: &Supervisor, argv: Vec<String>, name: String) -> Lever {
@@ -369,6 +424,16 @@ pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> St
         (_, Some(owner)) => format!("sudo -u {} {command}", user_name(owner, snapshot)),
         (_, None) => command,
     }
+}
+
+/// Another order about a unit to the manager whose command stops it; `None` where it is no unit of
+/// systemd, or is not to be stopped.
+pub(crate) fn unit_order(by: &Supervisor, words: &[&str]) -> Option<Vec<String>> {
+    let units = [SupervisorKind::SystemdUnit, SupervisorKind::SystemdUserUnit];
+    let stop = by.stop.as_ref().filter(|_| units.contains(&by.kind))?;
+    let place = stop.iter().position(|word| word == "stop")?;
+    let words = words.iter().map(|&word| word.to_owned());
+    Some(stop[..place].iter().cloned().chain(words).chain([by.name.clone()]).collect())
 }
 
 /// Who starts a process again that is signalled alone, and what stops that. `why_not` says why

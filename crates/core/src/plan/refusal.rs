@@ -56,7 +56,7 @@ impl Why {
     }
 
     /// One that is about a process.
-    pub(super) fn of(process: &Process, reason: RefusalReason, explain: String) -> Self {
+    pub(crate) fn of(process: &Process, reason: RefusalReason, explain: String) -> Self {
         Self { reason, pid: Some(process.id.pid), explain }
     }
 }
@@ -201,7 +201,8 @@ pub(super) fn permitted(
         (None, Some(uid)) => format!("user {uid}"),
         (None, None) => "another user".to_owned(),
     };
-    let command = format!("proc {} pid:{}", limits.verb.name(), process.id.pid);
+    let own = || format!("pid:{}", process.id.pid);
+    let command = limits.command(&[limits.target.clone().unwrap_or_else(own)]);
     let command = explain::with_more_rights(&command, explain::is_windows(snapshot));
     let explain = match snapshot.source {
         Source::ExtendedTable => format!("{} belongs to {whose}: {command}", named(process)),

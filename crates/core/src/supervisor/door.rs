@@ -55,6 +55,9 @@ fn is_part_of_windows(exe: &str) -> bool {
         "conhost",
         "vmcompute",
     ];
+    if !exe.contains('\\') {
+        return false;
+    }
     let path = exe.to_ascii_lowercase();
     let Some((_, file)) = path.split_once(r":\windows\system32\") else { return false };
     file.strip_suffix(".exe").is_some_and(|file| FILES.contains(&file))

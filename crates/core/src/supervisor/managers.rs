@@ -177,8 +177,8 @@ pub(super) fn with_lever(
 pub(super) fn for_its_children(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let program = Program::of(process);
     let pid = process.id.pid;
-    let holds = snapshot.sockets.iter().any(|socket| socket.holders.pids().contains(&pid));
-    if !is_pm2(program) || !holds {
+    let holds = || snapshot.sockets.iter().any(|socket| socket.holders.has(pid));
+    if !is_pm2(program) || !holds() {
         return None;
     }
     let workers = workers_of(process, snapshot);

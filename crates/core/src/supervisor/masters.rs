@@ -4,6 +4,7 @@ use super::Role;
 use super::program::Program;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
+use crate::socket::Holders;
 
 /// Masters which replace a worker that ends.
 const REPLACES: [&str; 11] = [
@@ -68,10 +69,6 @@ fn is_spring(program: Program<'_>) -> bool {
 }
 
 fn share_a_socket(parent: &Process, child: &Process, snapshot: &Snapshot) -> bool {
-    snapshot.sockets.iter().any(|socket| {
-        let holds = |process: &Process| {
-            socket.holders.list().iter().any(|holder| holder.pid == process.id.pid)
-        };
-        holds(parent) && holds(child)
-    })
+    let shared = |holders: &Holders| holders.has(parent.id.pid) && holders.has(child.id.pid);
+    snapshot.sockets.iter().any(|socket| shared(&socket.holders))
 }

@@ -11,12 +11,18 @@
 //! sockets that every system opens alike for `proc doctor`.
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
+mod directory;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod last_words;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod ledger;
 #[cfg(unix)]
 pub mod signals;
 pub(crate) mod specimens;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod start;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod succession;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod work_tree;
 

@@ -4,7 +4,7 @@
 use super::{UnitFacts, is_unit_name};
 
 /// The properties to ask for (org.freedesktop.systemd1(5)).
-pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,UnitFileState,Restart,MainPID,TriggeredBy,Triggers,Listen,Accept,RequiredBy,BoundBy,ConsistsOf,RefuseManualStop";
+pub const PROPERTIES: &str = "--property=Id,Description,LoadState,ActiveState,UnitFileState,Restart,NRestarts,MainPID,TriggeredBy,Triggers,Listen,Accept,RequiredBy,BoundBy,ConsistsOf,RefuseManualStop";
 
 /// The most names or addresses kept of one property: no unit that a person made has more.
 const MOST_OF_ONE: usize = 256;
@@ -47,6 +47,7 @@ impl Block {
             b"ActiveState" => unit.active = said(),
             b"UnitFileState" => unit.enabled = said(),
             b"Restart" => unit.restart = said(),
+            b"NRestarts" => unit.restarted = value.parse().ok(),
             b"MainPID" => unit.main_pid = value.parse().ok().filter(|&pid| pid != 0),
             b"TriggeredBy" => add_names(&mut unit.triggered_by, &value),
             b"Triggers" => add_names(&mut unit.triggers, &value),
@@ -145,6 +146,15 @@ mod tests {
             ..UnitFacts::default()
         };
         assert_eq!(recorded("always.service"), always);
+    }
+
+    #[test]
+    fn how_often_it_was_started_again_is_a_number_or_unknown() {
+        let told = |text: &[u8]| units(text, None)[0].restarted;
+        assert_eq!(told(b"Id=a.service\nNRestarts=3\n"), Some(3));
+        assert_eq!(told(b"Id=a.service\nNRestarts=0\n"), Some(0));
+        assert_eq!(told(b"Id=a.service\nNRestarts=-1\n"), None);
+        assert_eq!(told(b"Id=a.service\n"), None, "a systemd before 235");
     }
 
     #[test]

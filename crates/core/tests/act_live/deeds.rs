@@ -147,10 +147,12 @@ fn who_computes_is_deaf_or_does_not_accept_is_told_so_and_not_ended() {
 
 #[test]
 fn a_dead_child_is_collected_by_a_parent_that_listens() {
-    let listens = "if (!fork) { exit } sleep 1; $SIG{CHLD} = sub { wait };";
-    let deaf = "my $c = fork; if (!$c) { exit } sleep 1;";
+    // It listens only once the child has ended: what it would have been told by that is over.
+    let dies = "my $c = fork; if (!$c) { exit } for (;;) { open my $f, '<', \"/proc/$c/stat\"; \
+                last if <$f> =~ /\\) Z/; select undef, undef, undef, 0.02 }";
+    let (listens, deaf) = ("$SIG{CHLD} = sub { wait };", "");
     for (program, outcome) in [(listens, Outcome::Unstuck), (deaf, Outcome::Unchanged)] {
-        let parent = Perl::run(&format!("{program} print \"ready\\n\"; sleep 60 while 1"));
+        let parent = Perl::run(&format!("{dies} {program} print \"ready\\n\"; sleep 60 while 1"));
         let dead = || procfs::children(parent.pid()).into_iter().next();
         assert!(wait_until(SOON, || dead().is_some_and(|pid| procfs::state(pid) == Some('Z'))));
         let pid = dead().unwrap();

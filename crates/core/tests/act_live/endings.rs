@@ -49,11 +49,11 @@ fn stop_never_forces() {
 #[test]
 fn now_is_at_once() {
     let actor = orphan(&["listen", "--term", "ignore"]);
-    let report = KILL.at_once().on(&tcp(&actor));
+    let report = KILL.grace(SOON).at_once().on(&tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(done_to(&report, "forced"), [actor.pid()]);
     assert!(!kinds(&report).contains(&"asked"));
-    assert!(at(&report, "forced") < GRACE.as_millis() as u64);
+    assert!(at(&report, "forced") < SOON.as_millis() as u64);
 }
 
 #[test]
@@ -69,10 +69,10 @@ fn another_signal_asks_where_it_is_named() {
 #[test]
 fn who_closes_the_port_and_lives_on_is_left_alone() {
     let actor = orphan(&["listen", "--term", "drain:20000"]);
-    let report = KILL.on(&tcp(&actor));
+    let report = KILL.grace(SOON).on(&tcp(&actor));
     assert_outcome(&report, Outcome::Freed);
     assert_eq!(done_to(&report, "asked"), [actor.pid()]);
-    assert!(at(&report, "freed") < GRACE.as_millis() as u64, "{report:#?}");
+    assert!(at(&report, "freed") < SOON.as_millis() as u64, "{report:#?}");
     assert!(lives(actor.pid()) && binds(actor.port()));
 }
 
@@ -109,7 +109,7 @@ fn connections_that_stop_every_bind_are_waited_for() {
     let actor = orphan(&["listen", "--accept", "--term", "drain:20000"]);
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, actor.port())).unwrap();
     assert!(client.read(&mut [0; 64]).unwrap() > 0);
-    let report = KILL.within(Duration::from_millis(900)).on(&tcp(&actor));
+    let report = KILL.within(GRACE * 4 / 3).on(&tcp(&actor));
     assert_outcome(&report, Outcome::StillHeld);
     assert_says(&report, &format!("{}", actor.pid()));
     assert!(lives(actor.pid()) && !binds(actor.port()));

@@ -9,6 +9,8 @@ mod endings;
 mod families;
 mod guards;
 mod levers;
+mod named;
+mod narrowing;
 mod processes;
 mod remains;
 mod runners;
@@ -16,9 +18,10 @@ mod trees;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use proc_core::act::{ActRequest, Consent, act};
+use proc_core::filter::ProcessFilter;
 use proc_core::host::{Host, LiveHost};
 use proc_core::names::MachineNames;
 use proc_core::plan::{Limits, Verb};
@@ -27,14 +30,19 @@ use proc_core::target::{Target, parse_list_with};
 use proc_testkit::{Actor, in_namespaces, procfs, run_as, unprivileged_uid, wait_until};
 use rustix::net::{AddressFamily, SocketType, bind, socket_with, sockopt};
 
-const SOON: Duration = Duration::from_secs(5);
-const GRACE: Duration = Duration::from_millis(700);
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// Ample on a machine that is busy with other things; nothing passes by waiting so long.
+const SOON: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One act as a test asks for it.
 #[derive(Clone)]
 struct Ask {
     limits: Limits,
+    /// Which of those that the target means; all of them where there is none.
+    filter: Option<ProcessFilter>,
+    /// When the one that is meant started.
+    started_at: Option<SystemTime>,
     dry_run: bool,
 }
 
@@ -50,8 +58,10 @@ const fn ask(verb: Verb) -> Ask {
         signal: 15,
         grace: GRACE,
         timeout: TIMEOUT,
+        options: Vec::new(),
+        target: None,
     };
-    Ask { limits, dry_run: false }
+    Ask { limits, filter: None, started_at: None, dry_run: false }
 }
 
 const FREE: Ask = ask(Verb::Free);
@@ -102,8 +112,13 @@ impl Ask {
         mut consent: impl FnMut() -> Consent,
         mut progress: impl FnMut(&EventReport),
     ) -> Vec<TargetReport> {
-        let request =
-            ActRequest { limits: self.limits.clone(), dry_run: self.dry_run, show_secrets: false };
+        let request = ActRequest {
+            limits: self.limits.clone(),
+            filter: self.filter.clone().unwrap_or_default(),
+            started_at: self.started_at,
+            dry_run: self.dry_run,
+            show_secrets: false,
+        };
         let mut told: Vec<EventReport> = Vec::new();
         let mut planned = Vec::new();
         let reports = act(

@@ -2,7 +2,7 @@
 //! and those that come again.
 
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -56,10 +56,10 @@ fn group_of(pid: u32) -> Option<u32> {
 }
 
 /// A program that nobody else runs: sleep(1) under a name of its own.
-struct Program(PathBuf);
+pub struct Program(PathBuf);
 
 impl Program {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let name = format!("{name}{}", std::process::id());
         let directory = std::env::temp_dir().join(format!("proc-act-{name}"));
         std::fs::create_dir_all(&directory).unwrap();
@@ -67,13 +67,18 @@ impl Program {
         Self(directory.join(name))
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.0.file_name().unwrap().to_string_lossy().into_owned()
     }
 
     fn run(&self, count: usize) -> Vec<Family> {
-        let families: Vec<Family> =
-            (0..count).map(|_| Family::start(Command::new(&self.0).arg("120"))).collect();
+        self.run_in(Path::new("/"), count)
+    }
+
+    /// So many of it, working in that directory.
+    pub fn run_in(&self, directory: &Path, count: usize) -> Vec<Family> {
+        let start = |_| Family::start(Command::new(&self.0).arg("120").current_dir(directory));
+        let families: Vec<Family> = (0..count).map(start).collect();
         let named = |one: &Family| {
             std::fs::read_link(format!("/proc/{}/exe", one.pid())).is_ok_and(|exe| exe == self.0)
         };

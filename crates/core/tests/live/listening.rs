@@ -426,3 +426,27 @@ fn children_faults(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     stat.split_whitespace().nth(10).unwrap().parse().unwrap()
 }
+
+#[test]
+fn whoever_is_in_a_hurry_is_told_one_holder_of_each_port() {
+    let single = play(&["listen"]);
+    let shared = play(&["workers", "3"]);
+    let seen = LiveHost::default().snapshot(&Scope {
+        sockets: SocketScope::AllPorts,
+        holders: true,
+        first_within: Some(Duration::from_secs(60)),
+        facts: ProcessFacts { directory: true, ..ProcessFacts::BARE },
+        ..Scope::default()
+    });
+    for actor in [&single, &shared] {
+        let own = |socket: &&Socket| socket.inode == Some(actor.inode());
+        let socket = seen.sockets.iter().find(own).unwrap();
+        let [holder] = socket.holders.list() else { panic!("{socket:?}") };
+        let process = &seen.processes[&holder.pid];
+        assert_eq!((process.name.as_str(), process.cwd.is_some()), ("actor", true));
+        assert!(process.argv.is_empty() && process.cgroup.is_none());
+    }
+    // Ports are known at once, whoever has them.
+    let ports: Vec<u16> = held_ports(&LiveHost::default()).iter().map(|port| port.number).collect();
+    assert!([&single, &shared].iter().all(|actor| ports.contains(&actor.port())), "{ports:?}");
+}

@@ -24,11 +24,13 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use proc_core::diagnosis::{CauseKind, Verdict};
-use proc_core::host::LiveHost;
+use proc_core::host::{Host, LiveHost};
 use proc_core::look::{LookOptions, look};
 use proc_core::process::ProcessState;
 use proc_core::report::{CauseReport, SocketReport, TargetReport};
-use proc_core::socket::{HeldBy, Protocol, TcpState};
+use proc_core::running::held_ports;
+use proc_core::snapshot::{ProcessFacts, Scope, SocketScope};
+use proc_core::socket::{HeldBy, Protocol, Socket, TcpState};
 use proc_core::target::{Target, parse};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
@@ -41,7 +43,8 @@ static LOOKING: RwLock<()> = RwLock::new(());
 /// holders nobody may see.
 static QUEUES: RwLock<()> = RwLock::new(());
 
-const SOON: Duration = Duration::from_secs(5);
+/// Ample on a machine that is busy with other things; nothing passes by waiting so long.
+const SOON: Duration = Duration::from_secs(20);
 
 /// One look from this process.
 #[track_caller]

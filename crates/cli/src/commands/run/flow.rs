@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use proc_core::addr::{Endpoint, Port};
+use proc_core::filter::ProcessFilter;
 use proc_core::host::{Host, LiveHost};
 use proc_core::http::{self, HttpUrl};
 use proc_core::launch::Program;
@@ -629,6 +630,8 @@ fn freeing(
     ActRequest {
         verb: Verb::Free,
         targets: targets.to_vec(),
+        filter: ProcessFilter::default(),
+        started_at: None,
         dry_run,
         force: false,
         tree: false,
@@ -640,6 +643,7 @@ fn freeing(
         timeout: timeout.unwrap_or(FREEING),
         show_secrets: globals.show_secrets,
         keep_env: false,
+        options: Vec::new(),
     }
 }
 

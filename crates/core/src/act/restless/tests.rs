@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::act::{ActRequest, Consent, act};
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
+use crate::filter::ProcessFilter;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::plan::{Limits, Verb};
 use crate::process::{Process, ProcessId, ProcessState};
@@ -90,8 +91,16 @@ impl Machine {
             signal: 15,
             grace: Duration::from_secs(5),
             timeout: Duration::from_secs(20),
+            options: Vec::new(),
+            target: None,
         };
-        let request = ActRequest { limits, dry_run: false, show_secrets: false };
+        let request = ActRequest {
+            limits,
+            filter: ProcessFilter::default(),
+            started_at: None,
+            dry_run: false,
+            show_secrets: false,
+        };
         let mut reports =
             act(self, &[Target::Pid(50)], &request, &mut |_| Consent::Yes, &mut |_, _| {});
         reports.remove(0)

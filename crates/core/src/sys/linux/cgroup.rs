@@ -46,7 +46,7 @@ pub(crate) fn is_frozen(group: &str) -> bool {
 }
 
 /// Where cgroup v2 is mounted: alone, or beside v1 ("hybrid").
-fn root() -> Option<PathBuf> {
+pub(crate) fn root() -> Option<PathBuf> {
     ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
         .map(PathBuf::from)
         .into_iter()

@@ -38,6 +38,11 @@ const MOST_STOPPED: usize = 24;
 /// For a thread whose time is over to say so.
 const SLACK: Duration = Duration::from_millis(20);
 
+/// The same where there is little time at all.
+fn slack(limit: Duration) -> Duration {
+    SLACK.min(limit / 4)
+}
+
 /// What the engines say within that time. The work is done in threads that nobody waits
 /// for longer, as even looking for a file may never end (a dead network file system).
 pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
@@ -48,8 +53,9 @@ pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
     {
         return EngineAnswer::default();
     }
-    let deadline = Instant::now() + limit.saturating_sub(SLACK);
-    let mut answer = hear(deadline, {
+    let slack = slack(limit);
+    let deadline = Instant::now() + limit.saturating_sub(slack);
+    let mut answer = hear(deadline + slack, {
         let wish = wish.clone();
         move |tell| ask_sockets(&wish, deadline, &tell)
     });
@@ -71,7 +77,7 @@ pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
         .collect();
     if !monitors.is_empty() || !forwarders.is_empty() {
         let ports = wish.ports.clone();
-        let more = hear(deadline, move |tell| {
+        let more = hear(deadline + slack, move |tell| {
             let _ = tell.send(ask_podman(&monitors, &forwarders, &ports, deadline));
         });
         add(&mut answer, more);
@@ -81,7 +87,7 @@ pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
 
 /// Answers of threads, so far as they come in time.
 fn hear(
-    deadline: Instant,
+    until: Instant,
     work: impl FnOnce(mpsc::Sender<EngineAnswer>) + Send + 'static,
 ) -> EngineAnswer {
     let mut all = EngineAnswer::default();
@@ -92,7 +98,7 @@ fn hear(
         return all;
     }
     loop {
-        let left = (deadline + SLACK).saturating_duration_since(Instant::now());
+        let left = until.saturating_duration_since(Instant::now());
         match told.recv_timeout(left) {
             Ok(answer) => add(&mut all, answer),
             Err(mpsc::RecvTimeoutError::Disconnected) => return all,

@@ -7,7 +7,7 @@
 //! system that the asked file is on are asked, which has just answered, and without making it
 //! synchronise (AT_STATX_DONT_SYNC). Which file system that is, the table of mounts tells.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, OsStr};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -27,7 +27,7 @@ use rustix::path::DecInt;
 
 use super::holders::{self, DIRECTORY};
 use super::process::ProcessReader;
-use crate::decode::mounts::{Device, Mounts, mounts};
+use crate::decode::mountinfo::{Device, Mounts, mounts};
 use crate::decode::procfs;
 use crate::file_use::{
     Access, FileKind, FileSeen, FileUse, FileWish, FilesSeen, Standing, Usage, interpreters,
@@ -58,7 +58,7 @@ pub(super) fn see(wish: &FileWish) -> FilesSeen {
     let own = Arc::new(View { own: true, mounts: mounts_of(proc, "self", b"/") });
     let targets: Vec<Target> =
         wish.paths.iter().map(|path| Target::of(path, wish.below, &own.mounts)).collect();
-    let search = Search::new(proc, targets, own);
+    let search = Search { sockets: wish.sockets, ..Search::new(proc, targets, own) };
     let pids = holders::pids(proc).unwrap_or_default();
     let parts =
         holders::share_out(holders::threads_for(pids.len()), &pids, |pid, buffer, tally| {
@@ -75,6 +75,7 @@ pub(super) fn see(wish: &FileWish) -> FilesSeen {
     if !pids.contains(&1) {
         seen.gaps.push(Gap::HiddenProcesses);
     }
+    seen.sockets = tally.sockets;
     let mut uses: Vec<Vec<FileUse>> = search.targets.iter().map(|_| Vec::new()).collect();
     for (target, each) in tally.uses {
         uses[target].push(each);
@@ -95,6 +96,9 @@ struct Target {
     on: Option<Device>,
     /// Whether all below it counts too.
     below: bool,
+    /// The whole file system that is mounted there, where all below counts: it counts wherever else
+    /// it is mounted or seen.
+    whole: Option<Device>,
     /// The programs that its first line names.
     interpreters: Vec<String>,
 }
@@ -142,11 +146,13 @@ impl Target {
             Err(Errno::ACCESS) => Standing::Denied,
             Err(error) => Standing::Failed(error.raw_os_error()),
         };
-        let directory = standing == Standing::There(FileKind::Directory);
+        let below = below && standing == Standing::There(FileKind::Directory);
+        let on = mounts.device_of(&path);
         Self {
             id: facts.ok().as_ref().map(FileId::of),
-            on: mounts.device_of(&path),
-            below: below && directory,
+            on,
+            below,
+            whole: on.filter(|_| below && mounts.has_whole(&path)),
             interpreters: match standing {
                 Standing::There(FileKind::File) => {
                     interpreters_of(Path::new(OsStr::from_bytes(&path)))
@@ -253,6 +259,8 @@ struct View {
 struct Tally {
     /// By the target's place.
     uses: Vec<(usize, FileUse)>,
+    /// By process.
+    sockets: BTreeMap<u32, Vec<u64>>,
     unreadable: usize,
     starved: bool,
     /// A table of mappings; kept, as the next one is as long.
@@ -262,6 +270,7 @@ struct Tally {
 impl Tally {
     fn merge(&mut self, other: Self) {
         self.uses.extend(other.uses);
+        self.sockets.extend(other.sockets);
         self.unreadable += other.unreadable;
         self.starved |= other.starved;
     }
@@ -280,6 +289,8 @@ struct Search<'a> {
     devices: bool,
     mappings: Vec<memmem::Finder<'static>>,
     scripts: bool,
+    /// Whether sockets are noted.
+    sockets: bool,
 }
 
 /// A link of a process: where it is read, and what it says.
@@ -303,7 +314,11 @@ impl<'a> Search<'a> {
                     }
                     _ => None,
                 };
-                inode.into_iter().chain([target.listed.clone()])
+                let whole = target.whole.map(|(major, minor)| format!(" {major:02x}:{minor:02x} "));
+                inode
+                    .into_iter()
+                    .chain(whole.map(String::into_bytes))
+                    .chain([target.listed.clone()])
             })
             .map(|text| memmem::Finder::new(&text).into_owned())
             .collect();
@@ -316,6 +331,7 @@ impl<'a> Search<'a> {
             on: sought().filter_map(|target| target.on).collect(),
             devices: sought().any(Target::is_device),
             scripts: sought().any(Target::is_file),
+            sockets: false,
             mappings,
             targets,
         }
@@ -346,6 +362,7 @@ impl<'a> Search<'a> {
             }
         };
         let Some(view) = self.view(dir.as_fd()) else { return };
+        let before = tally.uses.len();
         let mut note = |target, usage, deleted, path: Option<String>| {
             tally.uses.push((target, FileUse { pid, usage, deleted, path }));
         };
@@ -372,9 +389,19 @@ impl<'a> Search<'a> {
                 }
             });
         }
-        self.descriptors(&view, dir.as_fd(), pid, buffer, tally);
-        if !self.mappings.is_empty() {
+        let sockets = self.descriptors(&view, dir.as_fd(), pid, buffer, tally);
+        // What a process runs is mapped too, which says nothing.
+        let runs = |each: &(usize, FileUse)| each.1.usage == Usage::Executable;
+        let settled = matches!(&self.targets[..], [only] if !only.below)
+            && tally.uses[before..].iter().any(runs);
+        if !self.mappings.is_empty() && !settled {
             self.mappings(&view, dir.as_fd(), pid, tally);
+        }
+        if let Some(sockets) = sockets
+            && self.sockets
+            && tally.uses.len() > before
+        {
+            tally.sockets.insert(pid, sockets);
         }
     }
 
@@ -432,10 +459,14 @@ impl<'a> Search<'a> {
                 found(at, true, other(plain));
             } else if view.own && target.below && target.covers(text) {
                 found(at, false, other(text));
+            } else if target.whole.is_some() && target.whole == place {
+                let removed = marked && !(view.own && is_live());
+                found(at, removed, other(if removed { plain } else { text }));
             }
         }
     }
 
+    /// Looks at what a process has open. The sockets among that, where all of it could be read.
     fn descriptors(
         &self,
         view: &View,
@@ -443,15 +474,17 @@ impl<'a> Search<'a> {
         pid: u32,
         buffer: &mut [MaybeUninit<u8>],
         tally: &mut Tally,
-    ) {
+    ) -> Option<Vec<u64>> {
         let fds = match openat(dir, c"fd", DIRECTORY, Mode::empty()) {
             Ok(fds) => fds,
-            Err(Errno::ACCESS | Errno::PERM) => {
-                return tally.unreadable += usize::from(may_hide(dir));
+            Err(error) => {
+                let denied = matches!(error, Errno::ACCESS | Errno::PERM) && may_hide(dir);
+                tally.unreadable += usize::from(denied);
+                tally.starved |= matches!(error, Errno::MFILE | Errno::NFILE);
+                return None;
             }
-            Err(Errno::MFILE | Errno::NFILE) => return tally.starved = true,
-            Err(_) => return,
         };
+        let mut sockets = Vec::new();
         let mut page = [MaybeUninit::uninit(); PAGE];
         let mut entries = RawDir::new(&fds, buffer);
         while let Some(Ok(entry)) = entries.next() {
@@ -460,16 +493,19 @@ impl<'a> Search<'a> {
             let text = match read_link(fds.as_fd(), name, &mut page) {
                 Ok(text) => text,
                 Err(Errno::ACCESS | Errno::PERM) => {
-                    return tally.unreadable += usize::from(may_hide(dir));
+                    tally.unreadable += usize::from(may_hide(dir));
+                    return None;
                 }
                 Err(_) => continue,
             };
+            sockets.extend(procfs::socket_inode(text));
             self.judge(view, &Link { dir: fds.as_fd(), name, text }, |at, deleted, path| {
                 let (access, locked) = opened(dir, name);
                 let usage = Usage::Descriptor { fd: fd.cast_signed(), access, locked };
                 tally.uses.push((at, FileUse { pid, usage, deleted, path }));
             });
         }
+        Some(sockets)
     }
 
     fn mappings(&self, view: &View, dir: BorrowedFd<'_>, pid: u32, tally: &mut Tally) {
@@ -516,6 +552,8 @@ impl<'a> Search<'a> {
                 found(at, true, other(plain));
             } else if view.own && !marked && (elsewhere || (target.below && within)) {
                 found(at, false, other(plain));
+            } else if target.whole == Some(mapped.device) {
+                found(at, marked, other(plain));
             }
         }
     }

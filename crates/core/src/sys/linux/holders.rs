@@ -10,10 +10,12 @@ use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::decode::procfs;
 use crate::socket::{HeldBy, Holder};
@@ -122,6 +124,50 @@ pub(crate) fn by_descriptor(proc: BorrowedFd<'_>, pids: &[u32], wanted: &Wanted)
         return walk_with(1, proc, pids, wanted).settle();
     }
     found.settle()
+}
+
+/// One holder of each socket, of those processes that each thread came to within that much processor
+/// time of its own. It ends as soon as every socket has one.
+pub(crate) fn first_of_each(
+    proc: BorrowedFd<'_>,
+    pids: &[u32],
+    inodes: impl IntoIterator<Item = u64>,
+    limit: Duration,
+) -> HashMap<u64, Vec<Holder>> {
+    #[derive(Default)]
+    struct First {
+        found: Vec<(u64, Holder)>,
+        until: Option<Duration>,
+    }
+    let wanted: HashMap<u64, AtomicBool> =
+        inodes.into_iter().map(|inode| (inode, AtomicBool::new(false))).collect();
+    let left = AtomicUsize::new(wanted.len());
+    let parts = share_out(threads_for(pids.len()), pids, |pid, buffer, first: &mut First| {
+        if left.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let spent = spent();
+        if spent > *first.until.get_or_insert(spent.saturating_add(limit)) {
+            return;
+        }
+        let Ok(dir) = open_table(proc, &Path::fds(pid)) else { return };
+        let _ = each_link(&dir, buffer, |fd, link| {
+            if let Some(inode) = procfs::socket_inode(link)
+                && let Some(taken) = wanted.get(&inode)
+                && !taken.swap(true, Ordering::Relaxed)
+            {
+                left.fetch_sub(1, Ordering::Relaxed);
+                first.found.push((inode, Holder { pid, by: HeldBy::Descriptor(fd) }));
+            }
+        });
+    });
+    let found = parts.into_iter().flat_map(|part| part.found);
+    found.map(|(inode, holder)| (inode, vec![holder])).collect()
+}
+
+/// The processor time of this thread.
+fn spent() -> Duration {
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }
 
 /// Whether a few processes have many descriptors, by the size of their descriptor folders: Linux

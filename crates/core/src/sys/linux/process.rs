@@ -1,7 +1,7 @@
 //! Processes as `/proc` shows them (proc(5)), read relative to one open directory with few calls
 //! and small buffers, and what this process itself may do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,10 +27,11 @@ const LONGEST_PASSWD: usize = 4 << 20;
 /// One page: every other file and link read here fits, as the kernel writes them page by page.
 const PAGE: usize = 4096;
 /// From this many processes on a second thread saves more than it costs.
-const WORTH_THREADS: usize = 100;
+const WORTH_THREADS: usize = 24;
 const MOST_THREADS: usize = 4;
-/// Processes a thread takes at once where there are many.
+/// Processes a thread takes at once: fewer where there are few, so that all have something to do.
 const BLOCK: usize = 16;
+const SMALL_BLOCK: usize = 4;
 
 /// Why `/proc` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -162,14 +163,15 @@ impl ProcessReader {
     /// A parent that is none of them is read too: it may have ended since, or be new.
     pub fn read_every(&self, pids: &[u32], facts: ProcessFacts) -> BTreeMap<u32, Process> {
         let next = AtomicUsize::new(0);
+        let size = if pids.len() < 8 * BLOCK { SMALL_BLOCK } else { BLOCK };
         let read = || {
             let mut processes = Vec::new();
             loop {
-                let start = next.fetch_add(BLOCK, Ordering::Relaxed);
+                let start = next.fetch_add(size, Ordering::Relaxed);
                 if start >= pids.len() {
                     return processes;
                 }
-                let block = &pids[start..pids.len().min(start + BLOCK)];
+                let block = &pids[start..pids.len().min(start + size)];
                 processes.extend(block.iter().filter_map(|&pid| self.read_facts(pid, facts)));
             }
         };
@@ -205,8 +207,9 @@ impl ProcessReader {
     /// The ancestors of a process, nearest first, by PID only.
     pub fn ancestors(&self, pid: u32) -> Vec<u32> {
         let mut chain = vec![pid];
+        let mut seen = BTreeSet::from([pid]);
         while let Some(stat) = chain.last().and_then(|&last| self.stat(last)) {
-            if stat.ppid == 0 || chain.contains(&stat.ppid) {
+            if stat.ppid == 0 || !seen.insert(stat.ppid) {
                 break;
             }
             chain.push(stat.ppid);

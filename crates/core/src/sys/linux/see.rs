@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::path::DecInt;
+use rustix::process::{Pid, test_kill_process};
 
 use super::holders::{self, Found, Wanted};
 use super::namespaces::{self, OtherNamespace};
@@ -411,6 +412,13 @@ impl Look<'_> {
         self.pids = holders::pids(proc).unwrap_or_default();
         let hinted = self.pids_of_cgroups();
         put_first(&mut self.pids, &hinted);
+        if let Some(limit) = self.scope.first_within {
+            let inodes = self.snapshot.sockets.iter().filter_map(|socket| socket.inode);
+            let found = holders::first_of_each(proc, &self.pids, inodes, limit);
+            self.claim(&found);
+            self.reader = Some(reader);
+            return;
+        }
         let found = holders::by_descriptor(proc, &self.pids, &wanted);
         self.note_unseen(&found);
         self.claim(&found.holders);
@@ -596,6 +604,7 @@ impl Look<'_> {
         if self.scope.all_processes {
             self.see_every_process();
             self.tell_threads();
+            self.tell_hidden();
             return self.forget_vanished();
         }
         if !self.scope.among.is_empty() {
@@ -618,9 +627,24 @@ impl Look<'_> {
         // Who runs the holder cannot be told apart from who runs the asker without it.
         wanted.push(self.snapshot.asker.pid);
         let Some(reader) = &self.reader else { return };
-        self.snapshot.processes = reader.read_with_ancestors(&wanted);
+        self.snapshot.processes = reader.read_every(&wanted, self.scope.facts);
         self.tell_threads();
+        self.tell_hidden();
         self.forget_vanished();
+    }
+
+    /// Numbers asked for that `/proc` does not have, and that a signal would reach or be refused
+    /// for: it was mounted to hide them (proc(5), hidepid).
+    fn tell_hidden(&mut self) {
+        let Some(reader) = &self.reader else { return };
+        for &pid in &self.scope.pids {
+            let is_there = || exists(reader.directory(), pid);
+            if self.snapshot.processes.contains_key(&pid) || !is_alive(pid) || is_there() {
+                continue;
+            }
+            self.snapshot.hidden.insert(pid);
+            self.snapshot.note(Gap::HiddenProcesses);
+        }
     }
 
     /// Numbers asked for that are threads' are no processes: their processes are named instead.
@@ -677,7 +701,9 @@ impl Look<'_> {
             self.snapshot.note(Gap::TooFewDescriptors);
         }
         // What had no other holder has closed with it.
-        self.drop_ended();
+        if self.scope.first_within.is_none() {
+            self.drop_ended();
+        }
     }
 }
 
@@ -762,6 +788,12 @@ fn release_lists_bound() -> Option<bool> {
 }
 
 /// Whether there is a process of that number.
+/// Whether the kernel has a process of that number, for this user or others (kill(2) with signal 0).
+fn is_alive(pid: u32) -> bool {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM))
+}
+
 fn exists(proc: BorrowedFd<'_>, pid: u32) -> bool {
     rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
 }

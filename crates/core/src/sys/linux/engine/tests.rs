@@ -147,6 +147,22 @@ fn an_engine_that_is_stuck_costs_the_limit_and_no_more() {
 }
 
 #[test]
+fn where_there_is_little_time_most_of_it_is_the_engines() {
+    let limit = Duration::from_millis(12);
+    assert_eq!(slack(limit), Duration::from_millis(3));
+    assert_eq!(slack(MANAGER_LIMIT), SLACK);
+    let folder = Folder::new();
+    let door = folder.door();
+    serve(&door, |_, _| std::thread::sleep(Duration::from_secs(5)));
+    let path = door.path.to_string_lossy().into_owned();
+    let began = Instant::now();
+    let answer = containers(&EngineWish { sockets: vec![path], ..about("abcdef") }, limit);
+    let late = |gap: &Gap| matches!(gap, Gap::Manager { why: Silence::Late, .. });
+    assert!(answer.containers.is_empty() && answer.gaps.iter().any(late), "{answer:?}");
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
 fn a_full_backlog_is_no_hang() {
     let folder = Folder::new();
     let door = folder.door();
