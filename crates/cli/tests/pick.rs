@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use live::*;
 use proc_core::report::{LeaseKind, LeaseOutcome, LeasesReport, PickReport};
@@ -26,9 +27,13 @@ fn one_port(words: &str) -> u16 {
     all[0]
 }
 
-/// A port outside of every range that picks choose from by chance, which nothing holds.
+/// A port outside of every range that picks choose from by chance, which nothing holds. Each comes
+/// from a range of its own, as a test may release it and pick it again.
 fn quiet_port() -> u16 {
-    one_port(&format!("pick --range {}-9900 --lease 60s", 7000 + std::process::id() % 2000))
+    const EACH: u32 = 150;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = 7000 + std::process::id() % 2000 + EACH * NEXT.fetch_add(1, Ordering::Relaxed);
+    one_port(&format!("pick --range {first}-{} --lease 60s", first + EACH - 1))
 }
 
 fn leases(words: &str) -> LeasesReport {

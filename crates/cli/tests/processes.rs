@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use live::*;
 use proc_core::addr::Exposure;
 use proc_core::process::ProcessState;
-use proc_core::report::{ProcessReport, ProcessesReport};
+use proc_core::report::{ProcessReport, ProcessesReport, WarningKind};
 use proc_testkit::{Limit, confined};
 
 /// A process that ends with the test.
@@ -201,6 +201,84 @@ fn a_zombie_a_stopped_one_and_very_long_arguments() {
     drop(dead);
     let ran = run(&format!("by {name}"));
     assert_eq!(ran.code, 1, "{ran:?}");
+}
+
+#[test]
+fn info_notes_what_is_out_of_the_ordinary() {
+    let kinds = |pid: u32| {
+        let report = run(&format!("info --json pid:{pid}")).one();
+        let details = report.processes.into_iter().next().unwrap().details.unwrap();
+        let kinds: Vec<WarningKind> = details.warnings.iter().map(|it| it.kind).collect();
+        (kinds, details)
+    };
+    let place = Place::new("warnings");
+    let program = place.path().join("program");
+    fs::copy("/bin/sleep", &program).unwrap();
+    let running =
+        Running::new(Command::new(&program).arg("60").current_dir(place.path().join("sub")));
+    let exe = format!("/proc/{}/exe", running.pid());
+    assert!(wait_until(SOON, || fs::read_link(&exe).is_ok_and(|exe| exe == program)));
+    assert_eq!(kinds(running.pid()).0, []);
+    fs::remove_file(&program).unwrap();
+    fs::remove_dir(place.path().join("sub")).unwrap();
+    let (found, details) = kinds(running.pid());
+    assert_eq!(found, [WarningKind::DirectoryGone, WarningKind::ExecutableReplaced]);
+    assert_eq!(details.ancestry.last(), details.parent.as_ref());
+    assert_eq!(details.parent.unwrap().pid, std::process::id());
+    let told = run(&format!("info pid:{}", running.pid())).out;
+    assert!(told.contains("its working directory was removed"), "{told}");
+
+    let root = proc_testkit::is_root().then_some(WarningKind::ServesAsRoot);
+    let shut = Actor::spawn(&["listen"]);
+    assert_eq!(kinds(shut.pid()).0, root.into_iter().collect::<Vec<_>>());
+    let open = Actor::spawn(&["listen", "--addr", "0.0.0.0"]);
+    let want: Vec<_> = root.into_iter().chain([WarningKind::OpenToEverybody]).collect();
+    assert_eq!(kinds(open.pid()).0, want);
+    let told = run(&format!("info pid:{}", open.pid())).out;
+    assert!(told.contains(&format!("tcp:{} waits at every address", open.port())), "{told}");
+}
+
+#[test]
+fn ports_are_filtered_sorted_and_cut_as_processes_are() {
+    let place = Place::new("ports");
+    let listen = |directory: &Path| {
+        let mut command = Command::new(actor_path());
+        command.arg("listen").current_dir(directory);
+        Actor::spawn_command(command)
+    };
+    let (one, two) = (listen(place.path()), listen(&place.path().join("sub")));
+    let elsewhere = listen(Path::new("/"));
+    let here = place.path().display();
+    let ports = |words: &str| {
+        let report = run(&format!("ports --json {words}")).ports();
+        let pids: Vec<u32> = report.sockets.iter().map(|socket| socket.holders[0].pid).collect();
+        (pids, report)
+    };
+    let mut both = vec![one.pid(), two.pid()];
+    both.sort_unstable();
+    let (found, report) = ports(&format!("--in {here} --sort pid"));
+    assert_eq!((found, report.matched), (both.clone(), 2));
+    assert_eq!(report.processes.len(), 2);
+    let mut by_port = vec![(one.port(), one.pid()), (two.port(), two.pid())];
+    by_port.sort_unstable();
+    let by_port: Vec<u32> = by_port.into_iter().map(|(_, pid)| pid).collect();
+    assert_eq!(ports(&format!("--in {here}")).0, by_port);
+    let (found, report) = ports(&format!("--in {here} --sort age"));
+    let age = |pid: &u32| report.processes.iter().find(|it| it.pid == *pid).unwrap().age_ms;
+    assert!(found.len() == 2 && found.iter().map(age).is_sorted_by(|a, b| a >= b), "{report:#?}");
+    let (found, report) = ports(&format!("-i {here} -s pid -n 1"));
+    assert_eq!((found, report.matched, report.processes.len()), (vec![both[0]], 2, 1));
+    assert_eq!(report.notes, ["1 more socket is not shown"]);
+    let out = run(&format!("ports --in {here} --limit 1")).out;
+    assert!(out.contains("1 more socket is not shown"), "{out}");
+    assert!(ports("--by actor").0.contains(&elsewhere.pid()));
+    for words in
+        ["--by no-such-name", "--cmd no-such-text", "--user 4294967290", "--min-uptime 48h"]
+    {
+        let (found, report) = ports(&format!("{words} :{}", elsewhere.port()));
+        assert!(found.is_empty() && !report.ok, "{words}");
+    }
+    assert_eq!(ports(&format!("--by actor :{}", elsewhere.port())).0, [elsewhere.pid()]);
 }
 
 #[test]

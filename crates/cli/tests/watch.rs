@@ -70,6 +70,18 @@ impl Watching {
         }
     }
 
+    /// Reads on until it is so.
+    #[track_caller]
+    fn until(&mut self, what: &str, is: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !is(self) {
+            match self.events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(event) => self.seen.push(event),
+                Err(error) => panic!("not {what} ({error}); seen: {:#?}", self.told()),
+            }
+        }
+    }
+
     #[track_caller]
     fn kind(&mut self, kind: WatchKind) -> WatchEvent {
         self.expect(&format!("{kind:?}"), |event| event.kind == kind)
@@ -143,39 +155,50 @@ fn watching(options: &str) -> (Watching, UdpSocket, u16) {
 #[test]
 fn no_change_is_missed_at_a_hundred_a_second() {
     const ROUNDS: usize = 250;
+    // Of an address that nobody else binds: ports of the usual ones may be drawn meanwhile.
+    const PLACE: &str = "127.0.0.3";
     let (mut watch, anchor, port) = watching("");
     for _ in 0..ROUNDS {
         let round = Instant::now();
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let listener = TcpListener::bind((PLACE, port)).unwrap();
         thread::park_timeout(Duration::from_millis(5));
         drop(listener);
         thread::park_timeout(Duration::from_millis(10).saturating_sub(round.elapsed()));
     }
     drop(anchor);
-    watch.expect("end of the anchor", |event| {
-        event.kind == WatchKind::Closed
-            && local(event).ends_with(&format!(":{port}"))
-            && event.socket.as_ref().unwrap().state.is_none()
-    });
+    let place = format!("{PLACE}:{port}");
+    let here = |event: &&WatchEvent| local(event) == place;
     // A listener that was opened late, on a busy machine, may have been too brief to be looked at.
+    let told = |watch: &Watching, kind: WatchKind| {
+        let either = |event: &&WatchEvent| [kind, WatchKind::Brief].contains(&event.kind);
+        watch.seen.iter().filter(here).filter(either).count()
+    };
+    watch.until("all", |watch| {
+        [WatchKind::Opened, WatchKind::Closed].iter().all(|kind| told(watch, *kind) >= ROUNDS)
+    });
+    assert_eq!(told(&watch, WatchKind::Opened), ROUNDS, "{:#?}", watch.told());
+    assert_eq!(told(&watch, WatchKind::Closed), ROUNDS, "{:#?}", watch.told());
     let brief = watch.count(WatchKind::Brief);
-    assert_eq!(watch.count(WatchKind::Opened) + brief, ROUNDS, "{:#?}", watch.told());
-    assert_eq!(watch.count(WatchKind::Closed) + brief, ROUNDS + 1, "{:#?}", watch.told());
     let opened = watch.seen.iter().filter(|event| event.kind == WatchKind::Opened);
     let named = opened.filter(|event| pid(event) == Some(std::process::id())).count();
     eprintln!("{ROUNDS} rounds: {brief} too brief, {named} named");
     assert!(watch.count(WatchKind::Gap) == 0);
     // In turn: nothing closes before it opened.
     let mut open = false;
-    for event in watch
-        .seen
-        .iter()
-        .filter(|event| event.socket.as_ref().is_some_and(|socket| socket.state.is_some()))
-    {
+    let row = |event: &WatchEvent| {
+        let inode = event.socket.as_ref().and_then(|socket| socket.inode);
+        format!("{} {:?} {inode:?}", event.at, event.kind)
+    };
+    let rows = |event| {
+        let all: Vec<String> = watch.seen.iter().map(row).collect();
+        format!("{}\nof {all:#?}", row(event))
+    };
+    for event in watch.seen.iter().filter(here) {
         match event.kind {
-            WatchKind::Opened => assert!(!std::mem::replace(&mut open, true)),
-            WatchKind::Closed => assert!(std::mem::replace(&mut open, false)),
-            WatchKind::Brief => assert!(!open),
+            WatchKind::Opened => assert!(!std::mem::replace(&mut open, true), "{}", rows(event)),
+            WatchKind::Closed => assert!(std::mem::replace(&mut open, false), "{}", rows(event)),
+            // A worker of the kernel's brings that news, and may be late.
+            WatchKind::Brief => {}
             other => panic!("{other:?}"),
         }
     }
@@ -186,18 +209,23 @@ fn what_is_too_brief_to_be_seen_is_told_all_the_same() {
     const ROUNDS: usize = 300;
     let (mut watch, anchor, port) = watching("");
     for _ in 0..ROUNDS {
-        drop(TcpListener::bind(("127.0.0.1", port)).unwrap());
+        drop(TcpListener::bind(("127.0.0.3", port)).unwrap());
         drop(UdpSocket::bind(("127.0.0.2", port)).unwrap());
     }
     drop(anchor);
-    watch.expect("end of the anchor", |event| {
-        event.kind == WatchKind::Closed
-            && local(event) == format!("127.0.0.1:{port}")
-            && event.socket.as_ref().unwrap().state.is_none()
+    let told = |watch: &Watching, kind: WatchKind| {
+        let here = |event: &&WatchEvent| {
+            ["127.0.0.2", "127.0.0.3"].iter().any(|at| local(event) == format!("{at}:{port}"))
+        };
+        let either = |event: &&WatchEvent| [kind, WatchKind::Brief].contains(&event.kind);
+        watch.seen.iter().filter(here).filter(either).count()
+    };
+    // A worker of the kernel's brings the news, and may be late.
+    watch.until("all", |watch| {
+        [WatchKind::Opened, WatchKind::Closed].iter().all(|kind| told(watch, *kind) >= 2 * ROUNDS)
     });
-    let brief = watch.count(WatchKind::Brief);
-    assert_eq!(watch.count(WatchKind::Closed) - 1 + brief, 2 * ROUNDS);
-    assert_eq!(watch.count(WatchKind::Opened) + brief, 2 * ROUNDS);
+    assert_eq!(told(&watch, WatchKind::Closed), 2 * ROUNDS);
+    assert_eq!(told(&watch, WatchKind::Opened), 2 * ROUNDS);
 }
 
 #[test]

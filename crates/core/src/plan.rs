@@ -482,7 +482,7 @@ fn add_holders(
 
 /// Whether a lever ends this holder as well: it is below one that the lever is for, or it is run by
 /// the same unit or container.
-fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
+pub(crate) fn is_stopped_by(levers: &[Lever], process: &Process, snapshot: &Snapshot) -> bool {
     if levers.is_empty() {
         return false;
     }
@@ -670,8 +670,9 @@ impl Plan {
                     signalled.push((process, again(process, &by, Some(text), false, snapshot)));
                     self.loops.extend(Some(script).filter(|script| !self.loops.contains(script)));
                 }
-                Way::Runner(by) => {
+                Way::Runner(by, note) => {
                     signalled.push((process, None));
+                    self.note(note);
                     let runner = by.pid.and_then(|pid| snapshot.processes.get(&pid));
                     let new =
                         runner.filter(|new| runners.iter().all(|old| old.process.id != new.id));

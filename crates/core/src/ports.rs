@@ -1,5 +1,6 @@
 //! Every socket with a port that waits for somebody: `proc ports`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Port, Transport};
@@ -195,9 +196,9 @@ fn sort(report: &mut PortsReport, key: PortSort) {
             };
             last(first(socket).and_then(user))
         }),
-        // The spelling of a moment sorts as the moment does.
         PortSort::Age => report.sockets.sort_by_cached_key(|socket| {
-            last(first(socket).and_then(|process| process.started_at.clone()))
+            let age = first(socket).and_then(|process| process.age_ms);
+            (age.is_none(), Reverse(age))
         }),
     }
 }

@@ -363,10 +363,29 @@ fn lineage<'a>(process: &'a Process, snapshot: &'a Snapshot) -> impl Iterator<It
 fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
     let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
     let at = chosen(&links)?;
+    Some(relative_at(at, &links, process, snapshot))
+}
+
+/// The watcher or the master that has this process below a manager: of a manager without a command for
+/// it, the one that can be ended.
+pub(crate) fn below_manager(pid: u32, snapshot: &Snapshot) -> Option<Supervisor> {
+    let process = snapshot.processes.get(&pid)?;
+    let links: Vec<Link<'_>> = lineage(process, snapshot).collect();
+    let manager = links.iter().position(|link| matches!(link.role, Role::Manager(_)))?;
+    let at = chosen(&links[..manager]).filter(|&at| links[at].role.is_tied())?;
+    Some(relative_at(at, &links, process, snapshot))
+}
+
+fn relative_at(
+    at: usize,
+    links: &[Link<'_>],
+    process: &Process,
+    snapshot: &Snapshot,
+) -> Supervisor {
     let link = links[at];
     let path: Vec<&Process> =
         std::iter::once(process).chain(links[..at].iter().map(|link| link.parent)).collect();
-    let family = Family { links: &links, at, process, snapshot };
+    let family = Family { links, at, process, snapshot };
     let supervisor = Supervisor {
         kind: link.role.kind(),
         name: supervisor_name(link.parent),
@@ -376,10 +395,10 @@ fn relative_of(process: &Process, snapshot: &Snapshot) -> Option<Supervisor> {
         alone: family.is_alone(),
         ..Supervisor::default()
     };
-    Some(match link.role {
+    match link.role {
         Role::Manager(_) => managers::with_lever(supervisor, link.parent, &path, snapshot),
         _ => supervisor,
-    })
+    }
 }
 
 /// A loop around nothing but wrappers, or around what it starts again with all below.

@@ -46,16 +46,18 @@ pub fn run(args: &Args) -> Result<Answer, ErrorReport> {
 }
 
 fn write_all(directory: &Path) -> Result<String, ErrorReport> {
+    let failed = |path: &Path, error: &std::io::Error| ErrorReport {
+        kind: "failed".to_owned(),
+        explain: format!("cannot write {}: {}", path.display(), output::reason(error)),
+        word: Some(path.display().to_string()),
+        suggestion: None,
+    };
+    std::fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     let mut written = String::new();
     let pages = std::iter::once(None).chain(COMMANDS.iter().copied().map(Some));
     for name in pages {
         let path = directory.join(manual::file_name(name));
-        std::fs::write(&path, manual::page(name)).map_err(|error| ErrorReport {
-            kind: "failed".to_owned(),
-            explain: format!("cannot write {}: {}", path.display(), output::reason(&error)),
-            word: Some(path.display().to_string()),
-            suggestion: None,
-        })?;
+        std::fs::write(&path, manual::page(name)).map_err(|error| failed(&path, &error))?;
         written.push_str(&format!("{}\n", path.display()));
     }
     Ok(written)

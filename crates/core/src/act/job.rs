@@ -313,7 +313,8 @@ impl Job {
         if kept.is_empty() {
             return Self::nobody_meant(report, pids.len());
         }
-        let planned = plan_processes(&kept, &snapshot, &request.limits);
+        let planned = plan_processes(&kept, &snapshot, &request.limits)
+            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
         report.notes.extend(others(&planned, &kept, &request.limits));
         let goal = Goal::Processes { ports: served(&snapshot, &kept) };
         Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
@@ -355,7 +356,8 @@ impl Job {
         if deed == Deed::Unstick {
             watch(host, pids, &snapshot, &mut conditions);
         }
-        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits);
+        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits)
+            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
         report.notes.extend(others(&planned, pids, &request.limits));
         Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(of)
     }
@@ -433,6 +435,16 @@ impl Job {
             left_alone: None,
         }
     }
+}
+
+/// The plan, where it reaches nobody whom the report has as left alone.
+fn spared(
+    narrowing: &Narrowing<'_>,
+    report: &TargetReport,
+    plan: Plan,
+    snapshot: &Snapshot,
+) -> Result<Plan, Refusal> {
+    narrowing.spares(&report.left_alone, &plan, snapshot).map(|()| plan)
 }
 
 /// The most ports of a process whose end is told port by port: each costs a round of binds.

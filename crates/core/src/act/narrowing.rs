@@ -2,14 +2,14 @@
 //! keeps, and only where the PID is still that of the process that was looked at earlier. Both
 //! narrow what a target means, and never widen it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use super::ActRequest;
 use crate::explain;
 use crate::filter::ProcessFilter;
 use crate::host::Host;
-use crate::plan::{Limits, Refusal, Why};
+use crate::plan::{Limits, Plan, Refusal, Why, is_stopped_by};
 use crate::process::{Percent, Process, ProcessId};
 use crate::processes::use_of_processors;
 use crate::report::{LeftAloneReport, RefusalReason, TargetReport};
@@ -117,6 +117,30 @@ impl<'a> Narrowing<'a> {
         let why = Why { pid: Some(first.pid), ..Why::new(RefusalReason::LeftAlone, explain) };
         report.left_alone = left;
         Err(Refusal::Guarded(why))
+    }
+
+    /// Whether a plan reaches nobody who was left alone, as a tree, a unit or a master would.
+    ///
+    /// # Errors
+    /// It would.
+    pub(super) fn spares(
+        &self,
+        left: &[LeftAloneReport],
+        plan: &Plan,
+        snapshot: &Snapshot,
+    ) -> Result<(), Refusal> {
+        let victims: HashSet<u32> = plan.victims.iter().map(|victim| victim.id.pid).collect();
+        let reached = left.iter().find_map(|one| {
+            let process = snapshot.processes.get(&one.pid)?;
+            let hit = victims.contains(&one.pid) || is_stopped_by(&plan.levers, process, snapshot);
+            hit.then_some((one, process))
+        });
+        let Some((one, process)) = reached else { return Ok(()) };
+        let explain = format!(
+            "nothing was done: {} (pid {}), which is {}, would be reached too, by what runs it or as part of a tree",
+            one.name, one.pid, one.explain
+        );
+        Err(Refusal::Guarded(Why::of(process, RefusalReason::LeftAlone, explain)))
     }
 
     /// Whether a PID is still that of the process that started then.

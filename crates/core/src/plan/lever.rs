@@ -11,7 +11,7 @@ use crate::report::RefusalReason;
 use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
-    Proof, container_proxy, could_restart, door, is_service_manager, proof_of,
+    Proof, below_manager, container_proxy, could_restart, door, is_service_manager, proof_of,
     socket_unit_supervisor, supervisor_of, unit_guard,
 };
 
@@ -56,8 +56,9 @@ impl Lever {
 pub(super) enum Way {
     /// Pull this lever.
     Lever(Box<Lever>),
-    /// End the process that would start it again, and it.
-    Runner(Supervisor),
+    /// End the process that would start it again, and it; with what to say of whoever may start that
+    /// one again.
+    Runner(Supervisor, Option<String>),
     /// Signal itself; with what to say of whoever may start it again.
     Signal(Option<String>),
     /// Signal itself; and should this script start it again, end that too.
@@ -138,10 +139,28 @@ impl<'a> Scene<'a> {
         match self.obstacle_to_ending(process, &by) {
             Ok(()) => Ok(match self.loop_script(process, &by) {
                 Some(script) => Way::Loop(by, script),
-                None => Way::Runner(by),
+                None => Way::Runner(by, None),
             }),
-            Err(why) => Ok(Way::Signal(again(process, &by, why, true, self.snapshot))),
+            Err(why) => Ok(self
+                .below_manager(process, &by, why)
+                .unwrap_or_else(|| Way::Signal(again(process, &by, why, true, self.snapshot)))),
         }
+    }
+
+    /// Of a worker whose master is run by a manager that has no command for it: the master, whose end
+    /// is the worker's, where signalled alone it would come back at once.
+    fn below_manager(
+        &self,
+        process: &Process,
+        manager: &Supervisor,
+        why: Option<&str>,
+    ) -> Option<Way> {
+        let by = below_manager(process.id.pid, self.snapshot)
+            .filter(|_| manager.kind == SupervisorKind::ProcessManager)?;
+        self.obstacle_to_ending(process, &by).ok()?;
+        let runner = self.snapshot.processes.get(&by.pid?)?;
+        let note = again(runner, manager, why, true, self.snapshot);
+        Some(Way::Runner(by, note))
     }
 
     fn lever(&self, process: &Process, by: &Supervisor, argv: Vec<String>, name: String) -> Lever {

@@ -149,6 +149,15 @@ mod tests {
     }
 
     #[test]
+    fn how_often_it_was_started_again_is_a_number_or_unknown() {
+        let told = |text: &[u8]| units(text, None)[0].restarted;
+        assert_eq!(told(b"Id=a.service\nNRestarts=3\n"), Some(3));
+        assert_eq!(told(b"Id=a.service\nNRestarts=0\n"), Some(0));
+        assert_eq!(told(b"Id=a.service\nNRestarts=-1\n"), None);
+        assert_eq!(told(b"Id=a.service\n"), None, "a systemd before 235");
+    }
+
+    #[test]
     fn sockets_and_services_name_each_other() {
         let socket = recorded("act.socket");
         assert_eq!(socket.listens, ["[::]:9090 (Stream)"]);

@@ -1,7 +1,7 @@
 //! What changed between two looks at the sockets of some ports: pure, with the kernel's name of a
 //! socket (its cookie) as its identity. Who did it is found out later, by `teller`.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use crate::socket::{LocalAddress, Protocol, Socket, TcpState};
 
@@ -42,7 +42,25 @@ pub fn in_order(changes: Vec<Change>) -> Vec<Change> {
     let (mut first, rest): (Vec<Change>, Vec<Change>) = changes.into_iter().partition(
         |change| matches!(change, Change::Closed(socket) if !opened.contains(&Name::of(socket))),
     );
-    first.extend(rest);
+    // What opened and closed within these looks closed before the next one opened in its place.
+    let closings: HashMap<Name, usize> = rest
+        .iter()
+        .enumerate()
+        .filter(|(_, change)| matches!(change, Change::Closed(_)))
+        .map(|(at, change)| (Name::of(change.socket()), at))
+        .collect();
+    let mut rest: Vec<Option<Change>> = rest.into_iter().map(Some).collect();
+    let mut tenants = BTreeMap::new();
+    for at in 0..rest.len() {
+        let before = match &rest[at] {
+            Some(Change::Opened(socket)) => tenants.insert(place(socket), Name::of(socket)),
+            _ => None,
+        };
+        if let Some(closing) = before.and_then(|name| closings.get(&name)) {
+            first.extend(rest[*closing].take());
+        }
+        first.extend(rest[at].take());
+    }
     first
 }
 
@@ -136,10 +154,16 @@ impl State {
                 }
             }
         }
-        let taken: BTreeSet<_> = opened.iter().map(|change| place(change.socket())).collect();
+        let taken: BTreeMap<_, _> = opened
+            .iter()
+            .map(|change| (place(change.socket()), Name::of(change.socket())))
+            .collect();
         let mut gone = Vec::new();
         for (name, known) in &mut self.known {
+            let successor = taken.get(&place(&known.socket)).filter(|other| *other != name);
             if present.contains(name) {
+                // A look takes its time: the one may have closed in it before the other opened.
+                observed.unsure |= successor.is_some();
                 continue;
             }
             let bound = known.socket.state == Some(TcpState::Bound);
@@ -147,8 +171,8 @@ impl State {
                 // Asked once: where it is there all the same, something hides it from such looks.
                 // What opened in its place came after its end, of which the kernel's word may be late.
                 Sweep::Partial => {
-                    observed.unsure |= std::mem::take(&mut known.shows_in_part)
-                        || taken.contains(&place(&known.socket));
+                    observed.unsure |=
+                        std::mem::take(&mut known.shows_in_part) || successor.is_some();
                 }
                 Sweep::Whole if bound && ends_are_told => {}
                 Sweep::Whole => {
@@ -371,7 +395,19 @@ mod tests {
             Change::Closed(listener(2)),
         ];
         let order: Vec<String> = in_order(told).iter().map(word).collect();
-        assert_eq!(order.join(" "), "-1 +2 +3 -2");
+        assert_eq!(order.join(" "), "-1 +2 -2 +3");
+        let elsewhere = || socket(4, 4000, Some(TcpState::Listen));
+        let told = vec![
+            Change::Opened(listener(2)),
+            Change::Opened(elsewhere()),
+            Change::Opened(listener(3)),
+            Change::Closed(listener(2)),
+            Change::Closed(elsewhere()),
+            Change::Opened(listener(5)),
+            Change::Closed(listener(3)),
+        ];
+        let order: Vec<String> = in_order(told).iter().map(word).collect();
+        assert_eq!(order.join(" "), "+2 +4 -2 +3 -4 -3 +5");
     }
 
     #[test]
@@ -383,6 +419,10 @@ mod tests {
         assert_eq!(words(&state.observe(vec![listener(2)], Partial, true)), "+2 ?");
         assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "?");
         assert_eq!(words(&state.observe(vec![listener(2)], Whole, true)), "-1");
+        // Both in one look: in turn, or beside each other (SO_REUSEPORT).
+        let both = vec![listener(2), listener(3)];
+        assert_eq!(words(&state.observe(both.clone(), Partial, true)), "+3 ?");
+        assert_eq!(words(&state.observe(both, Whole, true)), "");
     }
 
     #[test]

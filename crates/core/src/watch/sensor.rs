@@ -284,8 +284,9 @@ impl<'a> Sensor<'a> {
     fn compare_whole(&mut self) -> (Vec<Change>, Moment) {
         let mut changes = Vec::new();
         let mut last = self.moment();
-        // Twice at once where something is absent, so that its end is not told late.
-        for _ in 0..2 {
+        // Again at once where something is absent, or was there beside what opened in its place, so that
+        // its end is not told late.
+        for _ in 0..3 {
             let (sockets, moment) = self.see_whole();
             last = moment;
             self.last_whole = self.host.now();

@@ -186,3 +186,32 @@ fn a_process_is_known_by_its_start() {
     );
     assert!(ends(pid));
 }
+
+#[test]
+fn who_was_left_alone_is_not_reached_by_a_tree_either() {
+    let name = format!("branch{}", std::process::id());
+    // A parent and its child, of one name.
+    let script = format!("exec -a {name} bash -c '(exec -a {name} sleep 120) & wait; true'");
+    let family = Family::start(Command::new("bash").args(["-c", &script]));
+    let child = || {
+        let members = family.members();
+        members.into_iter().find(|&pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            pid != family.pid() && line.starts_with(format!("{name}\0").as_bytes())
+        })
+    };
+    assert!(wait_until(SOON * 4, || child().is_some()));
+    let child = child().unwrap();
+    let filter = ProcessFilter { parent: Some(std::process::id()), ..ProcessFilter::default() };
+    let mut tree = only(&KILL, filter.clone());
+    tree.limits.tree = true;
+    let report = tree.on(&name);
+    assert_outcome(&report, Outcome::Refused);
+    assert_eq!(report.refusal.as_ref().unwrap().reason, RefusalReason::LeftAlone);
+    assert_says(&report, &format!("(pid {child}), which is not started by"));
+    assert_untouched(&report);
+    assert!(lives(child) && lives(family.pid()));
+    let report = only(&KILL, filter).on(&name);
+    assert_outcome(&report, Outcome::Freed);
+    assert!(ends(family.pid()) && lives(child));
+}
