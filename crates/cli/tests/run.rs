@@ -181,15 +181,17 @@ fn the_size_follows() {
     assert_eq!(terminal.end().0.signal(), Some(2));
 }
 
+/// Whether lines are edited before they are read.
+fn edits(terminal: &Terminal) -> bool {
+    tcgetattr(&terminal.master).unwrap().local_modes.contains(LocalModes::ICANON)
+}
+
 #[test]
 fn modes_set_through_the_output_reach_the_terminal() {
     let script =
         "stty -icanon -echo <&1; echo set; read n; stty icanon echo <&1; echo back; read n";
     let mut terminal = Terminal::run(&["--", "sh", "-c", script]);
     terminal.until("set");
-    let edits = |terminal: &Terminal| {
-        tcgetattr(&terminal.master).unwrap().local_modes.contains(LocalModes::ICANON)
-    };
     assert!(wait_until(SOON, || !edits(&terminal)));
     terminal.key(b"\n");
     terminal.until("back");
@@ -212,6 +214,7 @@ fn keys_reach_a_program_that_reads_its_outputs_terminal() {
     terminal.until("<k>\r\n");
     // The next ones are the real terminal's again.
     terminal.until("line? ");
+    assert!(wait_until(SOON, || edits(&terminal)));
     terminal.key(b"abc\r");
     terminal.until("abc\r\nabc\r\n");
     assert!(terminal.end().0.success());
