@@ -1,16 +1,17 @@
 //! What is so about ports: the kernel's answers to a few binds first, then, where it refuses,
 //! who is there. Many ports cost one scan. And what is so about processes before an act.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport};
 use crate::bind::{Attempt, BindResult};
-use crate::diagnosis::{CauseKind, Diagnosis, diagnose, is_unexplained};
+use crate::diagnosis::{Cause, CauseKind, Diagnosis, diagnose, is_unexplained};
 use crate::host::{Host, Watch};
 use crate::learn::{self, Learn, learn};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
+use crate::socket::TcpState;
 use crate::windows;
 
 /// How to look.
@@ -45,20 +46,25 @@ pub struct Sight {
 
 /// Looks at ports: probes each once, and only where a bind is refused asks who is there. A
 /// refusal that nothing explains is looked at again, and only that: mostly somebody let go
-/// between the probes and the look, or another `proc` was probing at that very moment.
+/// between the probes and the look, or another `proc` was probing at that very moment. So is a bound
+/// socket whose holder was not found, until it is seen twice: such a probe's is gone by then.
 ///
 /// A probe's socket lives for microseconds, but a program that forks in that time hands its child
 /// a copy until the child's exec: do not spawn and look at once.
 pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> Vec<Sight> {
     const MOST_AGAIN: u32 = 3;
     let mut sights = look_once(host, endpoints, options);
+    let mut met: HashSet<u64> = HashSet::new();
     for _ in 0..MOST_AGAIN {
         let puzzling = |sight: &Sight| {
-            sight.diagnosis.causes.iter().any(|cause| cause.kind == CauseKind::Unexplained)
+            let unexplained = CauseKind::Unexplained;
+            sight.diagnosis.causes.iter().any(|cause| cause.kind == unexplained)
+                || bound_by_nobody_seen(sight).any(|cookie| !met.contains(&cookie))
         };
         let places: Vec<usize> =
             (0..sights.len()).filter(|&place| puzzling(&sights[place])).collect();
         let Some(&first) = places.first() else { break };
+        met.extend(places.iter().flat_map(|&place| bound_by_nobody_seen(&sights[place])));
         // Two that collided wait for different times.
         let pid = u64::from(sights[first].snapshot.asker.pid);
         host.wait(&[], &mut Watch::silent(), Duration::from_millis(1 + pid % 4));
@@ -69,6 +75,16 @@ pub fn look_at_ports(host: &dyn Host, endpoints: &[Endpoint], options: &LookOpti
         }
     }
     sights
+}
+
+/// Sockets in the way that are bound and no more, and whose holder was not found.
+fn bound_by_nobody_seen(sight: &Sight) -> impl Iterator<Item = u64> + '_ {
+    let hidden = |cause: &&Cause| cause.kind == CauseKind::HiddenHolder;
+    let places = sight.diagnosis.causes.iter().filter(hidden).flat_map(|cause| &cause.sockets);
+    let sockets = places.filter_map(|&place| sight.snapshot.sockets.get(place));
+    sockets
+        .filter(|socket| socket.state == Some(TcpState::Bound))
+        .filter_map(|socket| socket.cookie)
 }
 
 /// Looks at processes before they are acted on: every process of the machine, the sockets of these,
@@ -239,5 +255,86 @@ fn bind_address(address: IpAddr, endpoint: &Endpoint) -> SocketAddr {
             std::net::SocketAddrV6::new(v6, endpoint.port.get(), 0, scope).into()
         }
         _ => SocketAddr::new(address, endpoint.port.get()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::diagnosis::Verdict;
+    use crate::host::{Pinned, Woken};
+    use crate::socket::{Holders, LocalAddress, Protocol, Socket};
+
+    /// A machine where a bound socket is in the way of the first so many looks, whose holder nobody
+    /// finds: each time another one, as probes of another `proc` are, or always the same.
+    struct Probed {
+        passes_after: u32,
+        same: bool,
+        looks: Cell<u32>,
+    }
+
+    impl Probed {
+        fn is_held(&self) -> bool {
+            self.looks.get() < self.passes_after
+        }
+
+        fn verdict(passes_after: u32, same: bool) -> (Verdict, u32) {
+            let host = Self { passes_after, same, looks: Cell::new(0) };
+            let endpoint = Endpoint {
+                transport: Some(Transport::Tcp),
+                address: AddressScope::Every,
+                port: Port::new(3000).unwrap(),
+            };
+            let sights = look_at_ports(&host, &[endpoint], &LookOptions::default());
+            (sights[0].diagnosis.verdict, host.looks.get())
+        }
+    }
+
+    impl Host for Probed {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn snapshot(&self, _scope: &Scope) -> Snapshot {
+            let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+            if self.is_held() {
+                let local = LocalAddress::Inet("[::]:3000".parse().unwrap());
+                let mut socket = Socket::new(Protocol::Tcp, local, Some(TcpState::Bound));
+                socket.holders = Holders::Hidden;
+                socket.cookie = Some(if self.same { 7 } else { u64::from(self.looks.get()) });
+                snapshot.sockets.push(socket);
+            }
+            snapshot.every_state = true;
+            self.looks.set(self.looks.get() + 1);
+            snapshot
+        }
+
+        fn attempt(&self, transport: Transport, address: SocketAddr) -> Attempt {
+            let result = if self.is_held() { BindResult::InUse } else { BindResult::Ok };
+            Attempt { transport, address, plain: result, reuse_addr: result }
+        }
+
+        fn local_addresses(&self) -> Vec<IpAddr> {
+            Vec::new()
+        }
+
+        fn unix_refuses(&self, _path: &str) -> Option<bool> {
+            None
+        }
+
+        fn wait(&self, _: &[&Pinned], _: &mut Watch, _: Duration) -> Woken {
+            Woken::Timeout
+        }
+    }
+
+    #[test]
+    fn probes_of_others_are_looked_at_again_and_a_hidden_holder_once_more() {
+        assert_eq!(Probed::verdict(1, false), (Verdict::Free, 2));
+        assert_eq!(Probed::verdict(3, false), (Verdict::Free, 4));
+        assert_eq!(Probed::verdict(100, true), (Verdict::Held, 2));
+        assert_eq!(Probed::verdict(100, false), (Verdict::Held, 4));
     }
 }
