@@ -11,7 +11,7 @@ use proc_core::host::{Host, LiveHost};
 use proc_core::http::{self, HttpUrl, StatusSet};
 use proc_core::names::MachineNames;
 use proc_core::plan::Limits;
-use proc_core::ports::{PortSort, PortsFilter};
+pub use proc_core::ports::PortsFilter;
 use proc_core::processes::{self, ProcessesWish};
 use proc_core::recording::{Recording, ReplayHost};
 use proc_core::report::{ErrorReport, EventReport, PortsReport, ProcessesReport, TargetReport};
@@ -38,25 +38,6 @@ pub struct CheckOptions {
     pub address: Option<String>,
     /// Ask for UDP and not for TCP, where the target leaves it open.
     pub udp: bool,
-}
-
-/// Which sockets to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PortsOptions {
-    /// Unix sockets as well.
-    pub unix: bool,
-    /// Only the asker's own.
-    pub mine: bool,
-    /// Nothing of the holders but what each says of itself.
-    pub brief: bool,
-    /// Only those of processes of the asker's user; of root everybody's.
-    pub own: bool,
-    /// Only those with a holder that is all of this.
-    pub holder: ProcessFilter,
-    /// In what order.
-    pub sort: PortSort,
-    /// How to look.
-    pub look: LookOptions,
 }
 
 /// An action as it was asked for.
@@ -161,7 +142,8 @@ pub trait Core {
     fn ports(
         &mut self,
         targets: &[String],
-        options: PortsOptions,
+        filter: PortsFilter,
+        look: &LookOptions,
     ) -> Result<PortsReport, ErrorReport>;
 
     /// Lists processes, in the name of that command.
@@ -354,15 +336,14 @@ impl Core for Library {
     fn ports(
         &mut self,
         targets: &[String],
-        options: PortsOptions,
+        filter: PortsFilter,
+        look: &LookOptions,
     ) -> Result<PortsReport, ErrorReport> {
         let targets = match targets.is_empty() {
             true => Vec::new(),
             false => parse(targets)?,
         };
-        let PortsOptions { unix, mine, brief, own, holder, sort, look } = options;
-        let filter = PortsFilter { targets, unix, mine, brief, own, holder, sort };
-        Ok(ports::ports(&*self.host, &filter, &look))
+        Ok(ports::ports(&*self.host, &PortsFilter { targets, ..filter }, look))
     }
 
     fn processes(&mut self, command: &str, wish: &ProcessesWish) -> ProcessesReport {

@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use proc_core::timestamp::days;
+
 /// Shows times of day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Clock {
@@ -44,14 +46,6 @@ fn moment<'a>(date: &str, time: &'a str) -> Option<(i64, &'a str)> {
     let (clock, rest) = (time.get(..8)?, time.get(8..)?);
     let [hour, minute, second] = numbers(clock, ':')?;
     Some((days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second, rest))
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
-        - 719_468
 }
 
 fn zone_of(tz: Option<OsString>) -> Option<Zone> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::addr::Exposure;
 use crate::explain;
+use crate::file_use::undeleted;
 use crate::host::Host;
 use crate::look::{LookOptions, look};
 use crate::marks;
@@ -17,9 +18,6 @@ use crate::report::{
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::TcpState;
 use crate::target::Target;
-
-/// What Linux writes behind the path of a working directory that was removed.
-const REMOVED: &str = " (deleted)";
 
 /// At most so many children are named.
 const MOST_CHILDREN: usize = 64;
@@ -124,7 +122,7 @@ fn warnings(process: &ProcessReport) -> Vec<WarningReport> {
     let open: Vec<&ProcessPort> =
         ports.iter().filter(|port| port.exposure == Some(Exposure::Any)).collect();
     let restarted = process.supervisor.as_ref().and_then(|by| by.restarted).unwrap_or(0);
-    let gone = process.cwd.as_deref().is_some_and(|cwd| cwd.ends_with(REMOVED));
+    let gone = process.cwd.as_deref().is_some_and(|cwd| undeleted(cwd).1);
     let kinds = [
         (WarningKind::ServesAsRoot, process.uid == Some(0) && !ports.is_empty()),
         (WarningKind::OpenToEverybody, !open.is_empty()),

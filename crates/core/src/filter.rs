@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::file_use::undeleted;
 use crate::process::{Percent, Process, ProcessState};
 use crate::snapshot::ProcessFacts;
 use crate::target::is_called;
@@ -198,7 +199,7 @@ pub fn runs_in(process: &Process, directory: &Path) -> bool {
     process.cwd.as_deref().is_some_and(|cwd| {
         is_within(cwd, directory)
             // The kernel marks a directory that is gone with words that a name may end with, too.
-            || cwd.strip_suffix(" (deleted)").is_some_and(|was| is_within(was, directory))
+            || matches!(undeleted(cwd), (was, true) if is_within(was, directory))
     })
 }
 

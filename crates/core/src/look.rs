@@ -412,10 +412,10 @@ fn process_report(
 
 /// What is not there may be hidden.
 fn hidden(census: &Census) -> Vec<GapReport> {
-    let mut told = gaps(census.snapshot());
-    let is_hidden = census.snapshot().gaps.contains(&Gap::HiddenProcesses);
-    told.retain(|_| is_hidden);
-    told
+    match census.snapshot().gaps.contains(&Gap::HiddenProcesses) {
+        true => gaps(census.snapshot()),
+        false => Vec::new(),
+    }
 }
 
 /// It is there, and this user may not see it.

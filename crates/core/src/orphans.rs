@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::explain;
+use crate::file_use::undeleted;
 use crate::filter::SortKey;
 use crate::host::Host;
 use crate::nature::{NatureKind, nature_of};
@@ -71,7 +72,7 @@ pub fn orphan(process: &Process, snapshot: &Snapshot) -> Option<(Standing, Vec<O
     let leader = process.session.filter(|&leader| leader != process.id.pid);
     let leader_ended = leader.filter(|leader| !snapshot.processes.contains_key(leader));
     signs.extend(leader_ended.map(|leader| OrphanSign::LeaderEnded { leader }));
-    let removed = process.cwd.as_deref().is_some_and(|cwd| cwd.ends_with(" (deleted)"));
+    let removed = process.cwd.as_deref().is_some_and(|cwd| undeleted(cwd).1);
     signs.extend(removed.then_some(OrphanSign::DirectoryGone));
     signs.extend(process.exe_deleted.then_some(OrphanSign::ExecutableGone));
     Some((standing(process, leader_ended, snapshot), signs))

@@ -116,7 +116,7 @@ impl Limits {
     }
 }
 
-const SIGKILL: i32 = 9;
+pub(crate) const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
 /// A process that is to let go of something.

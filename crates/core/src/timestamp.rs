@@ -59,7 +59,8 @@ pub fn parse(text: &str) -> Option<SystemTime> {
         return None;
     }
     // A day that is none, such as February 30, is not the day that comes out.
-    let days = days_since_1970(year, month, day)?;
+    let whole = |number: u64| i64::try_from(number).ok();
+    let days = u64::try_from(days(whole(year)?, whole(month)?, whole(day)?)).ok()?;
     if civil(days) != (year, month, day) {
         return None;
     }
@@ -78,16 +79,13 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The inverse of [`civil`].
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = year - u64::from(month <= 2);
-    let (era, of_era) = (year / 400, year % 400);
+/// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March. What is no
+/// day, such as February 30, is counted as if the month went on.
+pub const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year;
-    days.checked_sub(719_468)
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
+        - 719_468
 }
 
 /// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Years are

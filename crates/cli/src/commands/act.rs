@@ -8,7 +8,7 @@ use proc_core::timestamp;
 use super::filters::WhichArgs;
 use super::target_word;
 use crate::answer::Answer;
-use crate::core_api::{ActRequest, Ask, Core, LookOptions, PortsOptions, Tell, Verb};
+use crate::core_api::{ActRequest, Ask, Core, LookOptions, PortsFilter, Tell, Verb};
 use crate::globals::Globals;
 
 /// To what, and how, of every command that acts.
@@ -163,13 +163,14 @@ fn chosen(
     else {
         return Err(no_target(request));
     };
-    let options = PortsOptions {
+    let filter = PortsFilter {
         holder: request.filter.clone(),
         own: true,
-        look: LookOptions { show_secrets: request.show_secrets, ..LookOptions::default() },
-        ..PortsOptions::default()
+        brief: true,
+        ..PortsFilter::default()
     };
-    let report = core.ports(&[], options)?;
+    let look = LookOptions { show_secrets: request.show_secrets, ..LookOptions::default() };
+    let report = core.ports(&[], filter, &look)?;
     let refused = |explain: &str| ErrorReport {
         kind: "refused".to_owned(),
         explain: explain.to_owned(),

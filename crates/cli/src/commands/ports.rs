@@ -9,7 +9,7 @@ use super::filters::{WhichArgs, limit};
 use super::target_word;
 use crate::answer::Answer;
 use crate::columns::{Offer, Shape, TableArgs, offer_text};
-use crate::core_api::{Core, LookOptions, PortsOptions};
+use crate::core_api::{Core, LookOptions, PortsFilter};
 use crate::globals::Globals;
 use crate::render::port_columns;
 
@@ -85,16 +85,15 @@ pub fn run(args: &Args, globals: &Globals, core: &mut dyn Core) -> Result<Answer
         show_secrets: globals.show_secrets,
         ..LookOptions::default()
     };
-    let options = PortsOptions {
+    let filter = PortsFilter {
         unix: args.unix,
         mine: args.mine,
         brief,
-        own: false,
         holder: args.which.filter(&[], globals)?,
         sort: args.sort.unwrap_or_default(),
-        look,
+        ..PortsFilter::default()
     };
-    let report = core.ports(&args.targets, options)?;
+    let report = core.ports(&args.targets, filter, &look)?;
     Ok(Answer::Listed { report: args.filter(report), shape })
 }
 

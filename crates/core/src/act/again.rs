@@ -19,6 +19,16 @@ use crate::supervisor::supervisor_of;
 /// Between two looks at the children of whoever may start a process again.
 const RETURN_STEP: Duration = Duration::from_millis(50);
 
+/// That somebody started a process again.
+pub(super) struct Restart {
+    /// Who.
+    pub(super) by: String,
+    /// What stops that, as the rest of a sentence.
+    pub(super) advice: String,
+    /// The script that did it and may be ended for it.
+    pub(super) script: Option<ProcessId>,
+}
+
 impl Run<'_> {
     /// Waits while somebody lives who could start one of them again, but not longer than a restart
     /// takes. `Some` where somebody did.
@@ -154,6 +164,26 @@ impl Run<'_> {
             && self.ended().any(same)
     }
 
+    /// Who started this one again; tells of it.
+    pub(super) fn restarted(&mut self, pid: u32, snapshot: &Snapshot) -> Restart {
+        let above = snapshot.ancestors(pid);
+        let script = above.iter().find(|above| self.plan.loops.contains(&above.id));
+        let script = script.map(|script| script.id);
+        let parent = above.iter().find(|above| self.plan.restarters.contains(&above.id.pid));
+        let by = parent.map_or_else(
+            || "somebody".to_owned(),
+            |parent| format!("{} (pid {})", parent.program(), parent.id.pid),
+        );
+        self.note("respawned", Some(pid), format!("{by} started it again"));
+        let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
+        let advice = match (stop, parent) {
+            (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
+            (None, Some(parent)) => format!("; stop that first: proc stop pid:{}", parent.id.pid),
+            (None, None) => String::new(),
+        };
+        Restart { by, advice, script }
+    }
+
     fn came_again(&mut self, all: &[Process]) -> End {
         let pids: Vec<u32> = all.iter().map(|process| process.id.pid).collect();
         let snapshot = self.host.snapshot(&Scope { pids, ..Scope::default() });
@@ -161,25 +191,11 @@ impl Run<'_> {
         let mut told = Vec::new();
         for new in all {
             let (name, pid) = (new.program(), new.id.pid);
-            let above = snapshot.ancestors(pid);
-            if let Some(script) = above.iter().find(|above| self.plan.loops.contains(&above.id)) {
-                again.scripts.push(script.id);
+            let Restart { by, advice, script } = self.restarted(pid, &snapshot);
+            if let Some(script) = script {
+                again.scripts.push(script);
                 again.pids.push(pid);
             }
-            let parent = above.iter().find(|above| self.plan.restarters.contains(&above.id.pid));
-            let by = parent.map_or_else(
-                || "somebody".to_owned(),
-                |parent| format!("{} (pid {})", parent.program(), parent.id.pid),
-            );
-            self.note("respawned", Some(pid), format!("{by} started it again"));
-            let stop = supervisor_of(pid, &snapshot).and_then(|supervisor| supervisor.stop);
-            let advice = match (stop, parent) {
-                (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
-                (None, Some(parent)) => {
-                    format!("; stop that first: proc stop pid:{}", parent.id.pid)
-                }
-                (None, None) => String::new(),
-            };
             told.push(format!("{name} ended, and {by} started it again as pid {pid}{advice}"));
         }
         let end = End::new(Outcome::Respawned, told.join("; "));

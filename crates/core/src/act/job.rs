@@ -136,17 +136,14 @@ impl Job {
         // Other ports are looked up once for all targets.
         let options = LookOptions { before_acting: false, ..*options };
         let mut report = port_report(host, &Target::Port(endpoint), &[sight], &options);
-        if let Some(deed) = request.limits.deed() {
+        if request.limits.deed().is_some() {
             let holders = port_holders(&sight.diagnosis, &sight.snapshot, &request.limits);
             return match holders {
                 Ok(pids) => {
                     let asked = Asked { request, options: &options, ..asked };
-                    Self::for_deed(host, deed, report, &pids, asked)
+                    Self::for_those(host, report, &pids, asked)
                 }
-                Err(refusal) => {
-                    let goal = Goal::Processes { ports: Vec::new() };
-                    Self::new(report, Err(refusal), goal, request)
-                }
+                Err(refusal) => Self::refused(report, refusal, request),
             };
         }
         let parties = port_parties(&sight.diagnosis, &sight.snapshot);
@@ -206,7 +203,7 @@ impl Job {
             let explain = report.explain.clone().unwrap_or_default();
             return Self::settled(report, Outcome::NotFound, explain);
         };
-        if let Some(deed) = request.limits.deed() {
+        if request.limits.deed().is_some() {
             let pids: Vec<u32> =
                 report.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
             return match pids.is_empty() {
@@ -214,7 +211,7 @@ impl Job {
                     let explain = format!("no process that you may see serves {name}");
                     Self::settled(report, Outcome::NotFound, explain)
                 }
-                false => Self::for_deed(host, deed, report, &pids, asked),
+                false => Self::for_those(host, report, &pids, asked),
             };
         }
         if kind == CauseKind::StaleUnixSocket {
@@ -291,8 +288,7 @@ impl Job {
     }
 
     fn for_processes(host: &dyn Host, target: &Target, pids: &[u32], asked: Asked<'_>) -> Self {
-        let Asked { request, options, narrowing } = asked;
-        let mut report = look(host, std::slice::from_ref(target), options)
+        let mut report = look(host, std::slice::from_ref(target), asked.options)
             .into_iter()
             .next()
             .unwrap_or_else(|| empty_report(target.to_string()));
@@ -302,28 +298,12 @@ impl Job {
             let outcome = report.outcome.unwrap_or(Outcome::NotFound);
             return Self::settled(report, outcome, explain);
         }
-        if let Some(deed) = request.limits.deed() {
-            return Self::for_deed(host, deed, report, pids, asked);
-        }
-        let snapshot = look_at_processes(host, pids, options);
-        let kept = match narrowing.same_as_before(pids, &snapshot) {
-            Ok(()) => narrowing.narrow(pids, &snapshot, &mut report),
-            Err(refusal) => return Self::refused(report, refusal, request),
-        };
-        if kept.is_empty() {
-            return Self::nobody_meant(report, pids.len());
-        }
-        let planned = plan_processes(&kept, &snapshot, &request.limits)
-            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
-        report.notes.extend(others(&planned, &kept, &request.limits));
-        let goal = Goal::Processes { ports: served(&snapshot, &kept) };
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
+        Self::for_those(host, report, pids, asked)
     }
 
-    /// What is done to processes that are not to end.
-    fn for_deed(
+    /// What is done to those of these processes that are meant.
+    fn for_those(
         host: &dyn Host,
-        deed: Deed,
         mut report: TargetReport,
         pids: &[u32],
         asked: Asked<'_>,
@@ -337,29 +317,23 @@ impl Job {
         if kept.is_empty() {
             return Self::nobody_meant(report, pids.len());
         }
-        let (of, pids) = (pids.len(), kept.as_slice());
-        let goal = Goal::Processes { ports: served(&snapshot, pids) };
-        // A unit reloads as a whole.
-        if deed == Deed::Reload
-            && report.left_alone.is_empty()
-            && let Some(lever) = unit_reload(host, &report.target, pids, &snapshot)
-        {
-            let plan = plan_order(deed, lever, pids, &snapshot);
-            let refused = pids.iter().find_map(|pid| {
-                let process = snapshot.processes.get(pid)?;
-                all_open(&[process.id.pid], &snapshot, &request.limits).err()
-            });
-            let planned = refused.map_or(Ok(plan), Err);
+        let goal = Goal::Processes { ports: served(&snapshot, &kept) };
+        if let Some(planned) = by_manager(host, &report, &kept, &snapshot, &request.limits) {
             return Self::new(report, planned, goal, request).seen(Arc::new(snapshot));
         }
-        let mut conditions = conditions_of(host, pids, request.limits.tree, &snapshot);
-        if deed == Deed::Unstick {
-            watch(host, pids, &snapshot, &mut conditions);
-        }
-        let planned = plan_deed(deed, pids, &snapshot, &conditions, &request.limits)
-            .and_then(|plan| spared(narrowing, &report, plan, &snapshot));
-        report.notes.extend(others(&planned, pids, &request.limits));
-        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(of)
+        let planned = match request.limits.deed() {
+            None => plan_processes(&kept, &snapshot, &request.limits),
+            Some(deed) => {
+                let mut conditions = conditions_of(host, &kept, request.limits.tree, &snapshot);
+                if deed == Deed::Unstick {
+                    watch(host, &kept, &snapshot, &mut conditions);
+                }
+                plan_deed(deed, &kept, &snapshot, &conditions, &request.limits)
+            }
+        };
+        let planned = planned.and_then(|plan| spared(narrowing, &report, plan, &snapshot));
+        report.notes.extend(others(&planned, &kept, &request.limits));
+        Self::new(report, planned, goal, request).seen(Arc::new(snapshot)).of_all(pids.len())
     }
 
     /// Every process that the target means was left alone.
@@ -435,6 +409,24 @@ impl Job {
             left_alone: None,
         }
     }
+}
+
+/// The plan for a deed that whoever manages these does: a unit reloads as a whole.
+fn by_manager(
+    host: &dyn Host,
+    report: &TargetReport,
+    pids: &[u32],
+    snapshot: &Snapshot,
+    limits: &Limits,
+) -> Option<Result<Plan, Refusal>> {
+    let deed = limits.deed().filter(|deed| *deed == Deed::Reload)?;
+    if !report.left_alone.is_empty() {
+        return None;
+    }
+    let lever = unit_reload(host, &report.target, pids, snapshot)?;
+    let known = pids.iter().filter(|pid| snapshot.processes.contains_key(pid));
+    let refused = known.into_iter().find_map(|&pid| all_open(&[pid], snapshot, limits).err());
+    Some(refused.map_or_else(|| Ok(plan_order(deed, lever, pids, snapshot)), Err))
 }
 
 /// The plan, where it reaches nobody whom the report has as left alone.

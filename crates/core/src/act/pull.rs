@@ -38,11 +38,9 @@ impl Run<'_> {
         if super::is_interrupted(self.host) {
             return Some(self.interrupted());
         }
-        let root = self.host.snapshot(&Scope::default()).asker.uid == 0;
-        let asks_as_root = root || lever.argv.first().is_some_and(|word| word == "sudo");
-        let (outcome, advice) = match !asks_as_root && ran.lacks_permission() {
-            true => (Outcome::Denied, format!("; try: {}", self.with_more_rights(&command))),
-            false => (Outcome::StillHeld, format!("; what failed: {command}")),
+        let (outcome, advice) = match self.wants_more_rights(lever, &ran) {
+            Some(try_this) => (Outcome::Denied, try_this),
+            None => (Outcome::StillHeld, format!("; what failed: {command}")),
         };
         let text = format!("{} could not be stopped ({}){advice}", lever.name, ran.message);
         Some(spared(outcome, text))
@@ -72,14 +70,9 @@ impl Run<'_> {
         if super::is_interrupted(self.host) {
             return self.interrupted();
         }
-        let denied = ran.lacks_permission()
-            && self.host.snapshot(&Scope::default()).asker.uid != 0
-            && lever.argv.first().is_none_or(|word| word != "sudo");
-        let (outcome, advice) = match denied {
-            true => {
-                (Outcome::Denied, format!("; try: {}", self.with_more_rights(&lever.command())))
-            }
-            false => (Outcome::StillHeld, String::new()),
+        let (outcome, advice) = match self.wants_more_rights(lever, ran) {
+            Some(try_this) => (Outcome::Denied, try_this),
+            None => (Outcome::StillHeld, String::new()),
         };
         let pids: Vec<String> = lever.pids.iter().map(ToString::to_string).collect();
         let text = format!(
@@ -88,6 +81,14 @@ impl Run<'_> {
             pids.join(", "),
         );
         spared(outcome, text)
+    }
+
+    /// What to try where more rights are what a lever lacked, and there are more to be had.
+    fn wants_more_rights(&self, lever: &Lever, ran: &Ran) -> Option<String> {
+        let lacks = ran.lacks_permission()
+            && lever.argv.first().is_none_or(|word| word != "sudo")
+            && self.host.snapshot(&Scope::default()).asker.uid != 0;
+        lacks.then(|| format!("; try: {}", self.with_more_rights(&lever.command())))
     }
 
     /// A manager may say that it is done while the kernel still ends the last process.

@@ -6,18 +6,12 @@ use super::run::{Release, Run, Stubborn};
 use super::tree::{FAMILY, Member, Obstacle, ROUNDS};
 use crate::explain::count;
 use crate::host::ActError;
-use crate::plan::Verb;
-
-const SIGKILL: i32 = 9;
+use crate::plan::{SIGKILL, Verb};
 
 impl Run<'_> {
     /// Ends the whole tree: every member pinned before one is ended, those with a window asked from
     /// the top down, and forced after the grace; where nobody could be asked, forced at once.
-    pub(super) fn end_restless_tree(&mut self) -> Release {
-        let mut tree = match self.roots() {
-            Ok(roots) => roots,
-            Err(obstacle) => return self.given_up(obstacle),
-        };
+    pub(super) fn end_restless_tree(&mut self, mut tree: Vec<Member>) -> Release {
         if let Err(obstacle) = self.gather(&mut tree) {
             return self.given_up(obstacle);
         }

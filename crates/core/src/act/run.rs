@@ -4,31 +4,26 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::again::Restart;
 use super::deed::refused;
 use super::group::Group;
 use super::job::Goal;
+use super::tree::FAMILY;
 use crate::addr::Endpoint;
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
 use crate::host::{ActError, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
-use crate::plan::{Lever, Limits, Part, Plan, Refusal, Verb, Victim, signal_name};
+use crate::plan::{
+    Lever, Limits, Part, Plan, Refusal, SIGCONT, SIGKILL, Verb, Victim, signal_name,
+};
 use crate::process::ProcessId;
 use crate::report::{EventReport, Outcome, RefusalReport};
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::{Holder, Socket, TcpState};
-use crate::supervisor::supervisor_of;
 
-const SIGKILL: i32 = 9;
-#[cfg(any(target_os = "macos", target_os = "ios", target_os = "freebsd"))]
-const SIGCONT: i32 = 19;
-#[cfg(not(any(target_os = "macos", target_os = "ios", target_os = "freebsd")))]
-const SIGCONT: i32 = 18;
-
-/// How long a family is given to follow its topmost member before each is asked in person.
-const FAMILY: Duration = Duration::from_millis(300);
 /// Between two looks at the table while a restart is watched for.
 const RESPAWN_STEP: Duration = Duration::from_millis(20);
 /// Between two lines of a countdown.
@@ -786,31 +781,18 @@ impl<'a> Run<'a> {
         }
         let new_pids: Vec<u32> =
             diagnosis.causes.iter().flat_map(|cause| cause.pids.iter().copied()).collect();
-        let brought_back = new_pids.iter().find_map(|&pid| {
-            let parent = snapshot
-                .ancestors(pid)
-                .into_iter()
-                .find(|above| self.plan.restarters.contains(&above.id.pid));
-            parent.map(|parent| (pid, parent))
+        let brought_back = new_pids.iter().find(|&&pid| {
+            let above = snapshot.ancestors(pid);
+            above.iter().any(|above| self.plan.restarters.contains(&above.id.pid))
         });
-        if let Some((pid, parent)) = brought_back {
-            let by = format!("{} (pid {})", parent.program(), parent.id.pid);
-            self.note("respawned", Some(pid), format!("{by} started it again"));
-            let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
-            let advice = match stop {
-                Some(argv) => format!("; what stops it for good: {}", argv.join(" ")),
-                None => format!("; stop that first: proc stop pid:{}", parent.id.pid),
-            };
-            let script = snapshot
-                .ancestors(pid)
-                .into_iter()
-                .find(|above| self.plan.loops.contains(&above.id))
-                .map(|above| Again { scripts: vec![above.id], pids: vec![pid] });
+        if let Some(&pid) = brought_back {
+            let Restart { by, advice, script } = self.restarted(pid, snapshot);
             let end = End::new(
                 Outcome::Respawned,
                 format!("{endpoint} was freed, and {by} started it again as pid {pid}{advice}"),
             );
-            return End { by: script, ..end };
+            let by = script.map(|script| Again { scripts: vec![script], pids: vec![pid] });
+            return End { by, ..end };
         }
         if let Some((pid, lever)) = self.runs_again(&new_pids, snapshot) {
             let name = lever.name.clone();

@@ -7,11 +7,9 @@ use std::time::Duration;
 use super::run::{Release, Run};
 use crate::host::{ActError, Pinned, Watch, Woken};
 use crate::plan::kin::{Kin, strays_note};
-use crate::plan::{Part, Refusal, SIGCONT, SIGSTOP, Verb, check};
+use crate::plan::{Part, Refusal, SIGCONT, SIGKILL, SIGSTOP, Verb, check};
 use crate::process::{Process, ProcessId, ProcessState};
 use crate::snapshot::{Scope, Snapshot};
-
-const SIGKILL: i32 = 9;
 
 /// The most looks for new members: each finds all that were born before those above were stopped.
 pub(super) const ROUNDS: usize = 64;
@@ -217,13 +215,13 @@ impl Run<'_> {
 
     /// Ends the whole tree: held still, asked from the top down, forced after the grace.
     pub(super) fn end_tree(&mut self) -> Release {
-        if self.plan.on_windows {
-            return self.end_restless_tree();
-        }
         let mut tree = match self.roots() {
             Ok(roots) => roots,
             Err(obstacle) => return self.given_up(obstacle),
         };
+        if self.plan.on_windows {
+            return self.end_restless_tree(tree);
+        }
         if let Err(obstacle) = self.hold_still(&mut tree) {
             return self.given_up(obstacle);
         }

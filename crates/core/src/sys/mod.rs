@@ -16,6 +16,11 @@ mod directory;
 pub(crate) mod last_words;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod ledger;
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "macos")),
+    allow(dead_code, reason = "none is ever made here")
+)]
+pub(crate) mod settings;
 #[cfg(unix)]
 pub mod signals;
 pub(crate) mod specimens;

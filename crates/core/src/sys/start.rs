@@ -10,11 +10,11 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::directory::permissions;
 use super::revive;
-use crate::decode::settings::Limit;
+use super::settings::Start;
 use crate::process::ProcessId;
 use crate::undo::FileMark;
 
@@ -50,14 +50,13 @@ pub(crate) fn enterable(path: &[u8]) -> io::Result<()> {
 pub(crate) fn append_to(path: &[u8], id: (u64, u64)) -> io::Result<(OwnedFd, u64)> {
     let flags =
         OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = openat(CWD, path, flags, Mode::empty())?;
-    let facts = fs::File::from(file.try_clone()?).metadata()?;
-    let ordinary = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::RegularFile;
-    if (facts.dev(), facts.ino()) != id || !ordinary {
+    let file = fs::File::from(openat(CWD, path, flags, Mode::empty())?);
+    let facts = file.metadata()?;
+    if (facts.dev(), facts.ino()) != id || !facts.is_file() {
         return Err(io::ErrorKind::NotFound.into());
     }
     rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
-    Ok((file, facts.len()))
+    Ok((file.into(), facts.len()))
 }
 
 /// What was written to a file since that length, its last so many bytes.
@@ -73,25 +72,6 @@ pub(crate) fn written(path: &[u8], since: u64, most: u64) -> Vec<u8> {
         Ok(bytes)
     };
     read().unwrap_or_default()
-}
-
-/// A program to start, with everything it is to be started with.
-#[derive(Debug)]
-pub(crate) struct Start {
-    /// The file to run.
-    pub(crate) program: Vec<u8>,
-    /// Its arguments, `argv[0]` first; not empty.
-    pub(crate) argv: Vec<Vec<u8>>,
-    /// Where.
-    pub(crate) cwd: Vec<u8>,
-    /// Its whole environment.
-    pub(crate) environment: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) umask: Option<u32>,
-    pub(crate) nice: Option<i32>,
-    /// Of its resources (getrlimit(2)); none on a system that does not tell them of others.
-    pub(crate) limits: Vec<Limit>,
-    /// User, group and groups, where they are not ours.
-    pub(crate) user: Option<(u32, u32, Vec<u32>)>,
 }
 
 /// A variable of our own environment.

@@ -340,37 +340,9 @@ pub(crate) mod revive {
     use std::io::{self, ErrorKind};
 
     use super::keep::Kept;
-    use crate::decode::settings::{Credentials, Limit};
     use crate::process::ProcessId;
-    use crate::undo::{FileMark, Stream};
-
-    #[derive(Debug)]
-    #[allow(dead_code, reason = "none is ever made here")]
-    pub(crate) struct Settings {
-        pub(crate) exe: Option<Vec<u8>>,
-        pub(crate) file: Option<FileMark>,
-        pub(crate) cmdline: Vec<u8>,
-        pub(crate) cwd: Option<Vec<u8>>,
-        pub(crate) environment: Option<Vec<u8>>,
-        pub(crate) credentials: Credentials,
-        pub(crate) nice: Option<i32>,
-        pub(crate) limits: Vec<Limit>,
-        pub(crate) streams: [Stream; 3],
-        pub(crate) apart: Option<&'static str>,
-    }
-
-    #[derive(Debug)]
-    #[expect(dead_code, reason = "nothing is started here")]
-    pub(crate) struct Start {
-        pub(crate) program: Vec<u8>,
-        pub(crate) argv: Vec<Vec<u8>>,
-        pub(crate) cwd: Vec<u8>,
-        pub(crate) environment: Vec<(Vec<u8>, Vec<u8>)>,
-        pub(crate) umask: Option<u32>,
-        pub(crate) nice: Option<i32>,
-        pub(crate) limits: Vec<Limit>,
-        pub(crate) user: Option<(u32, u32, Vec<u32>)>,
-    }
+    pub(crate) use crate::sys::settings::{Settings, Start};
+    use crate::undo::FileMark;
 
     #[allow(dead_code, reason = "none is ever made here")]
     pub(crate) struct Started {

@@ -12,32 +12,17 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 
 use super::process::ProcessReader;
-use crate::decode::settings::{self, Credentials, Limit};
+use crate::decode::settings::{self, Limit};
 use crate::process::ProcessId;
+pub(crate) use crate::sys::settings::{Settings, Start};
 use crate::sys::start::mark;
 pub(crate) use crate::sys::start::{
-    Start, Started, append_to, enterable, on_path, program, start, succeed, variable, written,
+    Started, append_to, enterable, on_path, program, start, succeed, variable, written,
 };
-use crate::undo::{Bytes, FileMark, Stream};
+use crate::undo::{Bytes, Stream};
 
 /// The most bytes of an environment or of arguments that are read.
 const LONGEST: u64 = 4 << 20;
-
-/// What a process was started with, as far as it may be read.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) exe: Option<Vec<u8>>,
-    pub(crate) file: Option<FileMark>,
-    pub(crate) cmdline: Vec<u8>,
-    pub(crate) cwd: Option<Vec<u8>>,
-    pub(crate) environment: Option<Vec<u8>>,
-    pub(crate) credentials: Credentials,
-    pub(crate) nice: Option<i32>,
-    pub(crate) limits: Vec<Limit>,
-    pub(crate) streams: [Stream; 3],
-    /// A namespace of it that is another than ours, or that its root directory is.
-    pub(crate) apart: Option<&'static str>,
-}
 
 /// Reads all of it, of that very process; `None` where it has ended by now.
 pub(crate) fn settings(id: ProcessId) -> Option<Settings> {

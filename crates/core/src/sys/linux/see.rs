@@ -787,13 +787,13 @@ fn release_lists_bound() -> Option<bool> {
     (version >= (6, 8)).then_some(true)
 }
 
-/// Whether there is a process of that number.
 /// Whether the kernel has a process of that number, for this user or others (kill(2) with signal 0).
 fn is_alive(pid: u32) -> bool {
     let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
     matches!(test_kill_process(pid), Ok(()) | Err(Errno::PERM))
 }
 
+/// Whether `/proc` shows a process of that number.
 fn exists(proc: BorrowedFd<'_>, pid: u32) -> bool {
     rustix::fs::statat(proc, DecInt::new(pid), rustix::fs::AtFlags::empty()).is_ok()
 }

@@ -9,29 +9,14 @@ use rustix::fs::FileType;
 
 use super::{ffi, process};
 use crate::decode::macos::descriptors::{self, Kind};
-use crate::decode::settings::{Credentials, Limit};
+use crate::decode::settings::Limit;
 use crate::process::ProcessId;
+pub(crate) use crate::sys::settings::{Settings, Start};
 use crate::sys::start::mark;
 pub(crate) use crate::sys::start::{
-    Start, Started, append_to, enterable, on_path, program, start, succeed, variable, written,
+    Started, append_to, enterable, on_path, program, start, succeed, variable, written,
 };
-use crate::undo::{Bytes, FileMark, Stream};
-
-/// What a process was started with, as far as it may be read.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) exe: Option<Vec<u8>>,
-    pub(crate) file: Option<FileMark>,
-    pub(crate) cmdline: Vec<u8>,
-    pub(crate) cwd: Option<Vec<u8>>,
-    pub(crate) environment: Option<Vec<u8>>,
-    pub(crate) credentials: Credentials,
-    pub(crate) nice: Option<i32>,
-    pub(crate) limits: Vec<Limit>,
-    pub(crate) streams: [Stream; 3],
-    /// There are no namespaces here.
-    pub(crate) apart: Option<&'static str>,
-}
+use crate::undo::{Bytes, Stream};
 
 /// Reads all of it, of that very process; `None` where it has ended by now.
 pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
