@@ -5,11 +5,9 @@
 
 pub mod answer;
 pub mod decode;
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(dead_code, reason = "no system but Linux asks engines yet")
-)]
+#[allow(dead_code, reason = "each system has engines in places of its own")]
 mod find;
+pub(crate) mod machine;
 mod trace;
 
 use std::net::IpAddr;
@@ -21,11 +19,10 @@ use crate::snapshot::{Gap, Snapshot};
 use crate::socket::Protocol;
 use crate::supervisor::{container_proxy, manager_user};
 
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(unused_imports, reason = "no system but Linux asks engines yet")
-)]
-pub(crate) use find::{Places, has_context, sockets};
+#[allow(unused_imports, reason = "each system has engines in places of its own")]
+pub(crate) use find::{
+    Places, context_socket, docker_pipe, has_context, pipe_address, pipes, sockets, unix_path,
+};
 pub use trace::{
     Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor, monitor_of, pod_name,
     pod_uid, runs,
@@ -128,6 +125,8 @@ pub struct EngineWish {
     pub names: Vec<String>,
     /// Containers that publish one of these ports, running or not.
     pub ports: Vec<u16>,
+    /// Whether somebody holds these ports, and for a container.
+    pub forwarded: bool,
     /// Users whose own engines to ask besides root's and the asker's.
     pub owners: Vec<u32>,
     /// API sockets that engines say they serve, besides those in the usual places.
@@ -183,14 +182,20 @@ pub fn owner_of(process: &Process, snapshot: &Snapshot) -> Option<u32> {
     }
     let monitor = std::iter::once(process)
         .chain(snapshot.ancestors(process.id.pid))
-        .find(|process| trace::is_monitor(process) || container_proxy(process).is_some());
+        .find(|process| trace::is_monitor(process) || carries_ports(process));
     monitor.and_then(|monitor| monitor.uid).filter(|&uid| uid != 0)
+}
+
+/// Whether a process outside of containers carries ports to them: always, or where their engine says so
+/// ([`machine::may_carry`]).
+pub(crate) fn carries_ports(process: &Process) -> bool {
+    container_proxy(process).is_some() || machine::may_carry(process)
 }
 
 /// The one container that publishes what a forwarding process, or an engine that keeps ports by
 /// itself, holds. `None` where it holds ports of several.
 fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a ContainerFacts> {
-    if container_proxy(process).is_none() && !is_engine(process) {
+    if !carries_ports(process) && !is_engine(process) {
         return None;
     }
     let owner = process.uid.filter(|&uid| uid != 0);
@@ -201,7 +206,10 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
     let mut found = None;
     for (protocol, port) in ports {
         let of_it = |facts: &&ContainerFacts| {
-            facts.owner == owner && facts.runs() && facts.publishes(protocol, port)
+            facts.owner == owner
+                && facts.runs()
+                && facts.publishes(protocol, port)
+                && machine::is_of(process, &facts.socket)
         };
         // Infra containers and their pod's others all list the pod's ports.
         let facts = snapshot.containers.iter().find(of_it);

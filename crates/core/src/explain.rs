@@ -365,6 +365,9 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         (None, Some(name)) if engine::is_engine(process) => {
             format!("{port} is published by {name}; {who}, its engine, keeps it for that")
         }
+        (None, Some(name)) if engine::carries_ports(process) => {
+            format!("{port} is published by {name}; {who} only forward{s} it")
+        }
         (None, _) => {
             let place = box_name(process, snapshot);
             format!("{port} is held in {place} by {}", holders(cause, snapshot))
@@ -620,7 +623,7 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
         let socket = listeners[winner].0;
         let pids = crate::diagnosis::topmost(snapshot, &socket.holders.pids());
         let process = pids.first().and_then(|pid| snapshot.processes.get(pid));
-        let forwards = |process: &&Process| container_proxy(process).is_some();
+        let forwards = |process: &&Process| engine::carries_ports(process);
         let container =
             process.filter(forwards).and_then(|process| engine::facts_of(process, snapshot));
         let name = match (container, process) {
@@ -690,7 +693,7 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
                 Silence::Denied if name.contains(".sock") => {
                     ("may not be asked by you", Some("sudo, or the group that may open its socket"))
                 }
-                Silence::Denied => ("may not be asked by you", Some("sudo")),
+                Silence::Denied => ("may not be asked by you", Some(more_rights(snapshot))),
                 Silence::Late => ("did not answer in time", None),
                 Silence::Garbled => ("gave an answer that is not understood", None),
                 Silence::Failed => ("could not be asked", None),

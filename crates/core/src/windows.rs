@@ -162,6 +162,24 @@ pub fn is_wsl(process: &Process) -> bool {
     matches!(file(process).as_str(), "wslrelay" | "wslhost" | "wslservice")
 }
 
+/// Whether a program is an engine's in a place where only administrators put any: whoever runs it, it is
+/// the engine.
+pub fn is_engine_of_everybody(image: &str) -> bool {
+    const FILES: [&str; 7] = [
+        "com.docker.backend",
+        "com.docker.service",
+        "com.docker.proxy",
+        "dockerd",
+        "win-sshproxy",
+        "gvproxy",
+        "wsl-helper",
+    ];
+    let path = image.to_ascii_lowercase();
+    let Some((drive, rest)) = path.split_once(r":\program files\") else { return false };
+    let file = rest.rsplit('\\').next().unwrap_or_default();
+    drive.len() == 1 && file.strip_suffix(".exe").is_some_and(|file| FILES.contains(&file))
+}
+
 /// The range kept back that an endpoint lies in.
 pub fn excluded<'a>(endpoint: &Endpoint, snapshot: &'a Snapshot) -> Option<&'a ExcludedRange> {
     let port = endpoint.port.get();
@@ -372,6 +390,26 @@ mod tests {
         assert_eq!(stop, ["net", "stop", "W3SVC"]);
         assert_eq!(supervised(70, &machine()), Some(None), "guarded");
         assert_eq!(supervised(99, &machine()), None);
+    }
+
+    #[test]
+    fn an_engine_is_everybodys_where_only_administrators_put_it() {
+        for image in [
+            r"C:\Program Files\Docker\Docker\resources\com.docker.backend.exe",
+            r"d:\program files\RedHat\Podman\win-sshproxy.exe",
+        ] {
+            assert!(is_engine_of_everybody(image), "{image}");
+        }
+        for image in [
+            r"C:\Users\you\com.docker.backend.exe",
+            r"C:\Users\you\x:\Program Files\dockerd.exe",
+            r"C:\Program Files\Python\python.exe",
+            r"\\build1\c:\program files\dockerd.exe",
+            r"C:\Program Files\dockerd.exe.txt",
+            "",
+        ] {
+            assert!(!is_engine_of_everybody(image), "{image}");
+        }
     }
 
     #[test]

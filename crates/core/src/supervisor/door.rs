@@ -3,6 +3,7 @@
 
 use super::managers;
 use super::program::{Program, file_name};
+use crate::engine::machine::{self, Machine};
 use crate::process::Process;
 
 /// Why this process must not be stopped without `--force`, in words; `None` for ordinary ones.
@@ -25,15 +26,8 @@ pub fn door(process: &Process) -> Option<&'static str> {
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
     by_name
-        .or_else(|| is_forwarder_of_colima(process).then_some(ENGINE))
+        .or_else(|| machine::behind(process).map(|_| ENGINE))
         .or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
-}
-
-/// Whether it is the ssh that carries ports out of Colima's virtual machine: all of them, in one
-/// process.
-fn is_forwarder_of_colima(process: &Process) -> bool {
-    let arguments = process.argv.get(1..).unwrap_or_default();
-    Program::of(process).file == "ssh" && arguments.iter().any(|it| it.contains("/.colima/_lima/"))
 }
 
 /// Whether an executable is one of those that Windows itself lives by: by its path too, since a
@@ -78,8 +72,8 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
         | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
         | "OrbStack Helper" => Some(None),
-        _ if is_forwarder_of_colima(process) => Some(None),
-        _ => None,
+        // One process carries all ports of the machine.
+        _ => matches!(machine::behind(process), Some(Machine::Colima(_))).then_some(None),
     }
 }
 

@@ -7,6 +7,7 @@ mod addresses;
 mod asked;
 mod command;
 mod console;
+mod engine;
 mod handle;
 mod library;
 mod memory;
@@ -22,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
+use crate::doctor::Circumstances;
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
@@ -143,6 +146,18 @@ impl Host for LiveHost {
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
         asked::facts(wish, limit)
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances { engines: engine::pipes_here(), ..Circumstances::default() }
+    }
+
+    fn containers(&self, wish: &EngineWish, limit: Duration) -> EngineAnswer {
+        engine::containers(wish, limit)
+    }
+
+    fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {
+        engine::stop(container, self.interrupt.as_ref(), timeout)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {
