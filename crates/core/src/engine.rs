@@ -14,6 +14,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::addr::Endpoint;
 use crate::process::Process;
 use crate::snapshot::{Gap, Snapshot};
 use crate::socket::Protocol;
@@ -222,6 +223,31 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
         }
     }
     found
+}
+
+/// The snapshot as it concerns one of several ports: without the containers that the holder of this one
+/// carries others of them for. `None` where that leaves nothing out.
+pub(crate) fn concerning(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Snapshot> {
+    if snapshot.containers.len() < 2 {
+        return None;
+    }
+    let port = endpoint.port.get();
+    let here = snapshot.sockets.iter().filter(|socket| socket.port() == Some(port));
+    let others: Vec<(Protocol, u16)> = here
+        .flat_map(|socket| socket.holders.pids())
+        .filter_map(|pid| snapshot.processes.get(&pid))
+        .filter(|process| carries_ports(process))
+        .flat_map(|process| held(process, snapshot))
+        .filter(|(_, other)| *other != port)
+        .collect();
+    let carried = |at: &Published| others.contains(&(at.protocol, at.port));
+    let mine = |facts: &ContainerFacts| facts.published.iter().any(|at| at.port == port);
+    let apart = |facts: &ContainerFacts| !mine(facts) && facts.published.iter().any(carried);
+    snapshot.containers.iter().any(apart).then(|| {
+        let mut own = snapshot.clone();
+        own.containers.retain(|facts| !apart(facts));
+        own
+    })
 }
 
 /// The ports of the snapshot that a process serves.

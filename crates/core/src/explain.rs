@@ -344,12 +344,8 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let Some(process) = cause.pids.first().and_then(|pid| snapshot.processes.get(pid)) else {
         return format!("{port} is held by a container");
     };
-    let others: Vec<String> = cause.pids[1..].iter().map(u32::to_string).collect();
-    let (pids, s) = match others.is_empty() {
-        true => (format!("pid {}", process.id.pid), "s"),
-        false => (format!("pids {}, {}", process.id.pid, others.join(", ")), ""),
-    };
-    let who = format!("{} ({pids})", process.program());
+    let s = if cause.pids.len() == 1 { "s" } else { "" };
+    let who = by_program(&cause.pids, snapshot);
     let name = called_container(process, snapshot);
     match (container_proxy(process), name) {
         (Some(_), Some(name)) if engine::monitor_of(process).is_some() => {
@@ -373,6 +369,23 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
             format!("{port} is held in {place} by {}", holders(cause, snapshot))
         }
     }
+}
+
+/// `docker-proxy (pids 2100, 2101)`, `com.docker.backend (pid 900) and wslrelay (pid 512)`.
+fn by_program(pids: &[u32], snapshot: &Snapshot) -> String {
+    let mut programs: Vec<(&str, Vec<String>)> = Vec::new();
+    for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+        let (program, pid) = (process.program(), process.id.pid.to_string());
+        match programs.iter_mut().find(|(other, _)| *other == program) {
+            Some((_, pids)) => pids.push(pid),
+            None => programs.push((program, vec![pid])),
+        }
+    }
+    let named = programs.iter().map(|(program, pids)| {
+        let s = if pids.len() == 1 { "" } else { "s" };
+        format!("{program} (pid{s} {})", pids.join(", "))
+    });
+    named.collect::<Vec<_>>().join(" and ")
 }
 
 /// The container that a process is in, keeps a port for or forwards to, where its name is known:

@@ -1,6 +1,8 @@
 //! Answers "what holds this, and why?" for targets of every kind, as reports.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::addr::{Endpoint, Transport, exposure};
@@ -120,13 +122,12 @@ pub fn port_report(
 ) -> TargetReport {
     let mut report = empty_report(target.to_string());
     let Some(first) = sights.first() else { return report };
-    let snapshot = &*first.snapshot;
     let verdicts: Vec<Verdict> = sights.iter().map(|sight| sight.diagnosis.verdict).collect();
     report.verdict = verdicts.iter().copied().max();
     let mut free = Vec::new();
     let mut pids = Vec::new();
     for sight in sights {
-        let diagnosis = &sight.diagnosis;
+        let (diagnosis, snapshot) = (&sight.diagnosis, &*sight.snapshot);
         if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
             free.push(diagnosis.endpoint.port.get());
         } else {
@@ -149,7 +150,7 @@ pub fn port_report(
         }
     }
     if let [sight] = sights {
-        report.usual = usual(&sight.diagnosis, snapshot);
+        report.usual = usual(&sight.diagnosis, &sight.snapshot);
         if let Some(usual) = report.usual.as_ref().filter(|usual| usual.guess) {
             let port = sight.diagnosis.endpoint.port;
             report.notes.push(explain::usual(port, &usual.holder, &usual.software));
@@ -161,6 +162,7 @@ pub fn port_report(
             false => format!("free: {}", ranges(&free)),
         });
     }
+    let snapshot = &*together(first, sights);
     let clients: usize = sights.iter().map(|sight| sight.diagnosis.clients).sum();
     report.clients = snapshot.every_state.then_some(clients);
     if report.causes.is_empty() {
@@ -176,6 +178,18 @@ pub fn port_report(
     name_peers(host, &mut report, snapshot, options);
     report.gaps = gaps(snapshot);
     report
+}
+
+/// What was seen of several ports, with the containers of each.
+fn together<'a>(first: &'a Sight, sights: &[&Sight]) -> Cow<'a, Snapshot> {
+    let mut all = Cow::Borrowed(&*first.snapshot);
+    let apart = sights.iter().filter(|sight| !Arc::ptr_eq(&sight.snapshot, &first.snapshot));
+    for facts in apart.flat_map(|sight| &sight.snapshot.containers) {
+        if !all.containers.contains(facts) {
+            all.to_mut().containers.push(facts.clone());
+        }
+    }
+    all
 }
 
 /// A login that listens for `ssh -R` is known by where it comes from, which only its own

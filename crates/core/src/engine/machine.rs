@@ -125,7 +125,10 @@ fn lima(process: &Process) -> Option<Machine> {
 fn after<'a>(path: &'a str, folder: &str) -> Option<&'a str> {
     let (_, rest) = path.split_once(folder)?;
     let (part, _) = rest.split_once('/')?;
-    (!part.is_empty() && !part.starts_with('_')).then_some(part)
+    // It goes into commands: never an option.
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    (!part.starts_with(['-', '_', '.']) && part.chars().all(plain) && !part.is_empty())
+        .then_some(part)
 }
 
 #[cfg(test)]

@@ -26,8 +26,17 @@ pub fn door(process: &Process) -> Option<&'static str> {
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
     by_name
-        .or_else(|| machine::behind(process).map(|_| ENGINE))
+        .or_else(|| of_machine(process))
         .or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
+}
+
+/// Why a process that carries the ports of a virtual machine is a door.
+fn of_machine(process: &Process) -> Option<&'static str> {
+    Some(match machine::behind(process)? {
+        Machine::Lima(_) if Program::of(process).file == "ssh" => FORWARDS,
+        Machine::Lima(_) => MACHINE,
+        _ => ENGINE,
+    })
 }
 
 /// Whether an executable is one of those that Windows itself lives by: by its path too, since a
@@ -92,6 +101,7 @@ const SCREEN: &str = "it is a graphical session: every window ends with it";
 pub(super) const SYSTEM: &str =
     "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
+const FORWARDS: &str = "it carries all ports of a virtual machine, which end with it";
 const MACHINE: &str = "a virtual machine runs in it and may lose data";
 
 /// The doors by executable.
