@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addr::Endpoint;
 use crate::process::Process;
-use crate::snapshot::{Gap, Snapshot};
+use crate::snapshot::{Gap, Snapshot, Source};
 use crate::socket::Protocol;
 use crate::supervisor::{container_proxy, manager_user};
 
@@ -193,13 +193,38 @@ pub(crate) fn carries_ports(process: &Process) -> bool {
     container_proxy(process).is_some() || machine::may_carry(process)
 }
 
+/// The ports of this machine that lead to a container which a process runs in; of one that carries ports,
+/// those that lead to each container.
+pub(crate) fn ports_led<'a>(
+    process: &Process,
+    snapshot: &'a Snapshot,
+) -> Vec<(&'a ContainerFacts, Vec<&'a Published>)> {
+    if boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports) {
+        let facts = facts_of(process, snapshot).into_iter();
+        return facts.map(|facts| (facts, facts.published.iter().collect())).collect();
+    }
+    if !carries_ports(process) {
+        return Vec::new();
+    }
+    let held = held(process, snapshot);
+    let carried = |at: &&Published| held.contains(&(at.protocol, at.port));
+    let own = snapshot.containers.iter().filter(|facts| may_be_behind(process, facts));
+    own.map(|facts| (facts, facts.published.iter().filter(carried).collect())).collect()
+}
+
+/// Whether a process that carries ports may carry those of a container: an engine is believed about its
+/// own user's, and about its own machine's.
+fn may_be_behind(process: &Process, facts: &ContainerFacts) -> bool {
+    let owner = process.uid.filter(|&uid| uid != 0);
+    facts.owner == owner && facts.runs() && machine::is_of(process, &facts.socket)
+}
+
 /// The one container that publishes what a forwarding process, or an engine that keeps ports by
 /// itself, holds. `None` where it holds ports of several.
 fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a ContainerFacts> {
     if !carries_ports(process) && !is_engine(process) {
         return None;
     }
-    let owner = process.uid.filter(|&uid| uid != 0);
     let ports = match trace::forwarded(process) {
         Some(one) => vec![one],
         None => held(process, snapshot),
@@ -207,10 +232,7 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
     let mut found = None;
     for (protocol, port) in ports {
         let of_it = |facts: &&ContainerFacts| {
-            facts.owner == owner
-                && facts.runs()
-                && facts.publishes(protocol, port)
-                && machine::is_of(process, &facts.socket)
+            facts.publishes(protocol, port) && may_be_behind(process, facts)
         };
         // Infra containers and their pod's others all list the pod's ports.
         let facts = snapshot.containers.iter().find(of_it);
@@ -223,6 +245,12 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
         }
     }
     found
+}
+
+/// Whether a container's processes are none of this system's: they run in a virtual machine.
+pub(crate) fn is_elsewhere(facts: &ContainerFacts, snapshot: &Snapshot) -> bool {
+    matches!(snapshot.source, Source::PcbList | Source::ExtendedTable)
+        || machine::serving(&facts.socket).is_some()
 }
 
 /// The snapshot as it concerns one of several ports: without the containers that the holder of this one

@@ -450,23 +450,36 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
         .collect()
 }
 
+/// A container that runs in a virtual machine and that no port of this machine leads to.
+pub fn in_a_machine(facts: &ContainerFacts) -> String {
+    let stops = facts.stop().map_or(String::new(), |argv| format!("; {} stops it", argv.join(" ")));
+    format!(
+        "container {} runs in its engine's virtual machine, and no port of this machine leads to it{stops}",
+        facts.name
+    )
+}
+
+/// That a container in a virtual machine shares a port with somebody: freeing it would end both.
+pub fn not_alone(container: &str, port: &Endpoint) -> String {
+    format!(
+        "{port} is not only that of {container}: proc on {port} names all who have it, and how each is stopped"
+    )
+}
+
 /// The ports of this machine that lead to containers which these processes run in: in a network of
-/// their own they hold none of it themselves.
+/// their own they hold none of it themselves. And those that these carry to containers elsewhere.
 pub fn published(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
-    let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
-    let runs_in_one = |process: &&Process| {
-        engine::boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports)
-    };
-    let boxed = processes.filter(runs_in_one);
     let mut told: Vec<String> = Vec::new();
-    for facts in boxed.filter_map(|process| engine::facts_of(process, snapshot)) {
-        let mut ports: Vec<String> =
-            facts.published.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
-        ports.dedup();
-        let leads = if ports.len() == 1 { "leads" } else { "lead" };
-        let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
-        if !ports.is_empty() && !told.contains(&text) {
-            told.push(text);
+    for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+        for (facts, ports) in engine::ports_led(process, snapshot) {
+            let mut ports: Vec<String> =
+                ports.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+            ports.dedup();
+            let leads = if ports.len() == 1 { "leads" } else { "lead" };
+            let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
+            if !ports.is_empty() && !told.contains(&text) {
+                told.push(text);
+            }
         }
     }
     told
