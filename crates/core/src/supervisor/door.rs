@@ -81,8 +81,11 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
         | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
         | "OrbStack Helper" => Some(None),
-        // One process carries all ports of the machine.
-        _ => matches!(machine::behind(process), Some(Machine::Colima(_))).then_some(None),
+        // One process carries all ports of the machine. Linux cuts the longer of these names.
+        _ => match machine::behind(process)? {
+            Machine::DockerDesktop | Machine::OrbStack | Machine::Colima(_) => Some(None),
+            Machine::RancherDesktop | Machine::Podman | Machine::Lima(_) => None,
+        },
     }
 }
 
