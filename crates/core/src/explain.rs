@@ -75,7 +75,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::OutgoingConnection => outgoing(cause, &port, snapshot),
         CauseKind::TimeWait => time_wait(cause, &port, endpoint, snapshot),
         CauseKind::Closing => closing(cause, &port, endpoint, snapshot),
-        CauseKind::UdpSocket => format!("{port} is held by {}", who()),
+        CauseKind::UdpSocket => {
+            format!("{port} is held by {}{}", who(), windows::carried(cause, endpoint, snapshot))
+        }
         CauseKind::UnixSocket => format!("{port} is served by {}", who()),
         CauseKind::StaleUnixSocket => {
             format!("{port} is a socket file that nobody serves: a connection to it is refused")

@@ -661,7 +661,8 @@ fn every_lever_is_shown_by_each_verb() {
             let command = step.split(" by: ").nth(1).unwrap();
             let word = |word: &str| !word.contains('=') && word != "env" && word != "--";
             let mut words = command.split(' ').filter(|it| word(it));
-            let mut program = words.next().unwrap().rsplit('/').next().unwrap().to_owned();
+            let mut program = words.next().unwrap().rsplit(['/', '\\']).next().unwrap().to_owned();
+            program.truncate(program.strip_suffix(".exe").unwrap_or(&program).len());
             if program == "runuser" {
                 program = words.nth(2).unwrap().to_owned();
             }

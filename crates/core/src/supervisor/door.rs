@@ -21,6 +21,10 @@ pub fn door(process: &Process) -> Option<&'static str> {
     if process.exe.as_deref().is_some_and(is_part_of_windows) {
         return Some(SYSTEM);
     }
+    // A bundle that macOS keeps there and runs itself (systemextensionsctl(8)).
+    if process.exe.as_deref().is_some_and(|exe| exe.starts_with("/Library/SystemExtensions/")) {
+        return Some(EXTENSION);
+    }
     let by_name = match exe {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
@@ -42,7 +46,7 @@ fn of_machine(process: &Process) -> Option<&'static str> {
 /// Whether an executable is one of those that Windows itself lives by: by its path too, since a
 /// program of one's own may well be called `services`.
 fn is_part_of_windows(exe: &str) -> bool {
-    const FILES: [&str; 14] = [
+    const FILES: [&str; 15] = [
         "services",
         "svchost",
         "csrss",
@@ -57,6 +61,7 @@ fn is_part_of_windows(exe: &str) -> bool {
         "sihost",
         "conhost",
         "vmcompute",
+        "vmms",
     ];
     if !exe.contains('\\') {
         return false;
@@ -104,7 +109,8 @@ const SCREEN: &str = "it is a graphical session: every window ends with it";
 pub(super) const SYSTEM: &str =
     "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
-const FORWARDS: &str = "it carries all ports of a virtual machine, which end with it";
+const FORWARDS: &str = "it carries the ports of virtual machines, all of which end with it";
+const EXTENSION: &str = "it is an extension of the system (a VPN, a filter), which starts it again";
 const MACHINE: &str = "a virtual machine runs in it and may lose data";
 
 /// The doors by executable.
@@ -231,7 +237,22 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (WSL, &["wslrelay", "wslhost", "wslservice", "vmmem", "vmmemWSL", "vmcompute"]),
-    (MACHINE, &["VBoxHeadless", "VirtualBoxVM", "vmware-vmx"]),
+    (
+        MACHINE,
+        &[
+            "VBoxHeadless",
+            "VirtualBoxVM",
+            "vmware-vmx",
+            "vmwp",
+            "prl_vm_app",
+            "prl_disp_service",
+            "com.apple.Virtualization.VirtualMachine",
+            "QEMULauncher",
+            "vfkit",
+            "krunkit",
+        ],
+    ),
+    (FORWARDS, &["prl_naptd", "vmnet-natd", "vmnat"]),
 ];
 
 /// Why a program of that file name is a door.
