@@ -7,8 +7,10 @@ mod addresses;
 mod asked;
 mod command;
 mod console;
+mod enclosure;
 mod engine;
 mod handle;
+mod job;
 mod library;
 mod memory;
 mod probe;
@@ -25,7 +27,7 @@ use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
 use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -34,6 +36,7 @@ use crate::windows::{WindowsFacts, WindowsWish};
 pub(crate) use super::unsupported::{keep, ledger, revive};
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
+pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
 
 /// Windows gives no news of sockets.
@@ -142,6 +145,10 @@ impl Host for LiveHost {
 
     fn descendants(&self, pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
         Some(see::descendants(pins))
+    }
+
+    fn enclosure(&self) -> Option<Box<dyn Enclosure>> {
+        enclosure::new()
     }
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
