@@ -24,8 +24,8 @@ pub(crate) enum Machine {
 
 /// The machine that an engine's socket or pipe leads into; `None` where the place does not tell.
 pub(crate) fn serving(place: &str) -> Option<Machine> {
-    if let Some(pipe) = place.strip_prefix(r"\\.\pipe\") {
-        let desktop = pipe.starts_with("dockerDesktop");
+    if let Some(pipe) = place.strip_prefix(r"\\.\pipe\").map(str::to_ascii_lowercase) {
+        let desktop = pipe.starts_with("dockerdesktop");
         let podman = || pipe.starts_with("podman-").then_some(Machine::Podman);
         return desktop.then_some(Machine::DockerDesktop).or_else(podman);
     }
@@ -48,7 +48,8 @@ pub(crate) fn serving(place: &str) -> Option<Machine> {
         return Some(Machine::Lima(name.to_owned()));
     }
     // Made by `podman machine`, never by a podman of this system.
-    let podman = place.contains("/podman/machine/") || place.ends_with("-api.sock");
+    let podman = place.contains("/podman/machine/")
+        || (place.contains("/podman/") && place.ends_with("-api.sock"));
     podman.then_some(Machine::Podman)
 }
 
@@ -110,14 +111,23 @@ pub(crate) fn told_sockets(process: &Process) -> Vec<String> {
     }
 }
 
-/// The machine in whose folder Lima keeps what this `ssh` or `limactl` works with.
+/// The machine in whose folder Lima keeps what this `ssh` or `limactl` works with. Colima starts an ssh
+/// for forwards alone too; of Lima's, who only logs in or has a tunnel of their own is none of it.
 fn lima(process: &Process) -> Option<Machine> {
+    let agent = Program::of(process).file != "ssh";
     process.argv.iter().find_map(|word| {
-        let own = |name: &str| name.to_owned();
         let colima = after(word, "/.colima/_lima/").or_else(|| after(word, "/colima/_lima/"));
-        let rancher = || after(word, "/rancher-desktop/lima/").map(|_| Machine::RancherDesktop);
-        let plain = || after(word, "/.lima/").map(|name| Machine::Lima(own(name)));
-        colima.map(|name| Machine::Colima(own(name))).or_else(rancher).or_else(plain)
+        if let Some(name) = colima {
+            return Some(Machine::Colima(name.to_owned()));
+        }
+        let carries = agent || word.ends_with("/ssh.sock [mux]");
+        match after(word, "/rancher-desktop/lima/") {
+            Some(_) => carries.then_some(Machine::RancherDesktop),
+            None => {
+                let name = after(word, "/.lima/").filter(|_| carries)?;
+                Some(Machine::Lima(name.to_owned()))
+            }
+        }
     })
 }
 
@@ -163,11 +173,13 @@ mod tests {
             ),
             ("/var/folders/x/T/podman/podman-machine-default-api.sock", Some(Machine::Podman)),
             (r"\\.\pipe\dockerDesktopLinuxEngine", Some(Machine::DockerDesktop)),
+            (r"\\.\pipe\dockerdesktoplinuxengine", Some(Machine::DockerDesktop)),
             (r"\\.\pipe\podman-machine-default", Some(Machine::Podman)),
             (r"\\.\pipe\docker_engine", None),
             ("/run/docker.sock", None),
             ("/run/user/1000/podman/podman.sock", None),
             ("/tmp/d.sock", None),
+            ("/run/my-api.sock", None),
         ] {
             assert_eq!(serving(place), want, "{place}");
         }
@@ -199,6 +211,18 @@ mod tests {
             ),
             ("/usr/bin/ssh", &["ssh", "-L", "8080:localhost:80", "build1"], None),
             ("/usr/bin/ssh", &["ssh", "/Users/me/.lima/_config/user"], None),
+            (
+                "/usr/bin/ssh",
+                &[
+                    "ssh",
+                    "-F",
+                    "/Users/me/.lima/dev/ssh.config",
+                    "-L",
+                    "9000:localhost:9000",
+                    "lima-dev",
+                ],
+                None,
+            ),
             ("/usr/bin/node", &["node", "/Users/me/.lima/dev/x"], None),
         ] {
             let found = behind(&process(exe, line)).map(|machine| format!("{machine:?}"));
