@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn what_a_member_starts_is_a_member_when_its_parent_has_ended() {
         let enclosure = new().unwrap();
-        assert_eq!(enclosure.members(), []);
+        assert!(enclosure.members().is_empty());
         let mut parent =
             Command::new("cmd").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let id = |pid| {

@@ -167,8 +167,10 @@ fn a_server_cannot_act_as_whoever_asks() {
         // SAFETY: the handle is open, and its client has written something.
         let done = unsafe { ImpersonateNamedPipeClient(server.0.raw()) };
         let mut raw = std::ptr::null_mut();
-        // SAFETY: the handle stands for this thread; `raw` is ours.
-        unsafe { OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, 1, &raw mut raw) };
+        // SAFETY: it takes nothing; the handle stands for this thread and need not be closed.
+        let thread = unsafe { GetCurrentThread() };
+        // SAFETY: `raw` is ours.
+        unsafe { OpenThreadToken(thread, TOKEN_QUERY, 1, &raw mut raw) };
         let mut level = -1_i32;
         let mut size = 0;
         if let Some(token) = Handle::new(raw) {
