@@ -8,6 +8,7 @@ mod asked;
 mod command;
 mod console;
 mod handle;
+mod job;
 mod library;
 mod memory;
 mod probe;
@@ -31,6 +32,7 @@ use crate::windows::{WindowsFacts, WindowsWish};
 pub(crate) use super::unsupported::{keep, ledger, revive};
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
+pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
 
 /// Windows gives no news of sockets.
