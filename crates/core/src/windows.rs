@@ -5,6 +5,8 @@
 pub mod descent;
 pub mod holder;
 pub mod path;
+pub mod program;
+pub mod screen;
 
 use std::time::Duration;
 

@@ -13,8 +13,10 @@ mod library;
 mod memory;
 mod probe;
 mod process;
+mod screen;
 mod see;
 mod services;
+pub mod streams;
 mod table;
 
 use std::collections::BTreeMap;
@@ -30,10 +32,11 @@ use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
 pub(crate) use super::unsupported::{keep, ledger, revive};
-pub use console::Interrupt;
+pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
 pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
+pub use screen::Screen;
 
 /// Windows gives no news of sockets.
 #[derive(Debug)]
