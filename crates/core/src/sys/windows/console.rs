@@ -73,7 +73,7 @@ unsafe extern "system" fn interrupted(event: u32) -> BOOL {
     }
     if ![CTRL_C_EVENT, CTRL_BREAK_EVENT].contains(&event) && STAYS.load(Ordering::Relaxed) {
         // The process is ended as soon as this returns.
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::park_timeout(Duration::from_secs(60));
     }
     1
 }

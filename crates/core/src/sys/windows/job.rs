@@ -169,7 +169,7 @@ mod tests {
     fn what_is_in_it_is_listed_and_ends_together() {
         let job = JobObject::create().unwrap();
         job.allow_breakaway().unwrap();
-        assert_eq!(job.members(), []);
+        assert!(job.members().is_empty());
         // Waits for its stdin to be closed.
         let mut command = Command::new("cmd");
         command.stdin(Stdio::piped()).stdout(Stdio::null());

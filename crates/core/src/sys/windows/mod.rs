@@ -5,6 +5,7 @@
 mod act;
 mod addresses;
 mod asked;
+mod asking;
 mod command;
 mod console;
 mod handle;
@@ -20,6 +21,7 @@ pub mod streams;
 mod table;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,7 @@ use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
 pub(crate) use super::unsupported::{keep, ledger, revive};
+pub use asking::tell_console;
 pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
 pub use job::JobObject;
@@ -52,11 +55,12 @@ pub(crate) fn close_without_remains(stream: TcpStream) {
 pub struct LiveHost {
     started: Instant,
     interrupt: Option<Interrupt>,
+    teller: Vec<OsString>,
 }
 
 impl Default for LiveHost {
     fn default() -> Self {
-        Self { started: Instant::now(), interrupt: None }
+        Self { started: Instant::now(), interrupt: None, teller: Vec::new() }
     }
 }
 
@@ -77,6 +81,14 @@ impl LiveHost {
     #[must_use]
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// This machine, with the words that start a process which calls [`tell_console`] for the number
+    /// and the start that come behind them. Without, who has no window cannot be asked.
+    #[must_use]
+    pub fn with_teller(mut self, words: Vec<OsString>) -> Self {
+        self.teller = words;
         self
     }
 }
@@ -115,7 +127,7 @@ impl Host for LiveHost {
     }
 
     fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError> {
-        act::signal(pinned, signal)
+        act::signal(pinned, signal, &self.teller)
     }
 
     fn exited(&self, pinned: &Pinned) -> bool {

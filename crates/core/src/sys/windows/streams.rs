@@ -94,7 +94,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !thread.is_finished() && Instant::now() < deadline {
             call_off(thread.as_handle());
-            std::thread::sleep(Duration::from_millis(2));
+            std::thread::park_timeout(Duration::from_millis(2));
         }
         assert!(thread.is_finished());
         let read = thread.join().unwrap();
