@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::JobObjects::{
-    AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
+    AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
     JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
     TerminateJobObject,
@@ -90,6 +90,14 @@ impl JobObject {
     pub fn terminate(&self, code: u32) -> io::Result<()> {
         // SAFETY: the handle is open.
         said(unsafe { TerminateJobObject(self.0.raw(), code) })
+    }
+
+    /// Whether a process is in it.
+    pub(super) fn holds(&self, process: &Handle) -> bool {
+        let mut inside = 0;
+        // SAFETY: both handles are open, and the answer is ours.
+        let done = unsafe { IsProcessInJob(process.raw(), self.0.raw(), &raw mut inside) };
+        done != 0 && inside != 0
     }
 
     /// The numbers of the processes in it. As long as one is in it its number is not another's, but

@@ -8,6 +8,7 @@ mod asked;
 mod asking;
 mod command;
 mod console;
+mod enclosure;
 mod handle;
 mod job;
 mod library;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -156,6 +157,10 @@ impl Host for LiveHost {
 
     fn descendants(&self, pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
         Some(see::descendants(pins))
+    }
+
+    fn enclosure(&self) -> Option<Box<dyn Enclosure>> {
+        enclosure::new()
     }
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
