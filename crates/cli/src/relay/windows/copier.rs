@@ -138,7 +138,7 @@ impl Copy {
             return;
         }
         if self.ear.is_flooded() {
-            std::thread::sleep(BREATH);
+            std::thread::park_timeout(BREATH);
             if comes() {
                 return;
             }

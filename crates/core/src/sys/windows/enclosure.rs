@@ -74,7 +74,7 @@ mod tests {
         assert!(!left.is_empty() && !left.contains(&pinned.id), "{left:?}");
         for member in left {
             let pinned = pin(member).unwrap();
-            super::super::act::signal(&pinned, 9).unwrap();
+            super::super::act::signal(&pinned, 9, &[]).unwrap();
         }
     }
 }
