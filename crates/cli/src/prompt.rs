@@ -234,6 +234,9 @@ mod terminal {
 mod terminal {
     use std::fs::OpenOptions;
     use std::io::{BufRead, BufReader, Write};
+    use std::os::windows::io::AsHandle;
+
+    use proc_core::sys::streams::forget_typed;
 
     /// Shows the question on the console and reads a line from it, whatever stdin is; `None` where
     /// there is no console. Ctrl-C is an empty line.
@@ -243,6 +246,8 @@ mod terminal {
         if !goes_on(()) {
             return Some(String::new());
         }
+        // What was typed before the question was shown is no answer to it.
+        forget_typed(typed.as_handle());
         shown.write_all(question.as_bytes()).ok()?;
         let mut line = String::new();
         let read = BufReader::new(typed).read_line(&mut line);

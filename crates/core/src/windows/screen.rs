@@ -137,7 +137,9 @@ fn moved_up(old: &Window, now: &Window) -> Option<usize> {
     if stands(0) {
         return Some(0);
     }
-    (1..=old.top + above).find(|&by| shows(by) && stands(by))
+    // Further up nothing of them is to be seen.
+    let most = (old.top + above).saturating_sub(now.top);
+    (1..=most).find(|&by| shows(by) && stands(by))
 }
 
 /// Rows as lines; without the first one's own text where that was told already.

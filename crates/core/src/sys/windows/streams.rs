@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 
-use windows_sys::Win32::System::Console::GetConsoleMode;
+use windows_sys::Win32::System::Console::{FlushConsoleInputBuffer, GetConsoleMode};
 use windows_sys::Win32::System::IO::CancelSynchronousIo;
 use windows_sys::Win32::System::Pipes::{CreatePipe, PeekNamedPipe};
 
@@ -16,6 +16,12 @@ pub fn is_console(handle: BorrowedHandle<'_>) -> bool {
     let mut mode = 0;
     // SAFETY: `mode` is ours; a handle that is no console's makes the call fail.
     unsafe { GetConsoleMode(handle.as_raw_handle(), &raw mut mode) != 0 }
+}
+
+/// Drops what was typed on a console and nobody has read.
+pub fn forget_typed(console: BorrowedHandle<'_>) {
+    // SAFETY: the handle is open; one that is no console's makes the call fail.
+    unsafe { FlushConsoleInputBuffer(console.as_raw_handle()) };
 }
 
 type Compare = unsafe extern "system" fn(*mut c_void, *mut c_void) -> i32;
