@@ -23,12 +23,13 @@ mod output;
 mod pager;
 mod progress;
 mod prompt;
-#[cfg(unix)]
 mod relay;
 mod render;
 mod sanitize;
 mod signal;
 mod split;
+#[cfg(windows)]
+mod teller;
 mod terminal;
 
 use std::ffi::OsString;
@@ -49,10 +50,14 @@ use terminal::{Stream, view};
 fn main() -> ExitCode {
     let mut output = Output::default();
     let args: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(windows)]
+    if let Some(exit) = teller::answer(&args) {
+        return ended(exit);
+    }
     let load = || Settings::load(&|name| std::env::var_os(name));
     if let Some(answer) = complete::answer(&args, load) {
         output.answer(&answer);
-        return ExitCode::from(output.finish(Exit::Yes).code());
+        return ended(output.finish(Exit::Yes));
     }
     let settings = load();
     let exit = match cli::parse(args, &settings) {
@@ -62,7 +67,17 @@ fn main() -> ExitCode {
         }
         Err(stop) => explain(stop, &mut output),
     };
-    ExitCode::from(output.finish(exit).code())
+    ended(output.finish(exit))
+}
+
+fn ended(exit: Exit) -> ExitCode {
+    let code = exit.code();
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        // 0xC000013A, which a program of Windows ended by Ctrl-C has.
+        #[expect(clippy::exit, reason = "ExitCode holds no more than 8 bits")]
+        Err(_) => std::process::exit(code.cast_signed()),
+    }
 }
 
 fn run(cli: &Cli, output: &mut Output) -> Exit {

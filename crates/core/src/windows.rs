@@ -2,9 +2,12 @@
 //! in its kernel, ranges of ports that it keeps back, ports that it sends on, and whose a socket is
 //! whose process has ended. Pure: who asks for it is `sys::windows`.
 
+pub mod console;
 pub mod descent;
 pub mod holder;
 pub mod path;
+pub mod program;
+pub mod screen;
 
 use std::time::Duration;
 

@@ -2,7 +2,9 @@
 
 use std::os::windows::io::BorrowedHandle;
 
-use windows_sys::Win32::System::Threading::PROCESS_QUERY_LIMITED_INFORMATION;
+use windows_sys::Win32::System::Threading::{
+    PROCESS_QUERY_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
+};
 
 use super::job::JobObject;
 use super::process;
@@ -34,7 +36,10 @@ impl JobObject {
     /// Whoever has that number, if it is one of those in the job: since it was listed, the number may
     /// have become another's.
     fn member(&self, pid: u32) -> Option<ProcessId> {
-        let handle = process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+        // Windows asks for the lesser right alone, Wine for the other.
+        let handle = process::open(pid, PROCESS_QUERY_INFORMATION)
+            .or_else(|_| process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION))
+            .ok()?;
         let start = process::created(&handle)?;
         self.holds(&handle).then_some(ProcessId { pid, start })
     }
@@ -66,7 +71,7 @@ mod tests {
         stdin.write_all(b"start /b cmd /c \"ping -n 60 127.0.0.1 >nul\"\r\n").unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while enclosure.members().len() < 2 && std::time::Instant::now() < deadline {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
         parent.kill().unwrap();
         parent.wait().unwrap();
@@ -74,7 +79,7 @@ mod tests {
         assert!(!left.is_empty() && !left.contains(&pinned.id), "{left:?}");
         for member in left {
             let pinned = pin(member).unwrap();
-            super::super::act::signal(&pinned, 9).unwrap();
+            super::super::act::signal(&pinned, 9, &[]).unwrap();
         }
     }
 }

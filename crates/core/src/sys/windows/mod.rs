@@ -5,6 +5,7 @@
 mod act;
 mod addresses;
 mod asked;
+mod asking;
 mod command;
 mod console;
 mod enclosure;
@@ -15,11 +16,14 @@ mod library;
 mod memory;
 mod probe;
 mod process;
+mod screen;
 mod see;
 mod services;
+pub mod streams;
 mod table;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -34,10 +38,12 @@ use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
 pub(crate) use super::unsupported::{keep, ledger, revive};
-pub use console::Interrupt;
+pub use asking::tell_console;
+pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
 pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
+pub use screen::Screen;
 
 /// Windows gives no news of sockets.
 #[derive(Debug)]
@@ -53,11 +59,12 @@ pub(crate) fn close_without_remains(stream: TcpStream) {
 pub struct LiveHost {
     started: Instant,
     interrupt: Option<Interrupt>,
+    teller: Vec<OsString>,
 }
 
 impl Default for LiveHost {
     fn default() -> Self {
-        Self { started: Instant::now(), interrupt: None }
+        Self { started: Instant::now(), interrupt: None, teller: Vec::new() }
     }
 }
 
@@ -78,6 +85,14 @@ impl LiveHost {
     #[must_use]
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// This machine, with the words that start a process which calls [`tell_console`] for the number
+    /// and the start that come behind them. Without, who has no window cannot be asked.
+    #[must_use]
+    pub fn with_teller(mut self, words: Vec<OsString>) -> Self {
+        self.teller = words;
         self
     }
 }
@@ -116,7 +131,7 @@ impl Host for LiveHost {
     }
 
     fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError> {
-        act::signal(pinned, signal)
+        act::signal(pinned, signal, &self.teller)
     }
 
     fn exited(&self, pinned: &Pinned) -> bool {
