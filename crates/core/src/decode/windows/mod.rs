@@ -5,8 +5,12 @@
 pub mod command_line;
 pub mod http_sys;
 pub mod netsh;
+pub mod processes;
+pub mod programs;
+pub mod security;
 pub mod table;
 pub mod text;
+pub mod wide;
 
 pub use command_line::split;
 pub use http_sys::{HttpQueue, HttpUrl, QueueProcess, request_queues};
