@@ -23,8 +23,7 @@ pub enum Exit {
     /// 5: this system cannot do it.
     Unsupported,
     /// Another program's own, which `run` passes on.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
-    Command(u8),
+    Command(u32),
 }
 
 /// Which question was answered.
@@ -46,8 +45,8 @@ pub enum Question {
 }
 
 impl Exit {
-    /// The number for the system.
-    pub const fn code(self) -> u8 {
+    /// The number for the system: 8 bits but for other programs' on Windows, which has 32.
+    pub const fn code(self) -> u32 {
         match self {
             Self::Yes => 0,
             Self::No => 1,

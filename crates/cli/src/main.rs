@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     let load = || Settings::load(&|name| std::env::var_os(name));
     if let Some(answer) = complete::answer(&args, load) {
         output.answer(&answer);
-        return ExitCode::from(output.finish(Exit::Yes).code());
+        return ended(output.finish(Exit::Yes));
     }
     let settings = load();
     let exit = match cli::parse(args, &settings) {
@@ -62,7 +62,17 @@ fn main() -> ExitCode {
         }
         Err(stop) => explain(stop, &mut output),
     };
-    ExitCode::from(output.finish(exit).code())
+    ended(output.finish(exit))
+}
+
+fn ended(exit: Exit) -> ExitCode {
+    let code = exit.code();
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        // 0xC000013A, which a program of Windows ended by Ctrl-C has.
+        #[expect(clippy::exit, reason = "ExitCode holds no more than 8 bits")]
+        Err(_) => std::process::exit(code.cast_signed()),
+    }
 }
 
 fn run(cli: &Cli, output: &mut Output) -> Exit {

@@ -5,6 +5,7 @@
 pub mod descent;
 pub mod holder;
 pub mod path;
+pub mod program;
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //! order, word, wait or decide. The only `unsafe` is here. What the bytes mean is in
 //! [`crate::decode`].
 //!
-//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS`, `REVIVES` and
-//! `SIGNALS`, and `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
+//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS`, `PASSES`,
+//! `REVIVES` and `SIGNALS`, and `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
 //! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the

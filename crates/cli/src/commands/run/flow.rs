@@ -40,10 +40,10 @@ use crate::{output, prompt};
 
 /// Exit codes of a command that could not be started, as shells, env(1) and nohup(1) have them:
 /// package scripts and CI know them.
-const NOT_FOUND: u8 = 127;
-const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u32 = 127;
+const NOT_EXECUTABLE: u32 = 126;
 /// The exit code of a command that was ended to be started again, and could not be.
-const FAILED: u8 = 1;
+const FAILED: u32 = 1;
 /// How long asked holders are given before they are forced.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long freeing may take; closed connections pass within a minute.
@@ -677,10 +677,10 @@ fn start(
 /// us sees the same; where that cannot be, it is 128 and its number, as shells have it.
 fn code_of(status: Status) -> Exit {
     match status {
-        Status::Code(code) => Exit::Command(u8::try_from(code).unwrap_or(u8::MAX)),
+        Status::Code(code) => Exit::Command(code.cast_unsigned()),
         Status::Signal(signal) => {
             end_by(signal);
-            Exit::Command(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+            Exit::Command((128 + signal).cast_unsigned())
         }
     }
 }

@@ -6,7 +6,6 @@ pub mod command_line;
 pub mod http_sys;
 pub mod netsh;
 pub mod processes;
-pub mod programs;
 pub mod security;
 pub mod table;
 pub mod text;

@@ -136,8 +136,7 @@ impl Descriptor {
     /// Whether anybody else than that user, and those who may do everything anyway, has one of these
     /// rights. Lines that deny are not counted: they can only take.
     pub fn others_may(&self, user: &Sid, rights: u32) -> bool {
-        let trusted =
-            |sid: &Sid| sid == user || sid.is_of_the_machine() || sid.is_the_owner();
+        let trusted = |sid: &Sid| sid == user || sid.is_of_the_machine() || sid.is_the_owner();
         self.allowed.as_ref().is_none_or(|lines| {
             lines.iter().any(|line| {
                 line.flags & Allowed::ONLY_INSIDE == 0
@@ -262,9 +261,8 @@ mod tests {
     fn others_are_all_but_the_user_and_whoever_may_do_everything_anyway() {
         let me = user(1001);
         let own = Allowed::inside_too(me.clone(), ALL);
-        let may = |line: Allowed| {
-            owned(me.clone(), vec![own.clone(), line]).others_may(&me, TO_CHANGE)
-        };
+        let may =
+            |line: Allowed| owned(me.clone(), vec![own.clone(), line]).others_may(&me, TO_CHANGE);
         assert!(!may(Allowed::alone(Sid::administrators(), ALL)));
         assert!(!may(Allowed::alone(Sid::everyone(), LOOK)));
         // CREATOR OWNER, as directories hand it on.

@@ -1,19 +1,22 @@
 //! Windows: the tables of iphlpapi, Toolhelp, process handles. [`LiveHost`] ties them to the [`Host`]
-//! seam. What keeps ports and leases, and what an undo would need, is not taught yet: those calls say
-//! so.
+//! seam. What an undo would need is not taught yet: those calls say so.
 
 mod act;
 mod addresses;
 mod asked;
 mod command;
 mod console;
+mod directory;
 mod handle;
+pub(crate) mod keep;
 mod library;
 mod memory;
+mod names;
 mod probe;
 mod process;
 mod see;
 mod services;
+mod succession;
 mod table;
 
 use std::collections::BTreeMap;
@@ -28,7 +31,7 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
-pub(crate) use super::unsupported::{keep, ledger, revive};
+pub(crate) use super::unsupported::{ledger, revive};
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
 pub(crate) use probe::{bound_only, listener};
@@ -59,8 +62,11 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
-    /// Whether ports can be kept from others: not yet.
-    pub const KEEPS: bool = false;
+    /// Whether ports can be kept from others: yes.
+    pub const KEEPS: bool = true;
+
+    /// Whether a command can be handed a socket that listens: no.
+    pub const PASSES: bool = false;
 
     /// Whether what was ended can be started again: not yet.
     pub const REVIVES: bool = false;

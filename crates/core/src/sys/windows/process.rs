@@ -19,6 +19,8 @@ use windows_sys::Win32::System::Threading::{
 use super::handle::Handle;
 use super::library;
 use super::memory::Parameters;
+use crate::decode::windows::processes::Listed;
+use crate::decode::windows::security::Sid;
 use crate::decode::windows::{filetime, from_utf16, split};
 use crate::process::{Process, ProcessId};
 
@@ -136,6 +138,27 @@ pub(super) fn asker() -> (Option<u32>, Option<String>, bool) {
     (uid, user, done != 0 && elevation.TokenIsElevated != 0)
 }
 
+/// The user that this process runs as.
+pub(super) fn own_sid() -> Option<Sid> {
+    // SAFETY: it takes nothing; the handle stands for this process and need not be closed.
+    let current = unsafe { GetCurrentProcess() };
+    let mut raw = std::ptr::null_mut();
+    // SAFETY: `raw` is ours.
+    let done = unsafe { OpenProcessToken(current, TOKEN_QUERY, &raw mut raw) };
+    let token = Handle::new(raw).filter(|_| done != 0)?;
+    let mut buffer = [0_u64; 32];
+    let mut size = 0;
+    let length = u32::try_from(size_of_val(&buffer)).unwrap_or_default();
+    let to = buffer.as_mut_ptr().cast();
+    // SAFETY: the buffer is ours, aligned, and of that length, which holds any SID.
+    let done = unsafe { GetTokenInformation(token.raw(), TokenUser, to, length, &raw mut size) };
+    // A TOKEN_USER begins with where the SID is, which is in the same buffer.
+    let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let pointer = usize::from_ne_bytes(*bytes.first_chunk()?);
+    let start = pointer.checked_sub(buffer.as_ptr() as usize).filter(|_| done != 0)?;
+    Sid::read(bytes.get(start..)?)
+}
+
 fn token(process: &Handle) -> Option<Handle> {
     let mut raw = std::ptr::null_mut();
     // SAFETY: the handle is open, `raw` is ours.
@@ -234,6 +257,42 @@ pub(super) fn query(process: &Handle, class: u32, room: usize) -> Option<Vec<u64
     let status =
         unsafe { call(process.raw(), class, words.as_mut_ptr().cast(), length, &raw mut size) };
     (status >= 0).then_some(words)
+}
+
+type QuerySystem = unsafe extern "system" fn(u32, *mut c_void, u32, *mut u32) -> i32;
+
+/// Every process with its threads, as the kernel lists them; none on a Windows of 32 bits, where the
+/// list has another form, or where it cannot be had.
+pub(super) fn listed() -> Vec<Listed> {
+    /// SystemProcessInformation.
+    const PROCESSES: u32 = 5;
+    /// STATUS_INFO_LENGTH_MISMATCH.
+    const TOO_SHORT: i32 = 0xc000_0004_u32.cast_signed();
+    const TRIES: usize = 8;
+    let function = library::function("ntdll.dll", b"NtQuerySystemInformation\0");
+    let Some(function) = function.filter(|_| cfg!(target_pointer_width = "64")) else {
+        return Vec::new();
+    };
+    // SAFETY: this is its signature (winternl.h).
+    let call = unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, QuerySystem>(function)
+    };
+    let mut room = 512 * 1024_u32;
+    for _ in 0..TRIES {
+        let mut words = vec![0_u64; (room / 8) as usize];
+        let mut size = 0;
+        let to = words.as_mut_ptr().cast();
+        // SAFETY: the buffer has that many bytes and is aligned.
+        match unsafe { call(PROCESSES, to, room, &raw mut size) } {
+            TOO_SHORT => room = room.max(size).saturating_mul(2),
+            status if status >= 0 => {
+                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                return crate::decode::windows::processes::listed(&bytes);
+            }
+            _ => break,
+        }
+    }
+    Vec::new()
 }
 
 /// A program's name as people know it: without `.exe`.
