@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(port_of(&v4), Some(port));
         let v6 = exclusive(Transport::Tcp, format!("[::]:{port}").parse().unwrap()).unwrap();
         assert_eq!(port_of(&v6), Some(port));
-        assert_eq!(plain(Transport::Tcp, any), BindResult::InUse);
+        assert_ne!(plain(Transport::Tcp, any), BindResult::Ok);
     }
 
     #[test]
