@@ -17,7 +17,7 @@ pub(crate) mod last_words;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod ledger;
 #[cfg_attr(
-    not(any(target_os = "linux", target_os = "macos")),
+    not(any(target_os = "linux", target_os = "macos", windows)),
     allow(dead_code, reason = "none is ever made here")
 )]
 pub(crate) mod settings;
@@ -46,7 +46,7 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-#[cfg(any(test, not(any(target_os = "linux", target_os = "macos"))))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "macos", windows))))]
 #[cfg_attr(
     any(target_os = "linux", target_os = "macos", windows),
     allow(dead_code, reason = "compiled here for its tests, or for a part of it")

@@ -175,6 +175,7 @@ pub(crate) mod keep {
     pub(crate) const LISTS_ADDRESSES: &str = "ifconfig";
     pub(crate) const EPHEMERAL_RANGE: &str = "49152-65535";
     pub(crate) const ONE_BIND_MEETS_ALL: bool = false;
+    pub(crate) const REUSE_PASSES_SERVERS: bool = false;
     pub(crate) const SHORTAGES: &[i32] = &[];
 
     fn unsupported<T>() -> io::Result<T> {
@@ -308,7 +309,7 @@ pub(crate) mod ledger {
     use std::io::{self, ErrorKind};
     use std::path::{Path, PathBuf};
 
-    use crate::sys::keep::Kept;
+    use super::keep::Kept;
 
     #[derive(Debug)]
     pub(crate) struct Ledger(Infallible);
@@ -357,7 +358,9 @@ pub(crate) mod ledger {
         }
     }
 
-    pub(crate) fn home_of(_: u32) -> Option<PathBuf> {
+    pub(crate) const NOWHERE: &str = "nothing is kept on this system";
+
+    pub(crate) fn state(_: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
         None
     }
 }
@@ -366,8 +369,8 @@ pub(crate) mod ledger {
 pub(crate) mod revive {
     use std::io::{self, ErrorKind};
 
+    use super::keep::Kept;
     use crate::process::ProcessId;
-    use crate::sys::keep::Kept;
     pub(crate) use crate::sys::settings::{Settings, Start};
     use crate::undo::FileMark;
 
@@ -414,9 +417,11 @@ pub(crate) mod revive {
         Err(ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn succeed(_: Start) -> io::Error {
-        ErrorKind::Unsupported.into()
+    pub(crate) fn succeed(_: Start, _: &mut dyn FnMut(ProcessId)) -> io::Result<i32> {
+        Err(ErrorKind::Unsupported.into())
     }
+
+    pub(crate) const CHANGES_USER: bool = false;
 }
 
 #[cfg(test)]

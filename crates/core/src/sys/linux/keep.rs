@@ -42,6 +42,9 @@ pub(crate) const EPHEMERAL_RANGE: &str = "net.ipv4.ip_local_port_range";
 /// Whether one bind of the dual-stack `::` meets whatever an ordinary bind of any address would meet.
 pub(crate) const ONE_BIND_MEETS_ALL: bool = true;
 
+/// Whether a TCP bind with SO_REUSEADDR passes by living servers too.
+pub(crate) const REUSE_PASSES_SERVERS: bool = false;
+
 /// The machine's rules about ports.
 pub(crate) fn policy() -> Policy {
     ProcessReader::new().map(|reader| reader.policy()).unwrap_or_default()

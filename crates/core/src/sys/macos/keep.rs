@@ -43,6 +43,9 @@ pub(crate) const EPHEMERAL_RANGE: &str = "net.inet.ip.portrange.first and .last"
 /// Whether one bind of the dual-stack `::` meets whatever an ordinary bind of any address would meet.
 pub(crate) const ONE_BIND_MEETS_ALL: bool = false;
 
+/// Whether a TCP bind with SO_REUSEADDR passes by living servers too.
+pub(crate) const REUSE_PASSES_SERVERS: bool = false;
+
 /// The machine's rules about ports.
 pub(crate) fn policy() -> Policy {
     process::policy()

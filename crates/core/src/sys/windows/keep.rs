@@ -54,16 +54,19 @@ impl Kept {
         })
     }
 
-    /// Whether what is started from now on has it too.
-    pub(super) fn hand_on(&self, on: bool) -> io::Result<()> {
-        let raw = match self {
+    pub(super) fn raw(&self) -> RawHandle {
+        match self {
             Self::Socket(socket) => socket.as_raw_socket() as RawHandle,
             Self::Object(handle) => handle.as_raw_handle(),
             Self::File(file) => file.as_raw_handle(),
-        };
+        }
+    }
+
+    /// Whether what is started from now on has it too.
+    pub(super) fn hand_on(&self, on: bool) -> io::Result<()> {
         let flags = if on { HANDLE_FLAG_INHERIT } else { 0 };
         // SAFETY: the handle is open.
-        match unsafe { SetHandleInformation(raw, HANDLE_FLAG_INHERIT, flags) } {
+        match unsafe { SetHandleInformation(self.raw(), HANDLE_FLAG_INHERIT, flags) } {
             0 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
@@ -85,6 +88,9 @@ pub(crate) const ONE_BIND_MEETS_ALL: bool = false;
 /// Errors that would meet the next port too: ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY,
 /// ERROR_OUTOFMEMORY, ERROR_NO_SYSTEM_RESOURCES, WSAEMFILE, WSAENOBUFS.
 pub(crate) const SHORTAGES: &[i32] = &[4, 8, 14, 1450, 10024, 10055];
+
+/// Whether a TCP bind with SO_REUSEADDR passes by living servers too.
+pub(crate) const REUSE_PASSES_SERVERS: bool = true;
 
 /// The machine's rules about ports. Excluded ranges need no rule: their binds are denied.
 pub(crate) fn policy() -> Policy {

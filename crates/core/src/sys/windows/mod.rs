@@ -1,5 +1,5 @@
 //! Windows: the tables of iphlpapi, Toolhelp, process handles. [`LiveHost`] ties them to the [`Host`]
-//! seam. What an undo would need is not taught yet: those calls say so.
+//! seam.
 
 mod act;
 mod addresses;
@@ -9,11 +9,13 @@ mod console;
 mod directory;
 mod handle;
 pub(crate) mod keep;
+pub(crate) mod ledger;
 mod library;
 mod memory;
 mod names;
 mod probe;
 mod process;
+pub(crate) mod revive;
 mod see;
 mod services;
 mod succession;
@@ -31,7 +33,6 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
-pub(crate) use super::unsupported::{ledger, revive};
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
 pub(crate) use probe::{bound_only, listener};
@@ -68,8 +69,8 @@ impl LiveHost {
     /// Whether a command can be handed a socket that listens: no.
     pub const PASSES: bool = false;
 
-    /// Whether what was ended can be started again: not yet.
-    pub const REVIVES: bool = false;
+    /// Whether what was ended can be started again: yes.
+    pub const REVIVES: bool = true;
 
     /// Whether a signal can be sent that does not end a process: no.
     pub const SIGNALS: bool = false;

@@ -101,14 +101,15 @@ pub(super) fn read(entry: &Entry) -> Process {
         ..Process::unread(id)
     };
     let Some(handle) = handle else { return process };
-    process.exe = image(&handle);
+    process.exe = image(&handle).map(|path| from_utf16(&path));
     let readable = open(entry.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ).ok();
     let parameters = readable.as_ref().and_then(Parameters::of);
     let line =
         command_line(&handle).or_else(|| parameters.as_ref().and_then(Parameters::command_line));
-    process.argv = line.map(|line| split(&line)).unwrap_or_default();
-    process.cwd = parameters.as_ref().and_then(Parameters::directory);
-    if let Some((uid, user)) = token(&handle).and_then(|token| owner(&token)) {
+    process.argv = line.map(|line| split(&from_utf16(&line))).unwrap_or_default();
+    let directory = parameters.as_ref().and_then(Parameters::directory);
+    process.cwd = directory.map(|path| from_utf16(&path));
+    if let Some((uid, user)) = user_of(&handle) {
         (process.uid, process.user) = (Some(uid), user);
     }
     process
@@ -157,6 +158,11 @@ pub(super) fn own_sid() -> Option<Sid> {
     let pointer = usize::from_ne_bytes(*bytes.first_chunk()?);
     let start = pointer.checked_sub(buffer.as_ptr() as usize).filter(|_| done != 0)?;
     Sid::read(bytes.get(start..)?)
+}
+
+/// Whose a process is: see [`owner`].
+pub(super) fn user_of(process: &Handle) -> Option<(u32, Option<String>)> {
+    owner(&token(process)?)
 }
 
 fn token(process: &Handle) -> Option<Handle> {
@@ -209,20 +215,23 @@ fn account(sid: PSID) -> Option<String> {
     (done != 0).then(|| from_utf16(&name)).filter(|name| !name.is_empty())
 }
 
-fn image(process: &Handle) -> Option<String> {
+/// The path of its program, in the units that Windows has it in.
+pub(super) fn image(process: &Handle) -> Option<Vec<u16>> {
     // The longest path there is.
     let mut buffer = vec![0_u16; 32_768];
     let mut length = 32_768;
     let to = buffer.as_mut_ptr();
     // SAFETY: the buffer has `length` units.
     let done = unsafe { QueryFullProcessImageNameW(process.raw(), 0, to, &raw mut length) };
-    (done != 0).then(|| from_utf16(&buffer[..(length as usize).min(buffer.len())]))
+    buffer.truncate(length as usize);
+    (done != 0 && !buffer.is_empty()).then_some(buffer)
 }
 
 /// ProcessCommandLineInformation: since Windows 8.1, with the least of rights.
 const COMMAND_LINE: u32 = 60;
 
-fn command_line(process: &Handle) -> Option<String> {
+/// Its command line, in the units that it was given.
+pub(super) fn command_line(process: &Handle) -> Option<Vec<u16>> {
     /// A command line has at most 32,767 units.
     const ROOM: usize = 65_536 + 64;
     let words = query(process, COMMAND_LINE, ROOM)?;
@@ -237,7 +246,7 @@ fn command_line(process: &Handle) -> Option<String> {
     let text = bytes.get(start..start.checked_add(length)?)?;
     let units: Vec<u16> =
         text.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    Some(from_utf16(&units)).filter(|line| !line.is_empty())
+    Some(units).filter(|line| !line.is_empty())
 }
 
 type QueryProcess = unsafe extern "system" fn(*mut c_void, u32, *mut c_void, u32, *mut u32) -> i32;
