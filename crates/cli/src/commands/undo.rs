@@ -71,7 +71,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         return Err(error("usage", explain.to_owned()));
     }
     let base = state().map_err(|problem| failure(&problem))?;
-    let directory = base.join("proc/undo").to_string_lossy().into_owned();
+    let directory = base.join("proc").join("undo").to_string_lossy().into_owned();
     let store = Store::open(&base).map_err(|problem| failure(&problem))?;
     let answer = |acts: Vec<UndoAct>, list| {
         let mut report = UndoReport {

@@ -99,7 +99,7 @@ impl Store {
 
     /// Where its files are.
     pub fn path(&self) -> PathBuf {
-        self.base.join("proc/undo")
+        self.base.join("proc").join("undo")
     }
 
     /// The numbers of the acts that are kept, newest first.

@@ -334,7 +334,7 @@ fn note(
         false => vec![mask_argv(&process.argv)],
     };
     Some(Note {
-        shell: is_command_of_shell(process),
+        shell: is_command_of_shell(process) || is_undo(process),
         stopped: process.is_stopped(),
         managed: supervisor.as_ref().and_then(|supervisor| managed(process, supervisor, snapshot)),
         above: origins(process.id.pid, snapshot)
@@ -413,6 +413,12 @@ fn is_command_of_shell(process: &Process) -> bool {
         }
         _ => is_command_of_cmd(process),
     }
+}
+
+/// Whether it is `proc undo --here` itself, which waits for what it started: that is what was ended.
+fn is_undo(process: &Process) -> bool {
+    let file = file_name(process.exe.as_deref().unwrap_or(&process.name));
+    file == "proc" && process.argv.get(1).is_some_and(|word| word == "undo")
 }
 
 /// The same of Windows' own: `cmd /d /s /c "a & b"`, which ends when its command does.
