@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use live::*;
 use proc_core::report::{Outcome, RefusalReason};
+use proc_testkit::{Limit, confined};
 
 #[test]
 fn each_outcome_has_its_code() {
@@ -345,13 +346,16 @@ fn an_interruption_says_what_was_done() {
 
 #[test]
 fn several_at_once_all_end_well() {
-    // Their probes are binds and meet each other's; nobody may take that for a holder.
-    for _ in 0..10 {
+    // Their probes are binds and meet each other's; nobody may take that for a holder, also where
+    // the sockets are read from /proc.
+    for limits in [[].as_slice(), &[Limit::NoNetlink]].repeat(6) {
         let actor = orphan(&["listen"]);
         let words = ["free", "-y", &format!("tcp:{}", actor.port())].map(str::to_owned);
         let start = || {
             let mut command = program();
-            command.args(&words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            command.args(&words);
+            let mut command = confined(limits, &command);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         };
         for child in [start(), start(), start(), start()] {
             let ran = Ran::from(child.wait_with_output().unwrap());

@@ -9,6 +9,8 @@ fn program() -> Command {
     let built = env!("CARGO_BIN_EXE_proc").into();
     let mut command = Command::new(std::env::var_os("PROC_BIN").unwrap_or(built));
     command.env_clear().env("LANG", "C.UTF-8").stdin(Stdio::null());
+    // Without it Windows has no sockets.
+    command.envs(std::env::var_os("SystemRoot").map(|root| ("SystemRoot", root)));
     command
 }
 
@@ -178,7 +180,7 @@ fn without_utf8_the_text_is_ascii() {
 }
 
 #[test]
-#[cfg(not(any(target_os = "linux", windows)))]
+#[cfg(not(any(target_os = "linux", target_os = "macos", windows)))]
 fn a_system_that_cannot_look_says_so_and_code_5() {
     for words in [&["on", ":3000"][..], &["check", ":3000"], &["free", ":3000", "--yes"]] {
         let output = run(words);

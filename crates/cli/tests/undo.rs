@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 
 use live::*;
 use proc_core::report::{Outcome, UndoAct, UndoItem, UndoKind, UndoOutcome, UndoReport};
-use proc_testkit::{is_root, skip};
+use proc_testkit::{Limit, confined, is_root, skip};
 use rustix::process::{Pid, kill_process};
 
 const PYTHON: &str = "/usr/bin/python3";
@@ -888,6 +888,22 @@ fn a_port_that_the_kernel_chose_is_not_waited_for() {
     assert!(item.explain.unwrap().contains("listens again"));
     drop(other);
     assert!(is_served(read().unwrap()));
+}
+
+#[test]
+fn where_netlink_is_refused_it_is_seen_to_serve() {
+    let Some(room) = Room::new("no-netlink") else { return };
+    let port = free_port();
+    room.serve(port, &mut room.server(port, &[]));
+    room.kill(port);
+    let mut command = room.program();
+    command.args(["undo", "--json", "-y"]);
+    let ran = Ran::from(confined(&[Limit::NoNetlink], &command).output().unwrap());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let report: UndoReport = read(&ran);
+    let item = &report.acts[0].items[0];
+    room.pids.borrow_mut().extend(item.started_pid);
+    assert_eq!(item.outcome, Some(UndoOutcome::Started), "{item:?}");
 }
 
 #[test]

@@ -423,6 +423,24 @@ fn who_waits_long_is_told_for_whom() {
 }
 
 #[test]
+fn where_netlink_is_refused_the_same_is_told() {
+    let limits = [Limit::NoNetlink];
+    let actor = Actor::spawn(&["listen"]);
+    let target = format!(":{}", actor.port());
+    let wait = Wait::start_command(confined(&limits, &program()), &target);
+    assert!(!wait_until(Duration::from_millis(1500), || false));
+    end(&actor);
+    let ran = wait.succeeds();
+    assert!(ran.err.contains(&format!("(pid {})", actor.pid())), "{ran:?}");
+    let mut command = program();
+    command.args(["wait", "10.99.98.97:80", "--listening", "--timeout", "300ms"]);
+    let ran = Ran::from(confined(&limits, &command).output().unwrap());
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let said = "10.99.98.97 is not an address of this machine (it has ";
+    assert!(ran.out.contains(said) && ran.out.contains("127.0.0.1"), "{ran:?}");
+}
+
+#[test]
 fn wrong_words_are_one_sentence() {
     let actor = Actor::spawn(&["listen"]);
     let port = actor.port();

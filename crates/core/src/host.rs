@@ -225,6 +225,18 @@ pub enum Glance {
     Thorough,
 }
 
+/// Keeps together whoever is in it and whatever those start from then on, whatever becomes of
+/// parents: a job object of Windows. It ends nobody by itself, and nobody leaves it again: only who
+/// is about to be ended is put into one.
+pub trait Enclosure: std::fmt::Debug {
+    /// Takes a process in. Where the system refuses (one of another session, or in a job that allows
+    /// no other), the process stays outside, and is found by its parents alone.
+    fn take_in(&self, pinned: &Pinned);
+
+    /// Who is in it at this moment.
+    fn members(&self) -> Vec<ProcessId>;
+}
+
 /// A machine, live or scripted. One that cannot act, such as a recording, leaves the acts as they
 /// are here: refused.
 pub trait Host {
@@ -422,6 +434,11 @@ pub trait Host {
     /// process's parent, and a pin keeps that number its own (Windows). `None` where an orphan gets
     /// another parent: there only the living have children, and a snapshot tells them.
     fn descendants(&self, _pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
+        None
+    }
+
+    /// A new [`Enclosure`], where the system has such a thing.
+    fn enclosure(&self) -> Option<Box<dyn Enclosure>> {
         None
     }
 

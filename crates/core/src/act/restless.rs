@@ -1,6 +1,8 @@
 //! A tree of processes where none can be held still, which is Windows: whoever is in it may start
 //! another until it has ended. But a pinned number stays its owner's, and who was started by it is told
-//! as its child for good: so the last look, when all have ended, misses nobody.
+//! as its child for good: so the last look, when all have ended, misses nobody whose parent was pinned.
+//! Whoever is forced is put into an enclosure first, which tells those as well whose parent was born
+//! and ended between two looks.
 
 use super::run::{Release, Run, Stubborn};
 use super::tree::{FAMILY, Member, Obstacle, ROUNDS};
@@ -102,7 +104,9 @@ impl Run<'_> {
     /// somebody new is found.
     fn force_until_nobody_is_new(&mut self, tree: &mut Vec<Member>) -> Release {
         let deadline = self.started + self.limits.timeout;
+        self.enclosure = self.host.enclosure();
         for _ in 0..ROUNDS {
+            self.enclose(tree);
             if let Err(name) = self.force_restless(tree) {
                 return Release::Denied(self.may_not_end(&name));
             }
@@ -119,6 +123,16 @@ impl Run<'_> {
             }
         }
         Release::Late(Stubborn { names: self.living(tree), spared: None })
+    }
+
+    /// All of them before one of them is ended. Who is never forced is not put where nobody leaves.
+    fn enclose(&self, tree: &[Member]) {
+        let Some(enclosure) = &self.enclosure else { return };
+        for member in tree.iter().filter(|member| member.never_forced.is_none()) {
+            if !self.host.exited(&member.pin) {
+                enclosure.take_in(&member.pin);
+            }
+        }
     }
 
     fn force_restless(&mut self, tree: &[Member]) -> Result<(), String> {

@@ -13,7 +13,7 @@ use crate::addr::Endpoint;
 use crate::bind::{Attempt, BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::diagnosis::{CauseKind, Diagnosis, Verdict, is_remains};
 use crate::explain;
-use crate::host::{ActError, Host, Pinned, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Watch, Woken};
 use crate::look::LookOptions;
 use crate::plan::{
     Lever, Limits, Part, Plan, Refusal, SIGCONT, SIGKILL, Verb, Victim, signal_name,
@@ -93,6 +93,8 @@ pub(super) struct Run<'a> {
     pub(super) progress: Tell<'a>,
     /// What showed on the way and a person should know in the end.
     pub(super) late_notes: Vec<String>,
+    /// Where the members of a tree are put before they are forced.
+    pub(super) enclosure: Option<Box<dyn Enclosure>>,
 }
 
 /// A port whose holders have let go: what is left is to see who starts them again, and to ask the
@@ -128,6 +130,7 @@ impl<'a> Run<'a> {
             interrupted: false,
             progress,
             late_notes: Vec::new(),
+            enclosure: None,
         }
     }
 

@@ -128,7 +128,10 @@ impl Run<'_> {
     /// Adds whoever is below one of them by now and was not known.
     pub(super) fn join(&mut self, members: &mut Vec<Member>) -> Result<(), Obstacle> {
         let pins: Vec<&Pinned> = members.iter().map(|member| &member.pin).collect();
-        let descendants = self.host.descendants(&pins);
+        let mut descendants = self.host.descendants(&pins);
+        if let Some((found, enclosure)) = descendants.as_mut().zip(self.enclosure.as_ref()) {
+            found.extend(enclosure.members());
+        }
         let scope = Scope { all_processes: true, ..Scope::default() };
         let snapshot = self.host.snapshot(&scope);
         let known: HashSet<ProcessId> = members.iter().map(Member::id).collect();

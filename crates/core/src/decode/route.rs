@@ -1,7 +1,8 @@
-//! The one rtnetlink question asked: which addresses does this machine have (rtnetlink(7),
-//! `include/uapi/linux/if_addr.h`).
+//! Which addresses this machine has: the one rtnetlink question asked (rtnetlink(7),
+//! `include/uapi/linux/if_addr.h`), and the files that say the same.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::sock_diag::{attributes, u32_at};
 
@@ -61,9 +62,54 @@ fn address(payload: &[u8]) -> Option<IpAddr> {
     found
 }
 
+/// The local addresses in `/proc/net/fib_trie`, ascending: the leaves that are a host's own
+/// (`net/ipv4/fib_trie.c`, `fib_trie_seq_show`), each once though both tables have it.
+pub fn decode_fib_trie(text: &str) -> Vec<IpAddr> {
+    let mut found = BTreeSet::new();
+    let mut leaf = None;
+    for line in text.lines().map(str::trim) {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            leaf = address.parse::<Ipv4Addr>().ok();
+        } else if line == "/32 host LOCAL" {
+            found.extend(leaf);
+        }
+    }
+    found.into_iter().map(IpAddr::from).collect()
+}
+
+/// The addresses in `/proc/net/if_inet6`: 32 hexadecimal digits at the beginning of each line
+/// (`net/ipv6/addrconf.c`, `if6_seq_show`).
+pub fn decode_if_inet6(text: &str) -> Vec<IpAddr> {
+    let digits = text.lines().filter_map(|line| line.split_ascii_whitespace().next());
+    let numbers = digits.filter(|digits| digits.len() == 32);
+    let addresses = numbers.filter_map(|digits| u128::from_str_radix(digits, 16).ok());
+    addresses.map(|number| Ipv6Addr::from_bits(number).into()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_files_of_proc_have_the_same_addresses() {
+        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 0.0.0.0\n        /0 universe UNICAST\n\
+                    \x20          |-- 127.0.0.0\n              /8 host LOCAL\n\
+                    \x20          |-- 127.0.0.1\n              /32 host LOCAL\n\
+                    \x20       |-- 127.255.255.255\n           /32 link BROADCAST\n\
+                    Local:\n     |-- 10.0.0.5\n        /32 host LOCAL\n     |-- x\n        /32 host LOCAL\n\
+                    \x20          |-- 127.0.0.1\n              /32 host LOCAL\n";
+        assert_eq!(
+            decode_fib_trie(trie),
+            ["10.0.0.5", "127.0.0.1"].map(|it| it.parse::<IpAddr>().unwrap())
+        );
+        let six = "fe8000000000000000fc00fffe000001 04 40 20 80     eth0\nxx\n\
+                   00000000000000000000000000000001 01 80 10 80       lo\n0001 01 80 10 80 lo\n";
+        assert_eq!(
+            decode_if_inet6(six),
+            ["fe80::fc:ff:fe00:1", "::1"].map(|it| it.parse::<IpAddr>().unwrap())
+        );
+        assert_eq!(decode_fib_trie("/32 host LOCAL"), [] as [IpAddr; 0]);
+    }
 
     #[test]
     fn this_end_of_a_link_is_the_address() {

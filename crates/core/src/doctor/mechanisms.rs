@@ -173,9 +173,13 @@ fn every_state(port: u16) -> Option<Scope> {
 /// The patient closes a socket; the news must come.
 fn end_events(host: &dyn Host, patient: &mut Patient, seen: &Snapshot) -> Option<Finding> {
     let socket = specimen_socket(patient, Kind::Udp4, seen)?;
-    let mut watch = host.watch(&[socket.cookie?]);
+    let deaf = Finding::limited(words::deaf(), None);
+    // Without a cookie there is nothing to listen for.
+    let Some(mut watch) = socket.cookie.map(|cookie| host.watch(&[cookie])) else {
+        return Some(deaf);
+    };
     if !watch.hears() {
-        return Some(Finding::limited(words::deaf(), None));
+        return Some(deaf);
     }
     if patient.close(Kind::Udp4).is_err() {
         return Some(Finding::fails(words::patient_gone()));

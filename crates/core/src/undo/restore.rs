@@ -16,6 +16,7 @@ use crate::mask::mask_argv;
 use crate::process::{Process, ProcessId};
 use crate::report::{UndoAct, UndoItem, UndoKind, UndoOutcome};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
+use crate::socket::Socket;
 use crate::sys::keep::{self, Kept};
 use crate::sys::revive::{self, Start, Started};
 
@@ -667,8 +668,14 @@ fn settle_command(
 /// Whether anybody serves that port.
 fn has_server(host: &dyn Host, held: &Held) -> bool {
     let Some(endpoint) = endpoint(held.address.port(), held.transport) else { return true };
-    let servers = host.servers(&[endpoint], Glance::Servers);
-    servers.is_some_and(|servers| !servers.is_empty())
+    match host.servers(&[endpoint], Glance::Servers) {
+        Some(servers) => !servers.is_empty(),
+        // The kernel cannot be asked so cheaply, as in a sandbox without netlink.
+        None => {
+            let scope = Scope { sockets: SocketScope::Ports(vec![endpoint]), ..Scope::default() };
+            host.snapshot(&scope).sockets.iter().any(Socket::is_server)
+        }
+    }
 }
 
 /// Whether it, or what it started, listens on any port.

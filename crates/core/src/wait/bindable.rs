@@ -50,6 +50,8 @@ pub(super) struct Bindable {
     learned: HashMap<u64, Learned>,
     /// The sockets in the way whose end is news.
     cookies: Vec<u64>,
+    /// The sockets in the way that somebody has, by cookie, or by inode where the system has no cookies.
+    living: Vec<u64>,
     next: Duration,
     /// No look at the table before, whatever the news.
     rested: Duration,
@@ -70,7 +72,7 @@ struct Doubt {
 /// Who was named last as the holder, so that a look at the holders is made only for new ones.
 #[derive(Default)]
 struct Named {
-    cookies: Vec<u64>,
+    living: Vec<u64>,
     text: String,
 }
 
@@ -105,6 +107,7 @@ impl Bindable {
             hopeless: None,
             learned: HashMap::new(),
             cookies: Vec::new(),
+            living: Vec::new(),
             next: Duration::ZERO,
             rested: Duration::ZERO,
             doubt: Doubt::default(),
@@ -252,6 +255,7 @@ impl Bindable {
         let all = || found.sure.iter().chain(&found.unsure);
         let alive = || all().filter(|socket| !ends_by_timer(socket));
         self.cookies = alive().filter_map(|socket| socket.cookie).collect();
+        self.living = alive().filter_map(|socket| socket.cookie.or(socket.inode)).collect();
         let heard = eye.hears && self.cookies.len() == alive().count();
         let share = |pause: Duration, part: u32| pause.max(found.cost * part);
         let pause = match alive().next() {
@@ -319,10 +323,10 @@ impl Wish for Bindable {
 
     fn hindrance(&mut self, host: &dyn Host) -> String {
         // Whoever is named already need not be looked for again; the seconds of a timer do.
-        if !self.cookies.is_empty() && self.cookies == self.named.cookies {
+        if !self.living.is_empty() && self.living == self.named.living {
             return self.named.text.clone();
         }
-        let table = self.table(host, States::AllIfCheap, !self.cookies.is_empty());
+        let table = self.table(host, States::AllIfCheap, !self.living.is_empty());
         let found = self.in_the_way(&table);
         if let Some(text) = remains_text(&found, &self.target) {
             return text;
@@ -335,7 +339,7 @@ impl Wish for Bindable {
             Some(explain::cause(cause, endpoint, &table))
         });
         let text = text.unwrap_or_else(|| format!("{} is not free", self.target));
-        self.named = Named { cookies: self.cookies.clone(), text: text.clone() };
+        self.named = Named { living: self.living.clone(), text: text.clone() };
         text
     }
 

@@ -1,15 +1,16 @@
 //! Trees on a scripted machine that, as Windows, goes on to tell an ended parent.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use crate::act::{ActRequest, Consent, act};
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
 use crate::filter::ProcessFilter;
-use crate::host::{ActError, Host, Pinned, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Watch, Woken};
 use crate::plan::{Limits, Verb};
 use crate::process::{Process, ProcessId, ProcessState};
 use crate::report::{Outcome, TargetReport};
@@ -38,6 +39,10 @@ struct Machine {
     programs: RefCell<BTreeMap<u32, Program>>,
     /// Who is started in the moment in which another ends, by whom: ended one, new one, parent.
     births: RefCell<Vec<(u32, u32, u32)>>,
+    /// Who ends in the moment in which it is started.
+    brief: RefCell<BTreeSet<u32>>,
+    /// Who was put into a job object or born in it; `None` on a system without any.
+    job: Rc<RefCell<Option<BTreeSet<u32>>>>,
     /// Every signal that came through, in order.
     signals: RefCell<Vec<(u32, i32)>>,
     clock: Cell<Duration>,
@@ -66,6 +71,12 @@ impl Machine {
         let births = self.births.borrow().clone();
         for (_, new, parent) in births.into_iter().filter(|(ended, ..)| *ended == pid) {
             self.add(new, parent, 900);
+            if let Some(job) = self.job.borrow_mut().as_mut().filter(|job| job.contains(&parent)) {
+                job.insert(new);
+            }
+            if self.brief.borrow().contains(&new) {
+                self.end(new);
+            }
         }
     }
 
@@ -142,6 +153,10 @@ impl Host for Machine {
         Some(below(&pins.iter().map(|pin| pin.id).collect::<Vec<_>>(), &living.collect()))
     }
 
+    fn enclosure(&self) -> Option<Box<dyn Enclosure>> {
+        self.job.borrow().is_some().then(|| Box::new(Job(Rc::clone(&self.job))) as _)
+    }
+
     fn pin(&self, id: ProcessId) -> Result<Pinned, ActError> {
         match self.programs.borrow().get(&id.pid) {
             Some(program) if program.start == id.start && !program.ended => {
@@ -189,6 +204,22 @@ impl Host for Machine {
     }
 }
 
+/// The one job of a machine.
+#[derive(Debug)]
+struct Job(Rc<RefCell<Option<BTreeSet<u32>>>>);
+
+impl Enclosure for Job {
+    fn take_in(&self, pinned: &Pinned) {
+        self.0.borrow_mut().as_mut().unwrap().insert(pinned.id.pid);
+    }
+
+    fn members(&self) -> Vec<ProcessId> {
+        // Those of the family were created as `family` says; who was born since, at 900.
+        let members = self.0.borrow();
+        members.iter().flatten().map(|&pid| ProcessId { pid, start: 900 }).collect()
+    }
+}
+
 /// A root with two children, one of which has a child; beside them a stranger and the child of an
 /// earlier process of the root's number.
 fn family() -> Machine {
@@ -225,6 +256,32 @@ fn who_is_started_while_the_tree_ends_does_not_get_away() {
     assert_eq!(machine.ended(), [20, 50, 60, 61, 80, 81, 82]);
     let joined = report.events.iter().filter(|event| event.event == "joined").count();
     assert_eq!(joined, 3, "{report:#?}");
+}
+
+#[test]
+fn whose_parent_nobody_saw_is_told_by_the_job() {
+    for has_jobs in [false, true] {
+        let machine = family();
+        *machine.job.borrow_mut() = has_jobs.then(BTreeSet::new);
+        // 80 is started as the root ends, starts 81, and is gone before anybody looks.
+        machine.births.borrow_mut().extend([(50, 80, 50), (80, 81, 80)]);
+        machine.brief.borrow_mut().insert(80);
+        let report = machine.acted(Verb::Kill);
+        assert_eq!(report.outcome, Some(Outcome::Freed), "{report:#?}");
+        assert_eq!(machine.ended().contains(&81), has_jobs, "{report:#?}");
+    }
+}
+
+#[test]
+fn who_is_only_asked_is_put_into_no_job() {
+    let machine = family();
+    *machine.job.borrow_mut() = Some(BTreeSet::new());
+    for pid in [50, 60, 61, 20] {
+        machine.change(pid, |program| program.window = true);
+    }
+    let report = machine.acted(Verb::Stop);
+    assert_eq!(report.outcome, Some(Outcome::Freed), "{report:#?}");
+    assert_eq!(machine.job.borrow().as_ref().map(BTreeSet::len), Some(0));
 }
 
 #[test]

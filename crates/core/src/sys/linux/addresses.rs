@@ -1,5 +1,6 @@
 //! The addresses of this machine, from NETLINK_ROUTE (rtnetlink(7), RTM_GETADDR). Asked only when
-//! an address turned out not to be local, so that the answer can list those that are.
+//! an address turned out not to be local, so that the answer can list those that are. Where netlink
+//! is refused, as in some sandboxes, `/proc` has them too.
 
 use std::net::IpAddr;
 
@@ -9,17 +10,17 @@ use rustix::net::{
 
 use crate::decode::route;
 
-/// All of them, in the kernel's order; empty where the question is refused.
+/// All of them, in the kernel's order; empty where both are refused.
 pub(crate) fn all() -> Vec<IpAddr> {
+    by_netlink().unwrap_or_else(by_proc)
+}
+
+fn by_netlink() -> Option<Vec<IpAddr>> {
     let mut addresses = Vec::new();
     // NETLINK_ROUTE is protocol 0, the default.
-    let Ok(fd) = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
-    else {
-        return addresses;
-    };
-    if send(&fd, &route::address_dump_request(), SendFlags::empty()).is_err() {
-        return addresses;
-    }
+    let fd =
+        socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None).ok()?;
+    send(&fd, &route::address_dump_request(), SendFlags::empty()).ok()?;
     let mut buffer = vec![0; 32 * 1024];
     while let Ok((length, _)) = recv(&fd, &mut buffer[..], RecvFlags::empty()) {
         let chunk = route::decode_addresses(&buffer[..length]);
@@ -28,5 +29,12 @@ pub(crate) fn all() -> Vec<IpAddr> {
             break;
         }
     }
+    Some(addresses)
+}
+
+fn by_proc() -> Vec<IpAddr> {
+    let text = |name| std::fs::read_to_string(name).unwrap_or_default();
+    let mut addresses = route::decode_fib_trie(&text("/proc/net/fib_trie"));
+    addresses.extend(route::decode_if_inet6(&text("/proc/net/if_inet6")));
     addresses
 }

@@ -525,12 +525,33 @@ impl Look<'_> {
         }
     }
 
+    /// The inodes of the sockets on these ports at this moment.
+    fn inodes_now(&self, ports: &PortSet) -> Option<HashSet<u64>> {
+        let mut alive = HashSet::new();
+        if self.snapshot.source == Source::ProcNet {
+            for (file, protocol) in proc_net_files(&ALL_TABLES) {
+                let Ok(text) = fs::read(format!("/proc/net/{file}")) else { continue };
+                alive.extend(net_table(&text, protocol).iter().filter_map(|socket| socket.inode));
+            }
+            return Some(alive);
+        }
+        let mut diag = SockDiag::open().ok()?;
+        for table in ALL_TABLES {
+            let wanted = match (table, self.snapshot.every_state) {
+                (Table::Tcp, false) => states::LISTEN,
+                _ => u32::MAX,
+            };
+            let Ok(dump) = diag.dump(table, wanted, ports) else { continue };
+            alive.extend(dump.rows.iter().filter_map(|row| row.socket.inode));
+        }
+        Some(alive)
+    }
+
     /// Removes sockets that closed while their holders were looked for.
     fn drop_ended(&mut self) {
-        if self.snapshot.source != Source::SockDiag || self.unclaimed().is_empty() {
+        if self.unclaimed().is_empty() {
             return;
         }
-        let Ok(mut diag) = SockDiag::open() else { return };
         let ports: Vec<u16> = self
             .snapshot
             .sockets
@@ -541,16 +562,7 @@ impl Look<'_> {
         if ports.is_empty() {
             return;
         }
-        let ports = PortSet::new(ports);
-        let mut alive = HashSet::new();
-        for table in ALL_TABLES {
-            let wanted = match (table, self.snapshot.every_state) {
-                (Table::Tcp, false) => states::LISTEN,
-                _ => u32::MAX,
-            };
-            let Ok(dump) = diag.dump(table, wanted, &ports) else { continue };
-            alive.extend(dump.rows.iter().filter_map(|row| row.socket.inode));
-        }
+        let Some(alive) = self.inodes_now(&PortSet::new(ports)) else { return };
         let ended = |socket: &Socket| {
             socket.holders == Holders::Hidden
                 && socket.netns.is_none()

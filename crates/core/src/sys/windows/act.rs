@@ -10,8 +10,8 @@ use windows_sys::Win32::NetworkManagement::IpHelper::{
     MIB_TCPROW_LH, MIB_TCPROW_LH_0, SetTcpEntry,
 };
 use windows_sys::Win32::System::Threading::{
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
-    WaitForMultipleObjects, WaitForSingleObject,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SET_QUOTA, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE,
+    TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
     EnumWindows, GW_OWNER, GetWindow, GetWindowThreadProcessId, IsWindowVisible, PostMessageW,
@@ -39,7 +39,9 @@ const WITHOUT_EVENTS: Duration = Duration::from_millis(15);
 /// another's.
 pub(super) fn pin(id: ProcessId) -> Result<Pinned, ActError> {
     const LOOK: u32 = PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE;
-    let handle = process::open(id.pid, LOOK | PROCESS_TERMINATE)
+    // A job asks for the quota's right too.
+    let handle = process::open(id.pid, LOOK | PROCESS_TERMINATE | PROCESS_SET_QUOTA)
+        .or_else(|_| process::open(id.pid, LOOK | PROCESS_TERMINATE))
         .or_else(|_| process::open(id.pid, LOOK))
         .map_err(|error| act_error(error.raw_os_error().unwrap_or(0).unsigned_abs()))?;
     let pinned = Pinned { id, handle: Some(handle) };

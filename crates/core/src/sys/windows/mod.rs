@@ -7,7 +7,9 @@ mod asked;
 mod command;
 mod console;
 mod directory;
+mod enclosure;
 mod handle;
+mod job;
 pub(crate) mod keep;
 pub(crate) mod ledger;
 mod library;
@@ -27,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
-use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -35,6 +37,7 @@ use crate::windows::{WindowsFacts, WindowsWish};
 
 pub use console::Interrupt;
 pub(crate) use handle::Handle;
+pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
 
 /// Windows gives no news of sockets.
@@ -146,6 +149,10 @@ impl Host for LiveHost {
 
     fn descendants(&self, pins: &[&Pinned]) -> Option<Vec<ProcessId>> {
         Some(see::descendants(pins))
+    }
+
+    fn enclosure(&self) -> Option<Box<dyn Enclosure>> {
+        enclosure::new()
     }
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
