@@ -284,6 +284,14 @@ pub fn cannot_keep(command: &str) -> String {
     }
 }
 
+/// The sentence of a wish to hand on sockets, where that cannot be.
+pub fn cannot_pass_sockets() -> String {
+    format!(
+        "--socket always: a command is handed no socket on {}, where nothing tells it which handle that is; without it the port comes as PORT and {{}}",
+        system()
+    )
+}
+
 /// The sentence of what is done by a signal, where there is none.
 fn without_signals(verb: Verb) -> String {
     match verb {

@@ -4,8 +4,8 @@
 //!
 //! Three things make a lease, each for what only it can do:
 //!
-//! * The *claim*: the abstract unix name `@proc-lease/tcp/3000`, bound by whoever takes the port.
-//!   It decides. The kernel gives it to one socket of the network namespace (the scope that ports
+//! * The *claim*: the abstract unix name `@proc-lease/tcp/3000`, bound by whoever takes the port (on
+//!   macOS a locked file, on Windows a named object for all sessions). It decides. The kernel gives it to one socket of the network namespace (the scope that ports
 //!   have), whatever the user, without any file, and takes it back when the last copy of the
 //!   descriptor is closed. A command that was given a port inherits it; a pick that only prints
 //!   a number has it while it looks and writes.
@@ -93,16 +93,14 @@ impl Places {
     /// The ordinary ones: the runtime directory that the environment names
     /// (`$XDG_RUNTIME_DIR`, XDG Base Directory Specification 0.8), else `/run/user/UID`, else
     /// `/tmp/proc-UID`; and for notes `/tmp/proc-leases`. `/tmp` and not `$TMPDIR`, because every
-    /// user must find the same place.
+    /// user must find the same place. On Windows `%LOCALAPPDATA%` and `%ProgramData%`.
     pub fn ordinary(runtime: Option<&Path>) -> Self {
-        let user = keep::user();
         // The specification: relative paths are to be ignored.
         let named = runtime.filter(|path| path.is_absolute());
         let mut private: Vec<Private> =
             named.map(|path| Private::Named(path.to_owned())).into_iter().collect();
-        private.push(Private::Below(format!("/run/user/{user}").into()));
-        private.push(Private::Among("/tmp".into()));
-        Self { private, shared: "/tmp".into() }
+        private.extend(keep::own_places(keep::user()));
+        Self { private, shared: keep::shared_place() }
     }
 }
 
@@ -127,7 +125,38 @@ pub struct Claim {
 /// A lease that ends when the last copy of what is in it is closed.
 #[derive(Debug)]
 pub struct HeldLease {
-    pub(crate) kept: Vec<Kept>,
+    name: Option<Kept>,
+    record: Option<(Kept, Written)>,
+}
+
+/// What a lease's record says, to be written anew where another process turns out to hold it.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Which of the kept things it is.
+    pub(crate) at: usize,
+    written: Written,
+}
+
+impl HeldLease {
+    /// Everything that keeps these leases, and which of it are their records.
+    pub(crate) fn taken_apart(leases: Vec<Self>) -> (Vec<Kept>, Vec<Record>) {
+        let (mut kept, mut records) = (Vec::new(), Vec::new());
+        for lease in leases {
+            kept.extend(lease.name);
+            if let Some((file, written)) = lease.record {
+                records.push(Record { at: kept.len(), written });
+                kept.push(file);
+            }
+        }
+        (kept, records)
+    }
+}
+
+impl Record {
+    /// What it says where that process holds the lease.
+    pub(crate) fn of(self, holder: ProcessId) -> Vec<u8> {
+        text_of(&Written { by: Some(holder), ..self.written })
+    }
 }
 
 /// What a lease's file says, as one line of JSON. Fields of later versions are ignored.
@@ -278,7 +307,8 @@ impl Leases {
             Err(error) if is_shortage(&error) => Err(Busy::Failed(error)),
             Err(error) => {
                 self.note(format!(
-                    "abstract unix names cannot be used here ({}), so other users' picks do not see this lease",
+                    "{} cannot be used here ({}), so other users' picks do not see this lease",
+                    keep::CLAIMS,
                     words(&error)
                 ));
                 Ok(None)
@@ -349,7 +379,11 @@ impl Leases {
         // The name is let go at the end, when the note is there.
         let Claim { transport, port, name: _name, lock } = claim;
         let (parent, name) = keep::parent_process();
-        let text = self.written(Some(time.min(LONGEST)), parent, vec![name]);
+        let text = text_of(&self.written(
+            Some(time.min(LONGEST)),
+            parent,
+            Some(name).filter(|name| !name.is_empty()).into_iter().collect(),
+        ));
         let file = self.file_name(transport, port);
         // Under the arbiter's lock there is a file already.
         if let Some(lock) = &lock
@@ -389,22 +423,23 @@ impl Leases {
     /// it: by the claim, and by the lock of a record of that command.
     pub fn hold(&mut self, claim: Claim, argv: &[String]) -> HeldLease {
         let argv = crate::mask::mask_argv(argv);
-        let text = self.written(None, keep::own_process(), argv);
+        let written = self.written(None, keep::own_process(), argv);
+        let text = text_of(&written);
         let file = self.file_name(claim.transport, claim.port);
-        let mut kept: Vec<Kept> = claim.name.into_iter().collect();
+        let mut held = HeldLease { name: claim.name, record: None };
         let recorded = match (claim.lock, self.records()) {
             (Some(lock), _) => lock.write(&text).map(|()| lock),
             (None, Some(board)) => write_record(board, &file, &text),
             (None, None) => Err(io::Error::other("no runtime directory can be used")),
         };
         match recorded {
-            Ok(lock) => kept.push(lock.0),
+            Ok(lock) => held.record = Some((lock.0, written)),
             Err(error) => {
                 let why = words(&error);
                 self.note(format!("no record of the lease can be written: {why}"));
             }
         }
-        HeldLease { kept }
+        held
     }
 
     /// Takes back a timed lease that was just written.
@@ -515,6 +550,17 @@ impl Leases {
                         let known = self.listed(board, transport, port, &text, None);
                         *lease = Listed { pids: std::mem::take(&mut lease.pids), ..known };
                     }
+                    // The same where the claim does not tell whose it is.
+                    (Some(lease), _)
+                        if lease.uid.is_none()
+                            && board.private
+                            && board.directory.is_locked(&file) =>
+                    {
+                        let mut known = self.listed(board, transport, port, &text, None);
+                        // Those that inherited it may have outlived the one that it was given to.
+                        known.pids.retain(|pid| holds(host, *pid, &text));
+                        *lease = known;
+                    }
                     (None, None) if board.private && board.directory.is_locked(&file) => {
                         all.push(self.listed(board, transport, port, &text, None));
                     }
@@ -563,6 +609,20 @@ impl Leases {
                 pids,
             });
         }
+        // Where claims are no sockets, they tell their name alone.
+        for (transport, port) in keep::claimed().iter().filter_map(|name| parse_claim_name(name)) {
+            let unknown = Listed {
+                port,
+                transport,
+                uid: None,
+                user: None,
+                age: None,
+                left: None,
+                pids: Vec::new(),
+                argv: Vec::new(),
+            };
+            found.push(unknown);
+        }
         for lease in &mut found {
             let file = self.file_name(lease.transport, lease.port);
             let recorded = self
@@ -600,22 +660,21 @@ impl Leases {
         }
     }
 
-    fn written(&self, lasts: Option<Duration>, by: ProcessId, argv: Vec<String>) -> Vec<u8> {
+    fn written(&self, lasts: Option<Duration>, by: ProcessId, argv: Vec<String>) -> Written {
         let mut written = Written {
             boot: self.boot.clone(),
             netns: self.netns,
             at: nanos(keep::since_boot()),
             lasts: lasts.map(nanos),
-            by: Some(by),
+            // 0 is nobody: whoever started this has ended, or is not told.
+            by: Some(by).filter(|by| by.pid != 0),
             argv,
         };
         // Short enough to be read back whole.
         while written.argv.iter().map(String::len).sum::<usize>() > 2048 {
             written.argv.pop();
         }
-        let mut text = serde_json::to_vec(&written).unwrap_or_default();
-        text.push(b'\n');
-        text
+        written
     }
 
     /// Ports are a network namespace's, and a directory may be seen from several.
@@ -708,6 +767,13 @@ impl Claim {
     }
 }
 
+/// Whether that process of a record is still the same and lives.
+fn holds(host: &dyn Host, pid: u32, text: &[u8]) -> bool {
+    let written: Option<Written> = serde_json::from_slice(text).ok();
+    let by = written.and_then(|written| written.by).filter(|by| by.pid == pid);
+    by.is_some_and(|by| host.pin(by).is_ok_and(|pinned| !host.exited(&pinned)))
+}
+
 fn open_private(place: &Private, user: u32, make: bool) -> io::Result<Directory> {
     let mut directory = match place {
         Private::Named(base) | Private::Below(base) => Directory::own(base)?,
@@ -739,14 +805,19 @@ fn write_record(board: &Board, file: &str, text: &[u8]) -> io::Result<LeaseFile>
     Ok(lock)
 }
 
+fn text_of(written: &Written) -> Vec<u8> {
+    let mut text = serde_json::to_vec(written).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Errors that would meet the next port too.
 fn is_shortage(error: &io::Error) -> bool {
-    // EMFILE, ENFILE, ENOMEM, ENOBUFS (errno(3)).
-    matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
+    error.raw_os_error().is_some_and(|code| keep::SHORTAGES.contains(&code))
 }
 
 /// An error as a part of a sentence.

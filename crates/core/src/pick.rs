@@ -79,10 +79,10 @@ pub enum Problem {
         count: u16,
     },
     /// The address is not this machine's.
-    #[error("{0} is not an address of this machine; `ip address` lists them")]
+    #[error("{0} is not an address of this machine; `{list}` lists them", list = keep::LISTS_ADDRESSES)]
     NotLocal(IpAddr),
     /// The kernel has no ephemeral port left.
-    #[error("the kernel has no ephemeral port left (net.ipv4.ip_local_port_range)")]
+    #[error("the kernel has no ephemeral port left ({range})", range = keep::EPHEMERAL_RANGE)]
     Exhausted,
     /// Something that would meet every port.
     #[error("ports cannot be tried: {0}")]
@@ -245,14 +245,9 @@ impl<'a> Live<'a> {
         let hold = self.keeping == Keeping::Command;
         for address in self.addresses() {
             let address = socket_address(address, port.get(), self.wish.address);
-            let result = match hold {
-                true => keep::hold(transport, address).map(|socket| sockets.push(socket)),
-                false => match self.host.probe(transport, address) {
-                    BindResult::Ok => Ok(()),
-                    refused => Err(refused),
-                },
-            };
-            result.map_err(|refused| self.refusal(port, address.ip(), refused))?;
+            let socket = keep::hold(transport, address)
+                .map_err(|refused| self.refusal(port, address.ip(), refused))?;
+            sockets.extend(Some(socket).filter(|_| hold));
         }
         if let Keeping::Sockets(ip) = self.keeping {
             let address = socket_address(ip, port.get(), self.wish.address);
@@ -264,13 +259,15 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// The addresses whose binds prove the wish. One plain bind of the dual-stack `::` meets every
-    /// socket that an ordinary bind would meet (see [`crate::sight`]).
+    /// The addresses whose binds prove the wish. On Linux one plain bind of the dual-stack `::` meets
+    /// every socket that an ordinary bind would meet (see [`crate::sight`]); elsewhere both wildcards
+    /// are asked.
     fn addresses(&mut self) -> Vec<IpAddr> {
         match self.wish.address {
             AddressScope::One(address, _) => vec![address],
             AddressScope::Every => match self.has_ipv6() {
-                true => vec![Ipv6Addr::UNSPECIFIED.into()],
+                true if keep::ONE_BIND_MEETS_ALL => vec![Ipv6Addr::UNSPECIFIED.into()],
+                true => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
                 false => vec![Ipv4Addr::UNSPECIFIED.into()],
             },
             AddressScope::Localhost => {
@@ -626,17 +623,20 @@ impl Picked {
     /// Becomes the command: same PID, terminal and parent. Ports that are passed as sockets are
     /// passed listening (sd_listen_fds(3)); others are let go by the kernel in the moment that
     /// the command begins. The leases go with the command. Returns only if it cannot be run, and
-    /// then everything has been let go.
-    pub fn become_command(mut self, placement: Placement, as_sockets: bool) -> io::Error {
+    /// then everything has been let go. On Windows, where nothing becomes another program, the command
+    /// is a child that is waited for, and its exit code comes back.
+    ///
+    /// # Errors
+    /// It cannot be run.
+    pub fn become_command(mut self, placement: Placement, as_sockets: bool) -> io::Result<i32> {
         let Placement { argv, mut variables } = placement;
-        let kept = self.leases.drain(..).flat_map(|lease| lease.kept).collect();
+        let (kept, mut records) = HeldLease::taken_apart(std::mem::take(&mut self.leases));
+        let mut bound = std::mem::take(&mut self.sockets);
         let mut sockets = Vec::new();
         if as_sockets {
-            sockets = std::mem::take(&mut self.sockets);
+            sockets = std::mem::take(&mut bound);
             for socket in &sockets {
-                if let Err(error) = keep::serve(socket) {
-                    return error;
-                }
+                keep::serve(socket)?;
             }
             let names: Vec<String> = (1..=self.ports.len())
                 .flat_map(|at| self.transports.iter().map(move |t| format!("{t}{at}")))
@@ -645,10 +645,14 @@ impl Picked {
             variables.push(("LISTEN_PID".to_owned(), std::process::id().to_string()));
             variables.push(("LISTEN_FDNAMES".to_owned(), names.join(":")));
         }
-        // The bound sockets of the other way stay open here until the kernel closes them.
-        let error = keep::succeed(Succession { argv, variables, sockets, kept });
-        drop(self);
-        error
+        let mut begun = |holder, kept: &[Kept]| {
+            for record in records.drain(..) {
+                let (at, text) = (record.at, record.of(holder));
+                // Without it a list shows this process, which waits for the command.
+                let _ = kept.get(at).map(|file| keep::rewrite(file, &text));
+            }
+        };
+        keep::succeed(Succession { argv, variables, sockets, kept, bound }, &mut begun)
     }
 }
 

@@ -29,6 +29,9 @@ pub enum ProcessState {
     Stopped,
     /// Stopped by a debugger (state t).
     Traced,
+    /// All its threads are held: by some program, or by Windows while nobody looks at it. Windows
+    /// alone.
+    Suspended,
     /// Ended and not yet collected by its parent.
     Zombie,
     /// Its main thread has ended and others run on.
@@ -39,12 +42,13 @@ pub enum ProcessState {
 
 impl ProcessState {
     /// Every one.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Running,
         Self::Sleeping,
         Self::Uninterruptible,
         Self::Stopped,
         Self::Traced,
+        Self::Suspended,
         Self::Zombie,
         Self::LeaderExited,
         Self::Other,
@@ -58,6 +62,7 @@ impl ProcessState {
             Self::Uninterruptible => "uninterruptible",
             Self::Stopped => "stopped",
             Self::Traced => "traced",
+            Self::Suspended => "suspended",
             Self::Zombie => "zombie",
             Self::LeaderExited => "leader-exited",
             Self::Other => "other",

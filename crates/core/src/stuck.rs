@@ -186,7 +186,10 @@ fn judge_thread(old: &Pulse, new: &Pulse, window: Duration) -> Option<Evidence> 
             (own >= LEAST_COMPUTING && kernel * 10 <= own && still)
                 .then(|| Evidence::Spinning { tid, share: Percent::of(own, window) })
         }
-        ProcessState::Sleeping | ProcessState::LeaderExited | ProcessState::Other => None,
+        ProcessState::Suspended
+        | ProcessState::Sleeping
+        | ProcessState::LeaderExited
+        | ProcessState::Other => None,
     }
 }
 

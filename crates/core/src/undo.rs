@@ -12,7 +12,7 @@ mod witness;
 
 pub use inverse::inverse;
 pub use record::{Act, Again, Bytes, Ended, FORMAT, FileMark, Held, Item, Stream, What};
-pub use restore::{RestoreRequest, restore, restore_here};
+pub use restore::{Here, RestoreRequest, restore, restore_here};
 pub use store::{KEPT, Store, StoreError, state_directory};
 pub use tell::act_report;
 pub use witness::Witness;

@@ -18,6 +18,7 @@ use proc_core::report::{
 
 use super::check;
 use crate::answer::Answer;
+use crate::exit::Exit;
 use crate::globals::Globals;
 use crate::output::{self, Output};
 use crate::terminal::{Stream, view};
@@ -180,6 +181,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let mut leases = Leases::open(Places::ordinary(runtime.as_deref()));
+    if args.socket == Some(Passing::Always) && !LiveHost::PASSES {
+        let explain = core_api::cannot_pass_sockets();
+        return Err(error("unsupported", explain));
+    }
     if args.socket.is_some() && args.command.is_empty() {
         let explain = "--socket: it is for a command, which stands after `--`";
         return Err(error("usage", explain.to_owned()));
@@ -259,7 +264,8 @@ fn print(
     }))
 }
 
-/// Becomes the command; an answer only where that fails.
+/// Becomes the command: then there is an answer only where that fails. On Windows it is run, and its
+/// exit code is the answer.
 fn become_command(
     args: &Args,
     globals: &Globals,
@@ -275,6 +281,7 @@ fn become_command(
         args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut command = args.command.clone();
     let as_sockets = match args.socket {
+        _ if !LiveHost::PASSES => false,
         None | Some(Passing::Auto) if takes_sockets(&argv) => true,
         None | Some(Passing::Auto) => {
             let is_one = wish.count == 1 && wish.transports == [Transport::Tcp];
@@ -294,8 +301,10 @@ fn become_command(
     let placement =
         place(&command, &picked.ports).map_err(|problem| error("usage", problem.to_string()))?;
     tell(&picked, globals);
-    let failed = picked.become_command(placement, as_sockets);
-    Err(not_run(&args.command[0], &failed))
+    match picked.become_command(placement, as_sockets) {
+        Ok(code) => Ok(Answer::Told(Exit::Command(code.cast_unsigned()))),
+        Err(failed) => Err(not_run(&args.command[0], &failed)),
+    }
 }
 
 /// Whether the command serves on sockets that it is handed, with no word more. It has to be the
@@ -363,10 +372,14 @@ fn tell(picked: &Picked, globals: &Globals) {
 fn not_run(program: &OsString, failed: &io::Error) -> ErrorReport {
     let shown = program.to_string_lossy();
     let reason = output::reason(failed);
-    // ENOEXEC (execve(2)): a script without `#!`, or a program of another machine.
-    const NO_FORMAT: i32 = 8;
+    // ENOEXEC (execve(2)): a script without `#!`, or a program of another machine; on Windows
+    // ERROR_BAD_EXE_FORMAT.
+    const NO_FORMAT: i32 = if cfg!(windows) { 193 } else { 8 };
     let (kind, explain) = match (failed.kind(), failed.raw_os_error()) {
         (io::ErrorKind::NotFound, _) => ("usage", format!("there is no command `{shown}`")),
+        (_, Some(NO_FORMAT)) if cfg!(windows) => {
+            ("usage", format!("`{shown}` is no program of this machine"))
+        }
         (_, Some(NO_FORMAT)) => {
             ("usage", format!("`{shown}` is no program; a script begins with `#!`"))
         }
@@ -423,7 +436,7 @@ fn report(leases: Vec<LeaseReport>, cleared: Option<usize>) -> Answer {
     let command = "pick".to_owned();
     let mut report =
         LeasesReport { schema: SCHEMA, command, ok: false, leases, cleared, error: None };
-    report.ok = crate::exit::of_leases(&report) == crate::exit::Exit::Yes;
+    report.ok = crate::exit::of_leases(&report) == Exit::Yes;
     Answer::Leased(report)
 }
 
@@ -475,8 +488,14 @@ fn outcome(mut lease: LeaseReport, released: &Released) -> LeaseReport {
             (LeaseOutcome::HasHolder, explain)
         }
         Released::Foreign => {
-            let explain =
-                format!("the lease of {what} is another user's; `sudo proc pick --release {what}`");
+            let explain = match cfg!(windows) {
+                true => format!(
+                    "the lease of {what} is another user's; an elevated `proc pick --release {what}` ends it"
+                ),
+                false => format!(
+                    "the lease of {what} is another user's; `sudo proc pick --release {what}`"
+                ),
+            };
             (LeaseOutcome::AnotherUsers, explain)
         }
     };

@@ -6,11 +6,12 @@ use std::time::Duration;
 use proc_core::host::{Host, LiveHost};
 use proc_core::report::{ErrorReport, SCHEMA, UndoAct, UndoReport};
 use proc_core::snapshot::Scope;
-use proc_core::undo::{RestoreRequest, Store, StoreError, act_report, restore, restore_here};
+use proc_core::undo::{Here, RestoreRequest, Store, StoreError, act_report, restore, restore_here};
 
 use super::act::duration;
 use crate::answer::Answer;
 use crate::core_api::{Consent, cannot_keep, state};
+use crate::exit::Exit;
 use crate::globals::Globals;
 use crate::prompt::Prompt;
 use crate::render;
@@ -70,7 +71,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
         return Err(error("usage", explain.to_owned()));
     }
     let base = state().map_err(|problem| failure(&problem))?;
-    let directory = base.join("proc/undo").to_string_lossy().into_owned();
+    let directory = base.join("proc").join("undo").to_string_lossy().into_owned();
     let store = Store::open(&base).map_err(|problem| failure(&problem))?;
     let answer = |acts: Vec<UndoAct>, list| {
         let mut report = UndoReport {
@@ -81,7 +82,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
             acts,
             error: None,
         };
-        report.ok = crate::exit::of_undo(&report, list) == crate::exit::Exit::Yes;
+        report.ok = crate::exit::of_undo(&report, list) == Exit::Yes;
         Answer::Undone { report, list }
     };
     if args.list {
@@ -94,7 +95,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
             None => error("failed", nothing(&directory)),
         });
     };
-    Ok(answer(vec![undo(args, globals, &store, number)?], false))
+    Ok(match undo(args, globals, &store, number)? {
+        Here::Not(act) => answer(vec![act], false),
+        Here::Ended(code) => Answer::Told(Exit::Command(code.cast_unsigned())),
+    })
 }
 
 fn nothing(directory: &str) -> String {
@@ -104,12 +108,7 @@ fn nothing(directory: &str) -> String {
     format!("nothing is to be undone: no act is kept in {directory}{also}")
 }
 
-fn undo(
-    args: &Args,
-    globals: &Globals,
-    store: &Store,
-    number: u64,
-) -> Result<UndoAct, ErrorReport> {
+fn undo(args: &Args, globals: &Globals, store: &Store, number: u64) -> Result<Here, ErrorReport> {
     let request = RestoreRequest {
         dry_run: args.dry_run,
         again: args.again,
@@ -124,9 +123,12 @@ fn undo(
     let mut consent = |act: &UndoAct| -> Consent {
         prompt.ask_about(|| render::undo_plan(act, args.here, &view(globals, Stream::Stderr)))
     };
-    let way = if args.here { restore_here } else { restore };
-    way(&LiveHost::default(), store, number, &request, &mut consent)
-        .map_err(|problem| failure(&problem))
+    let host = LiveHost::default();
+    let done = match args.here {
+        true => restore_here(&host, store, number, &request, &mut consent),
+        false => restore(&host, store, number, &request, &mut consent).map(Here::Not),
+    };
+    done.map_err(|problem| failure(&problem))
 }
 
 /// Every act that is kept; one that cannot be read says so.

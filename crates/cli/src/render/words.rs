@@ -130,6 +130,7 @@ pub const fn state(state: ProcessState) -> Option<&'static str> {
         ProcessState::Uninterruptible => Some("waits for a device and hears no signal"),
         ProcessState::Stopped => Some("stopped, as by Ctrl-Z"),
         ProcessState::Traced => Some("stopped by a debugger"),
+        ProcessState::Suspended => Some("suspended: all its threads are held"),
         ProcessState::Zombie => Some("ended, not yet collected by its parent"),
         ProcessState::LeaderExited => Some("its main thread has ended"),
     }

@@ -404,6 +404,7 @@ fn shown(condition: &Condition) -> String {
         ProcessState::Uninterruptible => "state D, deaf to signals",
         ProcessState::Stopped => "state T, stopped",
         ProcessState::Traced => "state t, held by a debugger",
+        ProcessState::Suspended => "all its threads are held",
         ProcessState::Zombie => "state Z, ended",
         ProcessState::LeaderExited => "its main thread has ended",
         ProcessState::Other => "in a state of its own",

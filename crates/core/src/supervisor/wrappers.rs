@@ -59,9 +59,19 @@ pub(super) fn waiting_role(program: Program<'_>) -> Role {
     ];
     let once = match program.command_text() {
         Some(text) => runs_once(text),
-        None => RUN_ONCE.iter().any(|name| program.is(name)) || program.has(MAVEN),
+        None => {
+            RUN_ONCE.iter().any(|name| program.is(name))
+                || program.has(MAVEN)
+                || waits_for_its_command(program)
+        }
     };
     if once { Role::Wrapper } else { Role::Parent }
+}
+
+/// This very program, where it waits for the command that it was given: on Windows nothing becomes
+/// another program.
+fn waits_for_its_command(program: Program<'_>) -> bool {
+    program.is("proc") && matches!(program.first_argument(), Some("pick" | "undo"))
 }
 
 /// Whether the text of `sh -c TEXT` has nothing that could run a command twice.

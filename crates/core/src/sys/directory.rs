@@ -3,7 +3,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{
@@ -13,6 +13,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::keep::{since_boot, user};
+use crate::lease::Private;
 
 /// The longest file that is read here, in bytes.
 const LONGEST: usize = 8 * 1024;
@@ -198,21 +199,41 @@ fn open_here(at: &OwnedFd, name: &str, flags: OFlags, mode: Mode) -> Result<Owne
 impl LeaseFile {
     /// Replaces what the file says. A full disk leaves it empty.
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        rustix::fs::ftruncate(&self.0, 0)?;
-        let mut written = 0;
-        while written < bytes.len() {
-            match rustix::io::pwrite(&self.0, &bytes[written..], written as u64) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written += count,
-                Err(Errno::INTR) => {}
-                Err(error) => {
-                    let _ = rustix::fs::ftruncate(&self.0, 0);
-                    return Err(error.into());
-                }
+        rewrite(&self.0, bytes)
+    }
+}
+
+/// Replaces what a file says. A full disk leaves it empty.
+pub(crate) fn rewrite(file: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
+    rustix::fs::ftruncate(file, 0)?;
+    let mut written = 0;
+    while written < bytes.len() {
+        match rustix::io::pwrite(file, &bytes[written..], written as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(Errno::INTR) => {}
+            Err(error) => {
+                let _ = rustix::fs::ftruncate(file, 0);
+                return Err(error.into());
             }
         }
-        Ok(())
     }
+    Ok(())
+}
+
+/// Errors that would meet the next port too: EMFILE, ENFILE, ENOMEM, ENOBUFS (errno(3); the last has
+/// another number on macOS).
+pub(crate) const SHORTAGES: &[i32] =
+    if cfg!(target_os = "macos") { &[24, 23, 12, 55] } else { &[24, 23, 12, 105] };
+
+/// Where this user's records go where the environment names no place.
+pub(crate) fn own_places(user: u32) -> Vec<Private> {
+    vec![Private::Below(format!("/run/user/{user}").into()), Private::Among("/tmp".into())]
+}
+
+/// Where every user may make a directory.
+pub(crate) fn shared_place() -> PathBuf {
+    "/tmp".into()
 }
 
 const DIRECTORY: OFlags =

@@ -191,7 +191,22 @@ fn refused(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// A user's home directory, as this system keeps it.
-pub(crate) fn home_of(uid: u32) -> Option<PathBuf> {
-    crate::sys::keep::home_of(uid)
+/// What is missing where no directory is named.
+pub(crate) const NOWHERE: &str = "neither XDG_STATE_HOME nor HOME says where to keep it";
+
+/// The state directory (XDG Base Directory Specification 0.8): `$XDG_STATE_HOME`, else
+/// `~/.local/state`. Root by way of sudo uses root's own, whatever the environment still says.
+/// Relative paths are to be ignored.
+pub(crate) fn state(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let own = Path::new(".local/state");
+    let is_sudo = crate::sys::keep::user() == 0
+        && variable("SUDO_UID")
+            .is_some_and(|uid| uid.as_os_str() != "0" && !uid.as_os_str().is_empty());
+    if is_sudo {
+        let home = crate::sys::keep::home_of(0).unwrap_or_else(|| PathBuf::from("/root"));
+        return Some(home.join(own));
+    }
+    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(own));
+    absolute("XDG_STATE_HOME").or_else(home)
 }

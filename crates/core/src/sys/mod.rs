@@ -2,8 +2,8 @@
 //! order, word, wait or decide. The only `unsafe` is here. What the bytes mean is in
 //! [`crate::decode`].
 //!
-//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS`, `REVIVES` and
-//! `SIGNALS`, and `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
+//! A platform provides `LiveHost` (a [`crate::host::Host`] with `Default`, the constants `SEES`, `KEEPS`, `PASSES`,
+//! `REVIVES` and `SIGNALS`, and `with_interrupt`), `Handle` (a process for good), `Events` (news of sockets that end),
 //! `close_without_remains` (a connection that leaves no TIME-WAIT), `keep` (what keeps ports and
 //! leases: sockets, claims, files, becoming a command), `ledger` (files of this user alone) and
 //! `revive` (what a process was started with, and starting one so). Exactly one is compiled into the
@@ -20,7 +20,7 @@ pub(crate) mod last_words;
 pub(crate) mod ledger;
 #[cfg_attr(
     not(any(target_os = "linux", target_os = "macos")),
-    allow(dead_code, reason = "none is ever made here")
+    allow(dead_code, reason = "none is ever made here, or some of it is nothing to Windows")
 )]
 pub(crate) mod settings;
 #[cfg(unix)]
@@ -48,7 +48,7 @@ mod windows;
 #[cfg(windows)]
 pub use windows::*;
 
-#[cfg(any(test, not(any(target_os = "linux", target_os = "macos"))))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "macos", windows))))]
 #[cfg_attr(
     any(target_os = "linux", target_os = "macos", windows),
     allow(dead_code, reason = "compiled here for its tests, or for a part of it")

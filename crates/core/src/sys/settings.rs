@@ -8,7 +8,10 @@ use crate::undo::{FileMark, Stream};
 pub(crate) struct Settings {
     pub(crate) exe: Option<Vec<u8>>,
     pub(crate) file: Option<FileMark>,
+    /// Its arguments, each ended by a zero.
     pub(crate) cmdline: Vec<u8>,
+    /// The same as one string, where it was given one.
+    pub(crate) line: Option<Vec<u8>>,
     pub(crate) cwd: Option<Vec<u8>>,
     pub(crate) environment: Option<Vec<u8>>,
     pub(crate) credentials: Credentials,
@@ -27,6 +30,9 @@ pub(crate) struct Start {
     pub(crate) program: Vec<u8>,
     /// Its arguments, `argv[0]` first; not empty.
     pub(crate) argv: Vec<Vec<u8>>,
+    /// The same as one string, where that is what it is given.
+    #[cfg_attr(not(windows), allow(dead_code, reason = "elsewhere it is given words"))]
+    pub(crate) line: Option<Vec<u8>>,
     /// Where.
     pub(crate) cwd: Vec<u8>,
     /// Its whole environment.

@@ -123,10 +123,14 @@ pub(crate) fn start(start: Start, stdout: OwnedFd, stderr: OwnedFd) -> io::Resul
     }
 }
 
-/// Becomes it, in this terminal (execve(2)). Returns only if that fails.
-pub(crate) fn succeed(start: Start) -> io::Error {
-    command(start, false).exec()
+/// Becomes it, in this terminal (execve(2)), and says so before. Returns only if that fails.
+pub(crate) fn succeed(start: Start, begun: &mut dyn FnMut(ProcessId)) -> io::Result<i32> {
+    begun(super::keep::own_process());
+    Err(command(start, false).exec())
 }
+
+/// Whether there is a user who may start a program as any other.
+pub(crate) const CHANGES_USER: bool = true;
 
 fn command(start: Start, own_session: bool) -> Command {
     let text = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();

@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::io::{Errno, FdFlags};
 
 use super::keep::Kept;
+use crate::process::ProcessId;
 
 /// A program to become, with what it inherits.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Succession {
     pub(crate) sockets: Vec<Kept>,
     /// What stays open in it, at descriptors that nobody looks at.
     pub(crate) kept: Vec<Kept>,
+    /// Sockets that stay bound until it begins.
+    pub(crate) bound: Vec<Kept>,
 }
 
 /// The first descriptor that systemd's protocol passes (SD_LISTEN_FDS_START, sd_listen_fds(3)).
@@ -30,28 +33,25 @@ const FIRST_PASSED: RawFd = 3;
 const OUT_OF_THE_WAY: RawFd = 64;
 
 /// Becomes that program (execve(2)): the PID, the terminal and the parent stay, descriptors not
-/// named here are closed by the kernel in the same moment. Returns only if that fails.
-pub(crate) fn succeed(succession: Succession) -> io::Error {
-    let Succession { argv, variables, sockets, kept } = succession;
+/// named here are closed by the kernel in the same moment. Returns only if that fails. Nobody has to be
+/// told whose the kept things are: it is this very process.
+pub(crate) fn succeed(
+    succession: Succession,
+    _: &mut dyn FnMut(ProcessId, &[Kept]),
+) -> io::Result<i32> {
+    // What is bound is closed on exec.
+    let Succession { argv, variables, sockets, kept, bound: _bound } = succession;
     let Some((program, arguments)) = argv.split_first() else {
-        return io::ErrorKind::InvalidInput.into();
+        return Err(io::ErrorKind::InvalidInput.into());
     };
     let end = FIRST_PASSED + RawFd::try_from(sockets.len()).unwrap_or(RawFd::MAX - FIRST_PASSED);
     // Both live until exec, or until it has failed.
-    let _kept = match moved(kept, end, false) {
-        Ok(kept) => kept,
-        Err(error) => return error.into(),
-    };
-    let sockets = match moved(sockets, end, true) {
-        Ok(sockets) => sockets,
-        Err(error) => return error.into(),
-    };
+    let _kept = moved(kept, end, false)?;
+    let sockets = moved(sockets, end, true)?;
     for (number, socket) in (FIRST_PASSED..end).zip(&sockets) {
-        if let Err(error) = put_at(socket, number) {
-            return error.into();
-        }
+        put_at(socket, number)?;
     }
-    Command::new(program).args(arguments).envs(variables).exec()
+    Err(Command::new(program).args(arguments).envs(variables).exec())
 }
 
 /// The descriptors, duplicated to numbers from `end` on.

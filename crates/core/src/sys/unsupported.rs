@@ -43,6 +43,9 @@ impl LiveHost {
     /// Whether ports can be kept from others: no.
     pub const KEEPS: bool = false;
 
+    /// Whether a command can be handed a socket that listens: no.
+    pub const PASSES: bool = false;
+
     /// Whether what was ended can be started again: no.
     pub const REVIVES: bool = false;
 
@@ -126,12 +129,13 @@ pub(crate) mod keep {
     use std::ffi::OsString;
     use std::io::{self, ErrorKind};
     use std::net::SocketAddr;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::time::Duration;
 
     use super::NOT_ASKED;
     use crate::addr::Transport;
     use crate::bind::BindResult;
+    use crate::lease::Private;
     use crate::process::ProcessId;
     use crate::snapshot::Policy;
 
@@ -164,7 +168,15 @@ pub(crate) mod keep {
         pub(crate) variables: Vec<(String, String)>,
         pub(crate) sockets: Vec<Kept>,
         pub(crate) kept: Vec<Kept>,
+        pub(crate) bound: Vec<Kept>,
     }
+
+    pub(crate) const CLAIMS: &str = "claims";
+    pub(crate) const LISTS_ADDRESSES: &str = "ifconfig";
+    pub(crate) const EPHEMERAL_RANGE: &str = "49152-65535";
+    pub(crate) const ONE_BIND_MEETS_ALL: bool = false;
+    pub(crate) const REUSE_PASSES_SERVERS: bool = false;
+    pub(crate) const SHORTAGES: &[i32] = &[];
 
     fn unsupported<T>() -> io::Result<T> {
         Err(ErrorKind::Unsupported.into())
@@ -218,8 +230,24 @@ pub(crate) mod keep {
         unsupported()
     }
 
-    pub(crate) fn succeed(_: Succession) -> io::Error {
-        ErrorKind::Unsupported.into()
+    pub(crate) fn claimed() -> Vec<String> {
+        Vec::new()
+    }
+
+    pub(crate) fn own_places(_: u32) -> Vec<Private> {
+        Vec::new()
+    }
+
+    pub(crate) fn shared_place() -> PathBuf {
+        std::env::temp_dir()
+    }
+
+    pub(crate) fn succeed(_: Succession, _: &mut dyn FnMut(ProcessId, &[Kept])) -> io::Result<i32> {
+        unsupported()
+    }
+
+    pub(crate) fn rewrite(file: &Kept, _: &[u8]) -> io::Result<()> {
+        match file.0 {}
     }
 
     impl Directory {
@@ -330,7 +358,9 @@ pub(crate) mod ledger {
         }
     }
 
-    pub(crate) fn home_of(_: u32) -> Option<PathBuf> {
+    pub(crate) const NOWHERE: &str = "nothing is kept on this system";
+
+    pub(crate) fn state(_: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
         None
     }
 }
@@ -387,9 +417,11 @@ pub(crate) mod revive {
         Err(ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn succeed(_: Start) -> io::Error {
-        ErrorKind::Unsupported.into()
+    pub(crate) fn succeed(_: Start, _: &mut dyn FnMut(ProcessId)) -> io::Result<i32> {
+        Err(ErrorKind::Unsupported.into())
     }
+
+    pub(crate) const CHANGES_USER: bool = false;
 }
 
 #[cfg(test)]

@@ -63,6 +63,8 @@ const RULES: &[Rule] = &[
         drop: &[],
     },
     Rule { program: "brew", words: &[("stop", "start")], drop: &[] },
+    // Of Windows; its services are started one by one.
+    Rule { program: "net", words: &[("stop", "start")], drop: &[("/y", false)] },
 ];
 
 const ENGINE: &[(&str, &str)] = &[("stop", "start"), ("kill", "start")];
@@ -199,6 +201,8 @@ mod tests {
             ("rc-service nginx stop", "rc-service nginx start"),
             ("service nginx stop", "service nginx start"),
             ("pg_ctlcluster 15 main stop -m fast", "pg_ctlcluster 15 main start"),
+            ("net stop W3SVC", "net start W3SVC"),
+            ("net stop W3SVC /y", "net start W3SVC"),
             ("pg_ctl -D /data stop -m fast", "pg_ctl -D /data start"),
         ] {
             assert_eq!(undone(ran).as_deref(), Some(want), "{ran}");
@@ -215,6 +219,7 @@ mod tests {
             "kubectl delete pod web",
             "docker rm -f web",
             "docker stop",
+            "net stop",
             "pm2 delete api",
             "gradle --stop",
             "jupyter server stop 8888",

@@ -89,6 +89,10 @@ pub struct Ended {
     pub file: Option<FileMark>,
     /// Its arguments, as it was given them. Secrets are masked unless they were to be kept.
     pub argv: Vec<Bytes>,
+    /// Its command line as one string, where that is what a program is given and cuts by itself
+    /// (Windows): nothing of it is put together again from `argv`. Absent where secrets are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Bytes>,
     /// Whether it had written a title over its arguments, so that `argv` is that title.
     #[serde(default)]
     pub title: bool,

@@ -102,8 +102,18 @@ pub fn restore(
     Ok(report)
 }
 
-/// Undoes an act of one process by becoming it, in this terminal. Comes back only where that is
-/// not done.
+/// What came of undoing in this terminal.
+#[derive(Debug)]
+pub enum Here {
+    /// It was not done, or not yet; the report says why.
+    Not(UndoAct),
+    /// It ran as a child of this process, where nothing becomes another program, and has ended with
+    /// that code.
+    Ended(i32),
+}
+
+/// Undoes an act of one process by becoming it, in this terminal; on Windows by running it there and
+/// waiting for it.
 ///
 /// # Errors
 /// As [`restore`].
@@ -113,7 +123,7 @@ pub fn restore_here(
     number: u64,
     request: &RestoreRequest,
     consent: &mut dyn FnMut(&UndoAct) -> Consent,
-) -> Result<UndoAct, StoreError> {
+) -> Result<Here, StoreError> {
     let act = store.read(number)?;
     let mut report = judged(host, &act, request);
     for item in &mut report.items {
@@ -121,36 +131,43 @@ pub fn restore_here(
     }
     if let Some(why) = not_here(&report) {
         decline_as(&mut report, UndoOutcome::Refused, &why);
-        return Ok(report);
+        return Ok(Here::Not(report));
     }
     if !is_agreed(&mut report, request, consent) {
-        return Ok(report);
+        return Ok(Here::Not(report));
     }
     let locked = store.lock()?;
     let mut act = store.read(number)?;
     let mut report = judged(host, &act, request);
     let planned = |item: &UndoItem| item.outcome == Some(UndoOutcome::Planned);
-    let Some(at) = report.items.iter().position(planned) else { return Ok(report) };
-    let What::Process(ended) = &act.items[at].what else { return Ok(report) };
+    let Some(at) = report.items.iter().position(planned) else { return Ok(Here::Not(report)) };
+    let What::Process(ended) = &act.items[at].what else { return Ok(Here::Not(report)) };
     let ended = ended.clone();
     let start = match start_of(&ended) {
         Ok(start) => start,
         Err((outcome, why)) => {
             report.items[at].outcome = Some(outcome);
             report.items[at].explain = Some(why);
-            return Ok(report);
+            return Ok(Here::Not(report));
         }
     };
-    act.items[at].again = Some(Again { id: Some(keep::own_process()), ..again() });
-    // Where this cannot be kept, its port still keeps a second one away.
-    let _ = store.write(&act);
+    let mut locked = Some(locked);
+    let mut begun = |id| {
+        act.items[at].again = Some(Again { id: Some(id), ..again() });
+        // Where this cannot be kept, its port still keeps a second one away.
+        let _ = store.write(&act);
+        drop(locked.take());
+    };
+    let error = match revive::succeed(start, &mut begun) {
+        Ok(code) => return Ok(Here::Ended(code)),
+        Err(error) => error,
+    };
     drop(locked);
-    let error = revive::succeed(start);
     forget(store, number, &[at]);
     report.items[at].outcome = Some(UndoOutcome::Failed);
     report.items[at].explain =
         Some(format!("{} cannot be started: {}", ended.name, reason(&error)));
-    Ok(report)
+    Ok(Here::Not(report))
 }
 
 fn has_plan(report: &UndoAct) -> bool {
@@ -318,16 +335,18 @@ fn free_again(host: &dyn Host, ended: &Ended) -> Result<(), Obstacle> {
     for held in ended.ports.iter().filter(|held| !held.drawn) {
         let attempt = host.attempt(held.transport, held.address);
         // Remains are passed by with SO_REUSEADDR; of UDP, that would pass by a server too.
-        let answer = match held.transport {
-            Transport::Tcp => attempt.reuse_addr,
-            Transport::Udp => attempt.plain,
-        };
-        if answer != BindResult::InUse {
+        let passes = held.transport == Transport::Udp || keep::REUSE_PASSES_SERVERS;
+        let answer = if passes { attempt.plain } else { attempt.reuse_addr };
+        // Where it is denied, a server that has the port for itself alone may be why.
+        if !matches!(answer, BindResult::InUse | BindResult::Denied) {
             continue;
         }
         let endpoint = endpoint(held.address.port(), held.transport);
         let snapshot = who_has(host, endpoint.into_iter().collect());
         let holders = holders(&snapshot);
+        if answer == BindResult::Denied && holders.is_empty() {
+            continue;
+        }
         if let Some(same) = holders.iter().find(|process| is_same(process, ended)) {
             return Err((
                 UndoOutcome::AlreadyRunning,
@@ -408,10 +427,11 @@ fn begin(
                     item.again = Some(again());
                 }
                 false if keep::user() != 0 && ran.lacks_permission() => {
-                    fail(
-                        UndoOutcome::Denied,
-                        format!("{command}: {}; try: sudo {command}", ran.message),
-                    );
+                    let way = match revive::CHANGES_USER {
+                        true => format!("try: sudo {command}"),
+                        false => format!("try in an elevated terminal: {command}"),
+                    };
+                    fail(UndoOutcome::Denied, format!("{command}: {}; {way}", ran.message));
                 }
                 false => fail(UndoOutcome::Failed, format!("{command}: {}", ran.message)),
             }
@@ -491,10 +511,11 @@ fn start_of(ended: &Ended) -> Result<Start, Obstacle> {
             environment.push((name.clone().into_bytes(), value));
         }
     }
-    let foreign = keep::user() == 0;
+    let foreign = revive::CHANGES_USER && keep::user() == 0;
     Ok(Start {
         program,
         argv,
+        line: ended.line.as_ref().map(|line| line.as_bytes().to_vec()),
         cwd: ended.cwd.as_ref().map(|cwd| cwd.as_bytes().to_vec()).unwrap_or_default(),
         environment,
         umask: ended.umask,

@@ -19,7 +19,7 @@ const TRIES: u64 = 100;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No directory is named for it.
-    #[error("neither XDG_STATE_HOME nor HOME says where to keep it")]
+    #[error("{}", ledger::NOWHERE)]
     Nowhere,
     /// The directory cannot be used.
     #[error("{path} cannot be used: {why}", path = path.display(), why = reason(source))]
@@ -50,24 +50,13 @@ pub enum StoreError {
     },
 }
 
-/// The state directory (XDG Base Directory Specification 0.8): `$XDG_STATE_HOME`, else
-/// `~/.local/state`. Root by way of sudo uses root's own, whatever the environment still says.
-/// Relative paths are to be ignored.
+/// The state directory of this user: `$XDG_STATE_HOME`, else `~/.local/state`; root's own by way of
+/// sudo. On Windows `%LOCALAPPDATA%`.
 ///
 /// # Errors
 /// [`StoreError::Nowhere`].
 pub fn state_directory(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, StoreError> {
-    let own = Path::new(".local/state");
-    let is_sudo = keep::user() == 0
-        && variable("SUDO_UID")
-            .is_some_and(|uid| uid.as_os_str() != "0" && !uid.as_os_str().is_empty());
-    if is_sudo {
-        let home = ledger::home_of(0).unwrap_or_else(|| PathBuf::from("/root"));
-        return Ok(home.join(own));
-    }
-    let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").map(|home| home.join(own));
-    absolute("XDG_STATE_HOME").or_else(home).ok_or(StoreError::Nowhere)
+    ledger::state(variable).ok_or(StoreError::Nowhere)
 }
 
 /// The acts of this user.
@@ -110,7 +99,7 @@ impl Store {
 
     /// Where its files are.
     pub fn path(&self) -> PathBuf {
-        self.base.join("proc/undo")
+        self.base.join("proc").join("undo")
     }
 
     /// The numbers of the acts that are kept, newest first.

@@ -159,6 +159,17 @@ pub(super) fn fixed(ended: &Ended) -> Result<Vec<String>, Obstacle> {
         return impossible(format!("its directory {shown} cannot be entered: {}", reason(&error)));
     }
     let own = keep::user();
+    if own != ended.uid && !revive::CHANGES_USER {
+        let user = ended.user.clone().unwrap_or_else(|| "another user".to_owned());
+        return Err((
+            UndoOutcome::Denied,
+            format!(
+                "it ran as {user}, and is started as that user alone: cd {} && {}",
+                String::from_utf8_lossy(cwd),
+                mask_argv(&ended.command()).join(" ")
+            ),
+        ));
+    }
     if own != 0 && own != ended.uid {
         let user = ended.user.clone().unwrap_or_else(|| format!("#{}", ended.uid));
         return Err((

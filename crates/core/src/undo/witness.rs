@@ -15,7 +15,7 @@ use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::{EventReport, Outcome, StepReport, TargetReport};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
 use crate::socket::{LocalAddress, Protocol, TcpState};
-use crate::supervisor::{could_restart, origins, supervisor_of};
+use crate::supervisor::{could_restart, file_name, origins, supervisor_of};
 use crate::sys::{keep, revive};
 
 /// How long those above an ended process are given to follow it: `npm run` ends some
@@ -269,8 +269,10 @@ fn note(
     let exe = settings.exe.as_deref().map(|exe| exe.strip_suffix(mark).unwrap_or(exe));
     let exe_name = exe.and_then(|exe| exe.rsplit(|&byte| byte == b'/').next()).unwrap_or_default();
     let raw = pieces(&settings.cmdline);
-    let title = is_title(&settings.cmdline, exe_name);
+    // A line of its own is not where a title is written.
+    let title = settings.line.is_none() && is_title(&settings.cmdline, exe_name);
     let (argv, masked) = arguments(&raw, title, keep_secrets);
+    let line = settings.line.as_deref().filter(|_| !masked).map(Bytes::from);
     let (environment, dropped) = match &settings.environment {
         Some(bytes) => {
             let (kept, dropped) = variables(bytes, keep_secrets);
@@ -332,16 +334,23 @@ fn note(
         false => vec![mask_argv(&process.argv)],
     };
     Some(Note {
-        shell: is_command_of_shell(process),
+        shell: is_command_of_shell(process) || is_undo(process),
         stopped: process.is_stopped(),
         managed: supervisor.as_ref().and_then(|supervisor| managed(process, supervisor, snapshot)),
-        above: origins(process.id.pid, snapshot),
+        above: origins(process.id.pid, snapshot)
+            .into_iter()
+            .map(|(above, waits)| {
+                let shell = snapshot.processes.get(&above).is_some_and(is_command_of_cmd);
+                (above, waits || shell)
+            })
+            .collect(),
         ended: Ended {
             id: process.id,
             name: process.program().to_owned(),
             exe: exe.map(Bytes::from),
             file: settings.file,
             argv,
+            line,
             title,
             masked,
             cwd: settings.cwd.as_deref().map(Bytes::from),
@@ -391,11 +400,32 @@ fn managed(process: &Process, supervisor: &Supervisor, snapshot: &Snapshot) -> O
 fn is_command_of_shell(process: &Process) -> bool {
     const SHELLS: [&str; 10] =
         ["sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "ash", "busybox", "tcsh"];
-    let exe = process.exe.as_deref().unwrap_or(&process.name);
-    let file = exe.rsplit('/').next().unwrap_or(exe);
+    const POWERSHELLS: [&str; 2] = ["powershell", "pwsh"];
+    let file = file_name(process.exe.as_deref().unwrap_or(&process.name));
     let command =
         |word: &String| word.starts_with('-') && !word.starts_with("--") && word.contains('c');
-    SHELLS.contains(&file) && process.argv.iter().skip(1).take(3).any(command)
+    let written_out = |word: &String| word.to_ascii_lowercase().starts_with("-c");
+    let mut options = process.argv.iter().skip(1).take(3);
+    match file {
+        file if SHELLS.contains(&file) => options.any(command),
+        file if POWERSHELLS.iter().any(|shell| file.eq_ignore_ascii_case(shell)) => {
+            options.any(written_out)
+        }
+        _ => is_command_of_cmd(process),
+    }
+}
+
+/// Whether it is `proc undo --here` itself, which waits for what it started: that is what was ended.
+fn is_undo(process: &Process) -> bool {
+    let file = file_name(process.exe.as_deref().unwrap_or(&process.name));
+    file == "proc" && process.argv.get(1).is_some_and(|word| word == "undo")
+}
+
+/// The same of Windows' own: `cmd /d /s /c "a & b"`, which ends when its command does.
+fn is_command_of_cmd(process: &Process) -> bool {
+    let file = file_name(process.exe.as_deref().unwrap_or(&process.name));
+    let is_command = |word: &String| word.eq_ignore_ascii_case("/c");
+    file.eq_ignore_ascii_case("cmd") && process.argv.iter().skip(1).take(4).any(is_command)
 }
 
 const fn transport(protocol: Protocol) -> Option<Transport> {
@@ -543,6 +573,26 @@ mod tests {
         assert_eq!((text(&argv), masked), (["srv", "", "a\nb"].map(str::to_owned).to_vec(), false));
         let (argv, _) = arguments(&[b"npm run dev", b"", b""], true, false);
         assert_eq!(text(&argv), ["npm run dev"]);
+    }
+
+    #[test]
+    fn a_shell_with_a_command_is_passed_over_and_one_with_a_script_is_not() {
+        let shell = |exe: &str, words: &str| {
+            let id = ProcessId { pid: 7, start: 1 };
+            let argv = words.split(' ').map(str::to_owned).collect();
+            let exe = Some(exe.to_owned());
+            is_command_of_shell(&Process { exe, argv, ..Process::unread(id) })
+        };
+        assert!(shell("/bin/sh", "sh -c x"));
+        assert!(!shell("/bin/sh", "sh x.sh"));
+        assert!(shell(
+            r"C:\Windows\System32\cmd.exe",
+            "C:\\Windows\\System32\\cmd.exe /d /s /c vite"
+        ));
+        assert!(!shell(r"C:\Windows\System32\cmd.exe", "cmd"));
+        assert!(shell(r"C:\x\PowerShell.exe", "powershell -NoProfile -Command x"));
+        assert!(!shell(r"C:\x\pwsh.exe", "pwsh -File x.ps1"));
+        assert!(!shell(r"C:\x\node.exe", "node /c"));
     }
 
     #[test]

@@ -6,8 +6,11 @@ pub mod command_line;
 pub mod http_sys;
 pub mod netsh;
 pub mod parameters;
+pub mod processes;
+pub mod security;
 pub mod table;
 pub mod text;
+pub mod wide;
 
 pub use command_line::split;
 pub use http_sys::{HttpQueue, HttpUrl, QueueProcess, request_queues};

@@ -18,7 +18,9 @@ use crate::addr::Transport;
 use crate::bind::BindResult;
 use crate::process::ProcessId;
 use crate::snapshot::Policy;
-pub(crate) use crate::sys::directory::{Directory, LeaseFile};
+pub(crate) use crate::sys::directory::{
+    Directory, LeaseFile, SHORTAGES, own_places, rewrite, shared_place,
+};
 pub(crate) use crate::sys::succession::{Succession, succeed};
 
 /// Something that the kernel keeps until the last copy of it is closed.
@@ -27,6 +29,21 @@ pub(crate) type Kept = OwnedFd;
 /// How many connections wait before they are refused; the kernel lowers it to
 /// `net.core.somaxconn` (listen(2)).
 const BACKLOG: i32 = 4096;
+
+/// What a claim is here, for sentences.
+pub(crate) const CLAIMS: &str = "abstract unix names";
+
+/// What lists the addresses of this machine.
+pub(crate) const LISTS_ADDRESSES: &str = "ip address";
+
+/// What says where the kernel draws ports from.
+pub(crate) const EPHEMERAL_RANGE: &str = "net.ipv4.ip_local_port_range";
+
+/// Whether one bind of the dual-stack `::` meets whatever an ordinary bind of any address would meet.
+pub(crate) const ONE_BIND_MEETS_ALL: bool = true;
+
+/// Whether a TCP bind with SO_REUSEADDR passes by living servers too.
+pub(crate) const REUSE_PASSES_SERVERS: bool = false;
 
 /// The machine's rules about ports.
 pub(crate) fn policy() -> Policy {
@@ -115,4 +132,9 @@ pub(crate) fn claim(name: &str) -> io::Result<Kept> {
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     bind(&fd, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
     Ok(fd)
+}
+
+/// The claims that are no sockets, by their names: there are none.
+pub(crate) fn claimed() -> Vec<String> {
+    Vec::new()
 }

@@ -17,7 +17,8 @@ use crate::process::ProcessId;
 pub(crate) use crate::sys::settings::{Settings, Start};
 use crate::sys::start::mark;
 pub(crate) use crate::sys::start::{
-    Started, append_to, enterable, on_path, program, start, succeed, variable, written,
+    CHANGES_USER, Started, append_to, enterable, on_path, program, start, succeed, variable,
+    written,
 };
 use crate::undo::{Bytes, Stream};
 
@@ -34,6 +35,7 @@ pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
         exe: link("exe"),
         file: fs::metadata(at.join("exe")).ok().as_ref().map(mark),
         cmdline: read(&at.join("cmdline")).unwrap_or_default(),
+        line: None,
         cwd: link("cwd"),
         environment: read(&at.join("environ")),
         credentials: settings::credentials(&read(&at.join("status")).unwrap_or_default()),

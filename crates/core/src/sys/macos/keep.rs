@@ -18,7 +18,9 @@ use crate::addr::Transport;
 use crate::bind::BindResult;
 use crate::process::ProcessId;
 use crate::snapshot::Policy;
-pub(crate) use crate::sys::directory::{Directory, LeaseFile};
+pub(crate) use crate::sys::directory::{
+    Directory, LeaseFile, SHORTAGES, own_places, rewrite, shared_place,
+};
 use crate::sys::directory::{is_ordinary, refused};
 pub(crate) use crate::sys::succession::{Succession, succeed};
 
@@ -28,6 +30,21 @@ pub(crate) type Kept = OwnedFd;
 /// How many connections wait before they are refused; the kernel lowers it to
 /// `kern.ipc.somaxconn` (listen(2)).
 const BACKLOG: i32 = 4096;
+
+/// What a claim is here, for sentences.
+pub(crate) const CLAIMS: &str = "locks in /tmp";
+
+/// What lists the addresses of this machine.
+pub(crate) const LISTS_ADDRESSES: &str = "ifconfig";
+
+/// What says where the kernel draws ports from.
+pub(crate) const EPHEMERAL_RANGE: &str = "net.inet.ip.portrange.first and .last";
+
+/// Whether one bind of the dual-stack `::` meets whatever an ordinary bind of any address would meet.
+pub(crate) const ONE_BIND_MEETS_ALL: bool = false;
+
+/// Whether a TCP bind with SO_REUSEADDR passes by living servers too.
+pub(crate) const REUSE_PASSES_SERVERS: bool = false;
 
 /// The machine's rules about ports.
 pub(crate) fn policy() -> Policy {
@@ -120,4 +137,9 @@ pub(crate) fn claim(name: &str) -> io::Result<Kept> {
         Err(Errno::WOULDBLOCK) => Err(io::ErrorKind::AddrInUse.into()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The claims that are no sockets, by their names: they are not looked for.
+pub(crate) fn claimed() -> Vec<String> {
+    Vec::new()
 }

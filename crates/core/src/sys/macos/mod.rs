@@ -61,6 +61,9 @@ impl LiveHost {
     /// Whether ports can be kept from others: yes.
     pub const KEEPS: bool = true;
 
+    /// Whether a command can be handed a socket that listens: yes.
+    pub const PASSES: bool = true;
+
     /// Whether what was ended can be started again: yes.
     pub const REVIVES: bool = true;
 

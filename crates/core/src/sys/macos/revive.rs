@@ -14,7 +14,8 @@ use crate::process::ProcessId;
 pub(crate) use crate::sys::settings::{Settings, Start};
 use crate::sys::start::mark;
 pub(crate) use crate::sys::start::{
-    Started, append_to, enterable, on_path, program, start, succeed, variable, written,
+    CHANGES_USER, Started, append_to, enterable, on_path, program, start, succeed, variable,
+    written,
 };
 use crate::undo::{Bytes, Stream};
 
@@ -36,6 +37,7 @@ pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
                 all
             },
         ),
+        line: None,
         cwd: process::directory(id.pid).map(String::into_bytes),
         environment: started.map(|started| started.environment),
         credentials: known.credentials,

@@ -1,6 +1,7 @@
 //! What only programs of Windows tell: excluded ranges, HTTP.sys, forwarded ports, what runs in WSL.
 //! Each is run only where the answer turns on it, and not for long.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::command::{End, run_for};
@@ -10,6 +11,13 @@ use crate::decode::windows::{
     distributions, excluded_ranges, from_utf16_bytes, port_proxies, request_queues,
 };
 use crate::windows::{WindowsFacts, WindowsWish};
+
+/// The ports that connections are drawn from, where `netsh` tells them within that time.
+pub(super) fn dynamic_range(limit: Duration) -> Option<RangeInclusive<u16>> {
+    let argv = ["netsh", "interface", "ipv4", "show", "dynamicport", "tcp"].map(str::to_owned);
+    let (_, output, _) = run_for(&argv, None, limit);
+    crate::decode::windows::dynamic_range(&from_utf16_bytes(&output))
+}
 
 /// All of what is wished, together within that time.
 pub(super) fn facts(wish: &WindowsWish, limit: Duration) -> WindowsFacts {

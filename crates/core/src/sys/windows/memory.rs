@@ -8,6 +8,7 @@ use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 
 use super::handle::Handle;
 use super::process::query;
+use crate::decode::windows::wide::to_bytes;
 
 /// ProcessBasicInformation of NtQueryInformationProcess.
 const BASIC: u32 = 0;
@@ -38,32 +39,38 @@ impl<'a> Parameters<'a> {
     }
 
     /// The current directory, without the backslash that it ends in.
-    pub(super) fn directory(&self) -> Option<String> {
-        let path = self.string(0x38)?;
-        let root = path.len() <= 3;
-        Some(if root { path } else { path.trim_end_matches('\\').to_owned() })
+    pub(super) fn directory(&self) -> Option<Vec<u16>> {
+        const BACKSLASH: u16 = 0x5c;
+        let mut path = self.string(0x38)?;
+        while path.len() > 3 && path.last() == Some(&BACKSLASH) {
+            path.pop();
+        }
+        Some(path)
     }
 
     /// The command line.
-    pub(super) fn command_line(&self) -> Option<String> {
+    pub(super) fn command_line(&self) -> Option<Vec<u16>> {
         self.string(0x70)
     }
 
-    /// The environment: `NAME=value`, each ended by a zero.
+    /// The environment: `NAME=value`, each ended by a zero; `None` where it is longer than anybody's.
     pub(super) fn environment(&self) -> Option<Vec<u8>> {
-        const MOST: u64 = 1 << 20;
+        const MOST: u64 = 4 << 20;
         let start = self.number(self.at + 0x80)?;
-        let size = self.number(self.at + 0x3f0)?.min(MOST);
-        let text = String::from_utf16_lossy(&self.units(start, usize::try_from(size).ok()?)?);
-        Some(text.trim_end_matches('\0').bytes().chain([0]).collect())
+        let size = self.number(self.at + 0x3f0).filter(|size| *size <= MOST)?;
+        let mut bytes = to_bytes(&self.units(start, usize::try_from(size).ok()?)?);
+        while bytes.last() == Some(&0) {
+            bytes.pop();
+        }
+        bytes.push(0);
+        Some(bytes)
     }
 
     /// A UNICODE_STRING at that offset: its length in bytes, and where it is.
-    fn string(&self, offset: u64) -> Option<String> {
+    fn string(&self, offset: u64) -> Option<Vec<u16>> {
         let length = self.number(self.at + offset)? & 0xffff;
         let start = self.number(self.at + offset + 8)?;
-        let units = self.units(start, usize::try_from(length).ok()?)?;
-        Some(String::from_utf16_lossy(&units)).filter(|text| !text.is_empty())
+        self.units(start, usize::try_from(length).ok()?).filter(|text| !text.is_empty())
     }
 
     fn units(&self, start: u64, bytes: usize) -> Option<Vec<u16>> {

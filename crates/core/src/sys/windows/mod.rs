@@ -1,6 +1,5 @@
 //! Windows: the tables of iphlpapi, Toolhelp, process handles. [`LiveHost`] ties them to the [`Host`]
-//! seam. What keeps ports and leases, and what an undo would need, is not taught yet: those calls say
-//! so.
+//! seam.
 
 mod act;
 mod addresses;
@@ -8,18 +7,24 @@ mod asked;
 mod asking;
 mod command;
 mod console;
+mod directory;
 mod enclosure;
 mod engine;
 mod handle;
 mod job;
+pub(crate) mod keep;
+pub(crate) mod ledger;
 mod library;
 mod memory;
+mod names;
 mod probe;
 mod process;
+pub(crate) mod revive;
 mod screen;
 mod see;
 mod services;
 pub mod streams;
+mod succession;
 mod table;
 
 use std::collections::BTreeMap;
@@ -37,7 +42,6 @@ use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
-pub(crate) use super::unsupported::{keep, ledger, revive};
 pub use asking::tell_console;
 pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
@@ -72,11 +76,14 @@ impl LiveHost {
     /// Whether this system's sockets and processes can be seen: yes.
     pub const SEES: bool = true;
 
-    /// Whether ports can be kept from others: not yet.
-    pub const KEEPS: bool = false;
+    /// Whether ports can be kept from others: yes.
+    pub const KEEPS: bool = true;
 
-    /// Whether what was ended can be started again: not yet.
-    pub const REVIVES: bool = false;
+    /// Whether a command can be handed a socket that listens: no.
+    pub const PASSES: bool = false;
+
+    /// Whether what was ended can be started again: yes.
+    pub const REVIVES: bool = true;
 
     /// Whether a signal can be sent that does not end a process: no.
     pub const SIGNALS: bool = false;

@@ -1,17 +1,18 @@
-//! Asks Windows by doing it: a bind, closed at once.
+//! Asks Windows by doing it: a bind, closed at once, or kept.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::windows::io::{AsRawSocket, FromRawSocket, RawSocket};
+use std::os::windows::io::{AsRawSocket, FromRawSocket, OwnedSocket, RawSocket};
 use std::sync::Once;
 
 use windows_sys::Win32::Networking::WinSock::{
-    AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_DGRAM,
-    SOCK_STREAM, SOCKET, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSAGetLastError, WSASocketW, bind,
-    closesocket, listen, setsockopt,
+    AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_EXCLUSIVEADDRUSE,
+    SO_REUSEADDR, SOCK_DGRAM, SOCK_STREAM, SOCKET, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT,
+    WSAGetLastError, WSASocketW, bind, closesocket, getsockname, listen, setsockopt,
 };
 
 use crate::addr::Transport;
+use crate::bind::windows::Manner;
 use crate::bind::{Attempt, BindResult};
 
 /// Both probes of one address: without and with SO_REUSEADDR. `::` is bound dual-stack, as servers
@@ -20,20 +21,40 @@ pub(super) fn attempt(transport: Transport, address: SocketAddr) -> Attempt {
     Attempt {
         transport,
         address,
-        plain: try_bind(transport, address, false),
-        reuse_addr: try_bind(transport, address, true),
+        plain: try_bind(transport, address, Manner::Default),
+        reuse_addr: try_bind(transport, address, Manner::Reuse),
     }
 }
 
 /// The plain one alone.
 pub(super) fn plain(transport: Transport, address: SocketAddr) -> BindResult {
-    try_bind(transport, address, false)
+    try_bind(transport, address, Manner::Default)
+}
+
+/// A socket that is bound there for itself alone, which meets whoever has the port in any way, and
+/// stays so; `::` is bound for IPv6 alone, so that one on `0.0.0.0` may stand beside it.
+pub(super) fn exclusive(transport: Transport, address: SocketAddr) -> Result<OwnedSocket, i32> {
+    let socket = bound(transport, address, Manner::Exclusive)?.into_raw();
+    // SAFETY: it is open, and nobody else's any more.
+    Ok(unsafe { OwnedSocket::from_raw_socket(socket as RawSocket) })
+}
+
+/// The port that a bound socket has.
+pub(super) fn port_of(socket: &OwnedSocket) -> Option<u16> {
+    let mut words = [0_u32; 7];
+    let mut length = 28;
+    let (raw, to) = (socket.as_raw_socket() as SOCKET, words.as_mut_ptr().cast());
+    // SAFETY: the socket is open, and the buffer has `length` bytes, enough for either family.
+    let done = unsafe { getsockname(raw, to, &raw mut length) };
+    let [_, _, high, low] = words[0].to_ne_bytes();
+    (done == 0).then(|| u16::from_be_bytes([high, low]))
 }
 
 /// A TCP socket that is bound there and does nothing else; `::` is bound dual-stack. That type has the
 /// socket of a listener, and calls nothing that only a listener may.
 pub(crate) fn bound_only(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = bound(Transport::Tcp, address, false).map_err(io::Error::from_raw_os_error)?;
+    let socket =
+        bound(Transport::Tcp, address, Manner::Default).map_err(io::Error::from_raw_os_error)?;
     let raw = socket.into_raw();
     // SAFETY: it is open, and nobody else's any more.
     Ok(unsafe { TcpListener::from_raw_socket(raw as RawSocket) })
@@ -49,8 +70,8 @@ pub(crate) fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     }
 }
 
-fn try_bind(transport: Transport, address: SocketAddr, reuse_addr: bool) -> BindResult {
-    match bound(transport, address, reuse_addr) {
+fn try_bind(transport: Transport, address: SocketAddr, manner: Manner) -> BindResult {
+    match bound(transport, address, manner) {
         Ok(_closed) => BindResult::Ok,
         Err(error) => BindResult::from_errno(error),
     }
@@ -73,7 +94,7 @@ impl Drop for Bound {
     }
 }
 
-fn bound(transport: Transport, address: SocketAddr, reuse_addr: bool) -> Result<Bound, i32> {
+fn bound(transport: Transport, address: SocketAddr, manner: Manner) -> Result<Bound, i32> {
     start();
     let (family, kind) = (
         if address.is_ipv6() { AF_INET6 } else { AF_INET },
@@ -90,10 +111,12 @@ fn bound(transport: Transport, address: SocketAddr, reuse_addr: bool) -> Result<
     }
     let socket = Bound(raw);
     if address.is_ipv6() {
-        set(&socket, IPPROTO_IPV6, IPV6_V6ONLY, 0)?;
+        set(&socket, IPPROTO_IPV6, IPV6_V6ONLY, u32::from(manner == Manner::Exclusive))?;
     }
-    if reuse_addr {
-        set(&socket, SOL_SOCKET, SO_REUSEADDR, 1)?;
+    match manner {
+        Manner::Default => {}
+        Manner::Reuse => set(&socket, SOL_SOCKET, SO_REUSEADDR, 1)?,
+        Manner::Exclusive => set(&socket, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1)?,
     }
     let (bytes, length) = raw_address(address);
     // SAFETY: the address is of that length, laid out as its family says, and aligned.
@@ -167,6 +190,20 @@ mod tests {
         assert_eq!(plain(Transport::Tcp, address), BindResult::InUse);
         drop(socket);
         assert_eq!(plain(Transport::Tcp, address), BindResult::Ok);
+    }
+
+    #[test]
+    fn an_exclusive_one_meets_a_listener_on_one_address_and_stands_beside_its_like() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let any = SocketAddr::from(([0, 0, 0, 0], port));
+        assert!(exclusive(Transport::Tcp, any).is_err());
+        drop(listener);
+        let v4 = exclusive(Transport::Tcp, any).unwrap();
+        assert_eq!(port_of(&v4), Some(port));
+        let v6 = exclusive(Transport::Tcp, format!("[::]:{port}").parse().unwrap()).unwrap();
+        assert_eq!(port_of(&v6), Some(port));
+        assert_ne!(plain(Transport::Tcp, any), BindResult::Ok);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use windows_sys::Win32::System::Threading::{
 use super::handle::Handle;
 use super::library;
 use super::memory::Parameters;
+use crate::decode::windows::processes::Listed;
+use crate::decode::windows::security::Sid;
 use crate::decode::windows::{filetime, from_utf16, split};
 use crate::process::{Process, ProcessId};
 
@@ -99,14 +101,15 @@ pub(super) fn read(entry: &Entry) -> Process {
         ..Process::unread(id)
     };
     let Some(handle) = handle else { return process };
-    process.exe = image(&handle);
+    process.exe = image(&handle).map(|path| from_utf16(&path));
     let readable = open(entry.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ).ok();
     let parameters = readable.as_ref().and_then(Parameters::of);
     let line =
         command_line(&handle).or_else(|| parameters.as_ref().and_then(Parameters::command_line));
-    process.argv = line.map(|line| split(&line)).unwrap_or_default();
-    process.cwd = parameters.as_ref().and_then(Parameters::directory);
-    if let Some((uid, user)) = token(&handle).and_then(|token| owner(&token)) {
+    process.argv = line.map(|line| split(&from_utf16(&line))).unwrap_or_default();
+    let directory = parameters.as_ref().and_then(Parameters::directory);
+    process.cwd = directory.map(|path| from_utf16(&path));
+    if let Some((uid, user)) = user_of(&handle) {
         (process.uid, process.user) = (Some(uid), user);
     }
     process
@@ -150,6 +153,32 @@ pub(super) fn asker() -> (Option<u32>, Option<String>, bool) {
     // SAFETY: the structure is ours and of that length.
     let done = unsafe { GetTokenInformation(token, TokenElevation, to, length, &raw mut size) };
     (uid, user, done != 0 && elevation.TokenIsElevated != 0)
+}
+
+/// The user that this process runs as.
+pub(super) fn own_sid() -> Option<Sid> {
+    // SAFETY: it takes nothing; the handle stands for this process and need not be closed.
+    let current = unsafe { GetCurrentProcess() };
+    let mut raw = std::ptr::null_mut();
+    // SAFETY: `raw` is ours.
+    let done = unsafe { OpenProcessToken(current, TOKEN_QUERY, &raw mut raw) };
+    let token = Handle::new(raw).filter(|_| done != 0)?;
+    let mut buffer = [0_u64; 32];
+    let mut size = 0;
+    let length = u32::try_from(size_of_val(&buffer)).unwrap_or_default();
+    let to = buffer.as_mut_ptr().cast();
+    // SAFETY: the buffer is ours, aligned, and of that length, which holds any SID.
+    let done = unsafe { GetTokenInformation(token.raw(), TokenUser, to, length, &raw mut size) };
+    // A TOKEN_USER begins with where the SID is, which is in the same buffer.
+    let bytes: Vec<u8> = buffer.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let pointer = usize::from_ne_bytes(*bytes.first_chunk()?);
+    let start = pointer.checked_sub(buffer.as_ptr() as usize).filter(|_| done != 0)?;
+    Sid::read(bytes.get(start..)?)
+}
+
+/// Whose a process is: see [`owner`].
+pub(super) fn user_of(process: &Handle) -> Option<(u32, Option<String>)> {
+    owner(&token(process)?)
 }
 
 fn token(process: &Handle) -> Option<Handle> {
@@ -202,20 +231,23 @@ fn account(sid: PSID) -> Option<String> {
     (done != 0).then(|| from_utf16(&name)).filter(|name| !name.is_empty())
 }
 
-fn image(process: &Handle) -> Option<String> {
+/// The path of its program, in the units that Windows has it in.
+pub(super) fn image(process: &Handle) -> Option<Vec<u16>> {
     // The longest path there is.
     let mut buffer = vec![0_u16; 32_768];
     let mut length = 32_768;
     let to = buffer.as_mut_ptr();
     // SAFETY: the buffer has `length` units.
     let done = unsafe { QueryFullProcessImageNameW(process.raw(), 0, to, &raw mut length) };
-    (done != 0).then(|| from_utf16(&buffer[..(length as usize).min(buffer.len())]))
+    buffer.truncate(length as usize);
+    (done != 0 && !buffer.is_empty()).then_some(buffer)
 }
 
 /// ProcessCommandLineInformation: since Windows 8.1, with the least of rights.
 const COMMAND_LINE: u32 = 60;
 
-fn command_line(process: &Handle) -> Option<String> {
+/// Its command line, in the units that it was given.
+pub(super) fn command_line(process: &Handle) -> Option<Vec<u16>> {
     /// A command line has at most 32,767 units.
     const ROOM: usize = 65_536 + 64;
     let words = query(process, COMMAND_LINE, ROOM)?;
@@ -230,7 +262,7 @@ fn command_line(process: &Handle) -> Option<String> {
     let text = bytes.get(start..start.checked_add(length)?)?;
     let units: Vec<u16> =
         text.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    Some(from_utf16(&units)).filter(|line| !line.is_empty())
+    Some(units).filter(|line| !line.is_empty())
 }
 
 type QueryProcess = unsafe extern "system" fn(*mut c_void, u32, *mut c_void, u32, *mut u32) -> i32;
@@ -250,6 +282,42 @@ pub(super) fn query(process: &Handle, class: u32, room: usize) -> Option<Vec<u64
     let status =
         unsafe { call(process.raw(), class, words.as_mut_ptr().cast(), length, &raw mut size) };
     (status >= 0).then_some(words)
+}
+
+type QuerySystem = unsafe extern "system" fn(u32, *mut c_void, u32, *mut u32) -> i32;
+
+/// Every process with its threads, as the kernel lists them; none on a Windows of 32 bits, where the
+/// list has another form, or where it cannot be had.
+pub(super) fn listed() -> Vec<Listed> {
+    /// SystemProcessInformation.
+    const PROCESSES: u32 = 5;
+    /// STATUS_INFO_LENGTH_MISMATCH.
+    const TOO_SHORT: i32 = 0xc000_0004_u32.cast_signed();
+    const TRIES: usize = 8;
+    let function = library::function("ntdll.dll", b"NtQuerySystemInformation\0");
+    let Some(function) = function.filter(|_| cfg!(target_pointer_width = "64")) else {
+        return Vec::new();
+    };
+    // SAFETY: this is its signature (winternl.h).
+    let call = unsafe {
+        std::mem::transmute::<unsafe extern "system" fn() -> isize, QuerySystem>(function)
+    };
+    let mut room = 512 * 1024_u32;
+    for _ in 0..TRIES {
+        let mut words = vec![0_u64; (room / 8) as usize];
+        let mut size = 0;
+        let to = words.as_mut_ptr().cast();
+        // SAFETY: the buffer has that many bytes and is aligned.
+        match unsafe { call(PROCESSES, to, room, &raw mut size) } {
+            TOO_SHORT => room = room.max(size).saturating_mul(2),
+            status if status >= 0 => {
+                let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                return crate::decode::windows::processes::listed(&bytes);
+            }
+            _ => break,
+        }
+    }
+    Vec::new()
 }
 
 /// A program's name as people know it: without `.exe`.

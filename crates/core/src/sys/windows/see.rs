@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use super::process::{self, Entry};
 use super::table::{self, Table, Unread};
 use crate::decode::windows::Row;
+use crate::decode::windows::processes::{Listed, Threads};
 use crate::host::Pinned;
-use crate::process::{Process, ProcessId};
+use crate::process::{Process, ProcessId, ProcessState};
 use crate::snapshot::{Asker, Gap, Policy, Scope, Snapshot, SocketScope, Source, States};
 use crate::socket::{Holders, LocalAddress, Protocol, Socket};
 use crate::windows::descent::below;
@@ -215,9 +216,15 @@ fn add_processes(snapshot: &mut Snapshot, scope: &Scope, entries: &BTreeMap<u32,
     }
     wanted.insert(snapshot.asker.pid);
     wanted.extend(&snapshot.asker.ancestors);
+    let listed = process::listed();
+    let listed: BTreeMap<u32, Listed> = listed.iter().map(|one| (one.pid, *one)).collect();
     for pid in wanted {
         let Some(entry) = entries.get(&pid) else { continue };
         let mut process = process::read(entry);
+        // What may not be opened has no time of its own to compare.
+        let start = process.id.start;
+        let listed = listed.get(&pid).filter(|one| start == 0 || one.created == start);
+        process.state = listed.map_or(ProcessState::Other, |one| state(one.threads));
         let birth = Birth {
             parent: entry.parent,
             created: Some(process.id.start).filter(|time| *time != 0),
@@ -228,6 +235,16 @@ fn add_processes(snapshot: &mut Snapshot, scope: &Scope, entries: &BTreeMap<u32,
             process.ppid = 0;
         }
         snapshot.processes.insert(pid, process);
+    }
+}
+
+/// How a process stands by what its threads do. One that has none is ending, or not yet begun.
+const fn state(threads: Threads) -> ProcessState {
+    match threads {
+        Threads::Running => ProcessState::Running,
+        Threads::Waiting => ProcessState::Sleeping,
+        Threads::Suspended => ProcessState::Suspended,
+        Threads::None => ProcessState::Other,
     }
 }
 
