@@ -124,7 +124,7 @@ mod tests {
     fn what_is_in_it_is_listed_and_ends_together() {
         let job = JobObject::create().unwrap();
         job.allow_breakaway().unwrap();
-        assert_eq!(job.members(), []);
+        assert!(job.members().is_empty());
         // Waits for its stdin to be closed.
         let start = || Command::new("cmd").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
         let (mut one, mut other) = (start().unwrap(), start().unwrap());
