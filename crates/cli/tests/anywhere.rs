@@ -91,7 +91,7 @@ impl Server {
             if began.elapsed() > SOON {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
         true
     }

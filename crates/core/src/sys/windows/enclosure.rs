@@ -66,7 +66,7 @@ mod tests {
         stdin.write_all(b"start /b cmd /c \"ping -n 60 127.0.0.1 >nul\"\r\n").unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while enclosure.members().len() < 2 && std::time::Instant::now() < deadline {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
         parent.kill().unwrap();
         parent.wait().unwrap();
