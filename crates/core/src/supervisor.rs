@@ -553,6 +553,8 @@ pub(crate) mod tests {
 
     const NODE: &str = "/usr/bin/node";
     const PYTHON: &str = "/usr/bin/python3.12";
+    const CMD: &str = r"C:\Windows\System32\cmd.exe";
+    const PROC: &str = r"C:\Tools\proc.exe";
     const SERVER: (&str, &[&str]) = (NODE, &["node", "server.js"]);
 
     /// Each: the parent, and what it is to a server below it.
@@ -628,6 +630,10 @@ pub(crate) mod tests {
             (PYTHON, &["python3", "/x/spawn.py"], Parent, "spawn", None),
             (NODE, &["npm run dev"], Parent, "npm", Some(false)),
             ("/usr/bin/make", &["make", "serve"], Parent, "make", Some(false)),
+            (CMD, &["cmd.exe", "/d", "/s", "/C", "node a.js"], Parent, "cmd", Some(false)),
+            (CMD, &["cmd", "/c", "for /l %i in () do x"], Parent, "cmd", None),
+            (CMD, &["cmd", "/k", "node a.js"], Parent, "cmd", None),
+            (PROC, &["proc", "pick", "--", "node", "a.js"], Parent, "proc", Some(false)),
         ];
         for (exe, argv, kind, name, restarts) in cases {
             let snapshot = chain(&[(exe, argv), SERVER]);

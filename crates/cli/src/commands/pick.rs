@@ -477,14 +477,20 @@ fn outcome(mut lease: LeaseReport, released: &Released) -> LeaseReport {
         Released::Over => (LeaseOutcome::Released, format!("{what} is no longer leased")),
         Released::None => (LeaseOutcome::NotLeased, format!("{what} is not leased")),
         Released::Held => {
-            let holder = match pids.is_empty() {
-                true => "a process of another user".to_owned(),
-                false => format!("{} (pid {})", sanitize::shell(&lease.argv), pids.join(", ")),
+            let command = sanitize::shell(&lease.argv);
+            let (holder, way) = match pids.first() {
+                Some(pid) => {
+                    let holder = format!("{command} (pid {})", pids.join(", "));
+                    (holder, format!("proc stop pid:{pid}"))
+                }
+                // Windows does not tell who inherited it.
+                None if !lease.argv.is_empty() => {
+                    (format!("what {command} started"), format!("proc stop :{}", lease.port))
+                }
+                None => ("a process of another user".to_owned(), "proc stop pid:PID".to_owned()),
             };
-            let explain = format!(
-                "{what} is leased as long as {holder} runs; to end that: `proc stop pid:{}`",
-                pids.first().map_or("PID", String::as_str)
-            );
+            let explain =
+                format!("{what} is leased as long as {holder} runs; to end that: `{way}`");
             (LeaseOutcome::HasHolder, explain)
         }
         Released::Foreign => {

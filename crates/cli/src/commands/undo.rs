@@ -102,9 +102,10 @@ pub fn run(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
 }
 
 fn nothing(directory: &str) -> String {
-    // Whoever used sudo looks in the wrong place without it.
-    let is_root = LiveHost::default().snapshot(&Scope::default()).asker.uid == 0;
-    let also = if is_root { "" } else { "; what was done with sudo is root's: sudo proc undo" };
+    // Whoever used sudo looks in the wrong place without it. An elevated terminal has the same place.
+    let is_root =
+        || cfg!(windows) || LiveHost::default().snapshot(&Scope::default()).asker.uid == 0;
+    let also = if is_root() { "" } else { "; what was done with sudo is root's: sudo proc undo" };
     format!("nothing is to be undone: no act is kept in {directory}{also}")
 }
 

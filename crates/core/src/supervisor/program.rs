@@ -73,6 +73,11 @@ impl<'a> Program<'a> {
             .any(|argument| argument.starts_with(option))
     }
 
+    /// The arguments, as typed.
+    pub const fn arguments(&self) -> &'a [String] {
+        self.arguments
+    }
+
     /// The first argument, as typed.
     pub fn first_argument(&self) -> Option<&'a str> {
         self.arguments.first().map(String::as_str)

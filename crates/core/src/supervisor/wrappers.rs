@@ -63,6 +63,7 @@ pub(super) fn waiting_role(program: Program<'_>) -> Role {
             RUN_ONCE.iter().any(|name| program.is(name))
                 || program.has(MAVEN)
                 || waits_for_its_command(program)
+                || program.is("cmd") && cmd_text(program).is_some_and(|text| runs_once(&text))
         }
     };
     if once { Role::Wrapper } else { Role::Parent }
@@ -72,6 +73,13 @@ pub(super) fn waiting_role(program: Program<'_>) -> Role {
 /// another program.
 fn waits_for_its_command(program: Program<'_>) -> bool {
     program.is("proc") && matches!(program.first_argument(), Some("pick" | "undo"))
+}
+
+/// The text of `cmd /c TEXT`, which npm and others start on Windows as they do `sh -c` elsewhere.
+fn cmd_text(program: Program<'_>) -> Option<String> {
+    let mut arguments = program.arguments().iter();
+    arguments.find(|option| option.eq_ignore_ascii_case("/c"))?;
+    Some(arguments.map(String::as_str).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether the text of `sh -c TEXT` has nothing that could run a command twice.

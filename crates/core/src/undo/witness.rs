@@ -337,13 +337,7 @@ fn note(
         shell: is_command_of_shell(process) || is_undo(process),
         stopped: process.is_stopped(),
         managed: supervisor.as_ref().and_then(|supervisor| managed(process, supervisor, snapshot)),
-        above: origins(process.id.pid, snapshot)
-            .into_iter()
-            .map(|(above, waits)| {
-                let shell = snapshot.processes.get(&above).is_some_and(is_command_of_cmd);
-                (above, waits || shell)
-            })
-            .collect(),
+        above: origins(process.id.pid, snapshot),
         ended: Ended {
             id: process.id,
             name: process.program().to_owned(),

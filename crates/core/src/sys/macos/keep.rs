@@ -119,12 +119,12 @@ pub(crate) fn serve(socket: &Kept) -> io::Result<()> {
 }
 
 /// Where files lie that stand for claims: every user may make one, and none may remove another's.
-const CLAIMS: &str = "/tmp";
+const CLAIMS_AT: &str = "/tmp";
 
 /// Takes a name for all users of the machine, until the last copy of its descriptor is closed: a
 /// lock on an empty file, as there are no abstract unix names here. `AddrInUse`: it is taken.
 pub(crate) fn claim(name: &str) -> io::Result<Kept> {
-    let directory = openat(CWD, CLAIMS, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let directory = openat(CWD, CLAIMS_AT, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let file = format!(".{}", name.replace('/', "."));
     let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mode = Mode::from_raw_mode(0o644);

@@ -94,14 +94,16 @@ fn take(buffer: &[u64], names: &mut Vec<String>) -> bool {
     let bytes = size_of_val(buffer);
     let before = names.len();
     for at in 0..bytes / size_of::<Named>() {
-        // SAFETY: the entry is in the buffer, which is aligned and has numbers alone.
-        let entry = unsafe { buffer.as_ptr().cast::<Named>().add(at).read() };
+        // SAFETY: that many entries are in the buffer.
+        let entry = unsafe { buffer.as_ptr().cast::<Named>().add(at) };
+        // SAFETY: it is in the buffer, which is aligned and has numbers alone.
+        let entry = unsafe { entry.read() };
         if entry.name.Buffer.is_null() || entry.name.Length == 0 {
             break;
         }
         let start = (entry.name.Buffer as usize).wrapping_sub(base);
         let (first, count) = (start / 2, usize::from(entry.name.Length / 2));
-        if start % 2 != 0 || start.saturating_add(2 * count) > bytes {
+        if !start.is_multiple_of(2) || start.saturating_add(2 * count) > bytes {
             break;
         }
         let units: Vec<u16> = (first..first + count)

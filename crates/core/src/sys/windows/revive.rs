@@ -146,6 +146,7 @@ impl Started {
 
 /// Starts it in the background: no console, a group of its own, nothing to read, its outputs to those
 /// files; it inherits these three and nothing else.
+#[expect(clippy::needless_pass_by_value, reason = "as elsewhere: it is used up")]
 pub(crate) fn start(start: Start, stdout: Kept, stderr: Kept) -> io::Result<Started> {
     let nothing = Kept::File(OpenOptions::new().read(true).open("NUL")?);
     let streams = [&nothing, &stdout, &stderr];
@@ -156,6 +157,7 @@ pub(crate) fn start(start: Start, stdout: Kept, stderr: Kept) -> io::Result<Star
 
 /// Runs it in this terminal, says which it is before it begins, and waits for it: its exit code.
 /// A Ctrl-C is its own affair.
+#[expect(clippy::needless_pass_by_value, reason = "as elsewhere: it is used up")]
 pub(crate) fn succeed(start: Start, begun: &mut dyn FnMut(ProcessId)) -> io::Result<i32> {
     succession::leave_interrupts();
     let own = |handle: BorrowedHandle<'_>| handle.try_clone_to_owned().map(Kept::Object);
