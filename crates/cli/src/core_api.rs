@@ -251,6 +251,19 @@ pub fn watch(
         .map_err(|error| failed("failed", error.to_string()))
 }
 
+/// This machine, with what it takes to ask a program of Windows to end. Of a whole tree most share a
+/// console, and each would be tried in vain.
+#[cfg(windows)]
+fn asking(tree: bool) -> LiveHost {
+    let words = if tree { Vec::new() } else { crate::teller::words() };
+    LiveHost::default().with_teller(words)
+}
+
+#[cfg(not(windows))]
+fn asking(_: bool) -> LiveHost {
+    LiveHost::default()
+}
+
 fn replay_host(path: &Path) -> Result<ReplayHost, ErrorReport> {
     let cannot = |why: String| failed("failed", format!("cannot replay {}: {why}", path.display()));
     let bytes = std::fs::read(path).map_err(|error| cannot(output::reason(&error)))?;
@@ -444,7 +457,7 @@ impl Core for Library {
         if !request.dry_run
             && let Some(interrupt) = interrupt::descriptor()
         {
-            self.host = Box::new(LiveHost::default().with_interrupt(interrupt));
+            self.host = Box::new(asking(request.limits.tree).with_interrupt(interrupt));
         }
         let host = &*self.host;
         // The dead have no environment: what `undo` needs is noted when the person has said yes.

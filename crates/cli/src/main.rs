@@ -23,12 +23,13 @@ mod output;
 mod pager;
 mod progress;
 mod prompt;
-#[cfg(unix)]
 mod relay;
 mod render;
 mod sanitize;
 mod signal;
 mod split;
+#[cfg(windows)]
+mod teller;
 mod terminal;
 
 use std::ffi::OsString;
@@ -49,6 +50,10 @@ use terminal::{Stream, view};
 fn main() -> ExitCode {
     let mut output = Output::default();
     let args: Vec<OsString> = std::env::args_os().collect();
+    #[cfg(windows)]
+    if let Some(exit) = teller::answer(&args) {
+        return ended(exit);
+    }
     let load = || Settings::load(&|name| std::env::var_os(name));
     if let Some(answer) = complete::answer(&args, load) {
         output.answer(&answer);

@@ -58,7 +58,6 @@ pub fn answer(question: &str) -> Option<String> {
 /// Shows the question on the terminal and reads a line; `None` where there is no terminal. Ctrl-C,
 /// Ctrl-D and `goes_on` saying no are an empty line. It is asked before each key and may wait for
 /// one, on the terminal that it is given.
-#[cfg(unix)]
 pub fn line(question: &str, goes_on: &mut GoesOn<'_>) -> Option<String> {
     terminal::answer(question, goes_on)
 }
@@ -67,9 +66,12 @@ pub fn line(question: &str, goes_on: &mut GoesOn<'_>) -> Option<String> {
 #[cfg(unix)]
 pub type GoesOn<'a> = dyn FnMut(std::os::fd::BorrowedFd<'_>) -> bool + 'a;
 
+/// Whether a line is wanted still. What keys do meanwhile is the console's.
+#[cfg(not(unix))]
+pub type GoesOn<'a> = dyn FnMut(()) -> bool + 'a;
+
 /// Whether the terminal is there and is ours at the moment: a job in the background that asked
 /// would be stopped for it.
-#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub fn is_in_foreground() -> bool {
     terminal::is_in_foreground()
 }
@@ -232,6 +234,9 @@ mod terminal {
 mod terminal {
     use std::fs::OpenOptions;
     use std::io::{BufRead, BufReader, Write};
+    use std::os::windows::io::AsHandle;
+
+    use proc_core::sys::streams::forget_typed;
 
     /// Shows the question on the console and reads a line from it, whatever stdin is; `None` where
     /// there is no console. Ctrl-C is an empty line.
@@ -241,6 +246,8 @@ mod terminal {
         if !goes_on(()) {
             return Some(String::new());
         }
+        // What was typed before the question was shown is no answer to it.
+        forget_typed(typed.as_handle());
         shown.write_all(question.as_bytes()).ok()?;
         let mut line = String::new();
         let read = BufReader::new(typed).read_line(&mut line);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::SystemTime;
 
+use crate::addr::{Endpoint, Port};
 use crate::engine::{self, ContainerFacts, EngineWish};
 use crate::file_use::{
     FileKind, FileSeen, FileUse, FileWish, Standing, Usage, interpreters, script_words,
@@ -15,6 +16,7 @@ use crate::learn::learn_containers;
 use crate::nearness::nearest;
 use crate::process::{Process, ProcessState};
 use crate::report::Reason;
+use crate::sight::Sight;
 use crate::snapshot::{Scope, Snapshot};
 use crate::supervisor::scope_of;
 use crate::target::{self, Target, is_called};
@@ -108,6 +110,41 @@ impl Census {
                 });
             facts.name == name || service || (name.len() >= 6 && facts.id.starts_with(name))
         })
+    }
+
+    /// The ports by which containers of a name are reached that run in a virtual machine: nothing else of
+    /// them is on this system.
+    pub(crate) fn ports_of(&self, target: &Target) -> Vec<Endpoint> {
+        let Target::Container(name) = target else { return Vec::new() };
+        if !self.in_container(name).is_empty() {
+            return Vec::new();
+        }
+        let there = self
+            .containers_called(name)
+            .filter(|facts| facts.runs() && engine::is_elsewhere(facts, &self.read));
+        let mut ports: Vec<Endpoint> = there
+            .flat_map(|facts| &facts.published)
+            .filter_map(|at| {
+                let (port, transport) = (Port::new(at.port)?, at.protocol.transport());
+                Some(Endpoint { transport, ..Endpoint::any(port) })
+            })
+            .collect();
+        ports.sort_unstable();
+        ports.dedup();
+        ports
+    }
+
+    /// Which of the causes of a port are containers of that name, one by one.
+    pub(crate) fn is_behind(&self, target: &Target, sight: &Sight) -> Vec<bool> {
+        let Target::Container(name) = target else { return Vec::new() };
+        let own: Vec<&str> = self.containers_called(name).map(|facts| facts.id.as_str()).collect();
+        let carries = |pid: &u32| {
+            let process = sight.snapshot.processes.get(pid);
+            let facts = process.and_then(|process| engine::facts_of(process, &sight.snapshot));
+            facts.is_some_and(|facts| own.contains(&facts.id.as_str()))
+        };
+        let causes = sight.diagnosis.causes.iter();
+        causes.map(|cause| !cause.pids.is_empty() && cause.pids.iter().all(carries)).collect()
     }
 
     /// What was read.

@@ -7,7 +7,7 @@ use crate::addr::{AddressScope, Endpoint, Port, unmap};
 use crate::bind::{
     Attempt, BindRequest, BindResult, Conflict, Occupant, Rules, covers, overlaps, xnu,
 };
-use crate::engine::{ContainerFacts, boxed, facts_of, is_engine, runs};
+use crate::engine::{ContainerFacts, boxed, carries_ports, facts_of, is_engine, runs};
 use crate::redirect;
 use crate::snapshot::{Gap, Snapshot};
 use crate::socket::{HeldBy, Holders, Protocol, Socket, TcpState};
@@ -405,8 +405,11 @@ impl<'a> Scene<'a> {
     /// Whether a process is in a container that the asker is not in.
     fn is_contained(&self, pid: u32) -> bool {
         let Some(process) = self.snapshot.processes.get(&pid) else { return false };
-        // dockerd has ports of its own too.
-        let keeps = || is_engine(process) && facts_of(process, self.snapshot).is_some();
+        // dockerd has ports of its own too, and a virtual machine others than its containers'.
+        let keeps = || {
+            (is_engine(process) || carries_ports(process))
+                && facts_of(process, self.snapshot).is_some()
+        };
         if container_proxy(process).is_some() || keeps() {
             return true;
         }

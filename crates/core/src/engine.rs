@@ -5,27 +5,25 @@
 
 pub mod answer;
 pub mod decode;
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(dead_code, reason = "no system but Linux asks engines yet")
-)]
+#[allow(dead_code, reason = "each system has engines in places of its own")]
 mod find;
+pub(crate) mod machine;
 mod trace;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::addr::Endpoint;
 use crate::process::Process;
-use crate::snapshot::{Gap, Snapshot};
+use crate::snapshot::{Gap, Snapshot, Source};
 use crate::socket::Protocol;
 use crate::supervisor::{container_proxy, manager_user};
 
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(unused_imports, reason = "no system but Linux asks engines yet")
-)]
-pub(crate) use find::{Places, has_context, sockets};
+#[allow(unused_imports, reason = "each system has engines in places of its own")]
+pub(crate) use find::{
+    Places, context_socket, docker_pipe, has_context, pipe_address, pipes, sockets, unix_path,
+};
 pub use trace::{
     Boxed, Monitor, boxed, dockerd_sockets, is_engine, lxc_stop, monitor, monitor_of, pod_name,
     pod_uid, runs,
@@ -128,6 +126,8 @@ pub struct EngineWish {
     pub names: Vec<String>,
     /// Containers that publish one of these ports, running or not.
     pub ports: Vec<u16>,
+    /// Whether somebody holds these ports, and for a container.
+    pub forwarded: bool,
     /// Users whose own engines to ask besides root's and the asker's.
     pub owners: Vec<u32>,
     /// API sockets that engines say they serve, besides those in the usual places.
@@ -183,17 +183,48 @@ pub fn owner_of(process: &Process, snapshot: &Snapshot) -> Option<u32> {
     }
     let monitor = std::iter::once(process)
         .chain(snapshot.ancestors(process.id.pid))
-        .find(|process| trace::is_monitor(process) || container_proxy(process).is_some());
+        .find(|process| trace::is_monitor(process) || carries_ports(process));
     monitor.and_then(|monitor| monitor.uid).filter(|&uid| uid != 0)
+}
+
+/// Whether a process outside of containers carries ports to them: always, or where their engine says so
+/// ([`machine::may_carry`]).
+pub(crate) fn carries_ports(process: &Process) -> bool {
+    container_proxy(process).is_some() || machine::may_carry(process)
+}
+
+/// The ports of this machine that lead to a container which a process runs in; of one that carries ports,
+/// those that lead to each container.
+pub(crate) fn ports_led<'a>(
+    process: &Process,
+    snapshot: &'a Snapshot,
+) -> Vec<(&'a ContainerFacts, Vec<&'a Published>)> {
+    if boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports) {
+        let facts = facts_of(process, snapshot).into_iter();
+        return facts.map(|facts| (facts, facts.published.iter().collect())).collect();
+    }
+    if !carries_ports(process) {
+        return Vec::new();
+    }
+    let held = held(process, snapshot);
+    let carried = |at: &&Published| held.contains(&(at.protocol, at.port));
+    let own = snapshot.containers.iter().filter(|facts| may_be_behind(process, facts));
+    own.map(|facts| (facts, facts.published.iter().filter(carried).collect())).collect()
+}
+
+/// Whether a process that carries ports may carry those of a container: an engine is believed about its
+/// own user's, and about its own machine's.
+fn may_be_behind(process: &Process, facts: &ContainerFacts) -> bool {
+    let owner = process.uid.filter(|&uid| uid != 0);
+    facts.owner == owner && facts.runs() && machine::is_of(process, &facts.socket)
 }
 
 /// The one container that publishes what a forwarding process, or an engine that keeps ports by
 /// itself, holds. `None` where it holds ports of several.
 fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a ContainerFacts> {
-    if container_proxy(process).is_none() && !is_engine(process) {
+    if !carries_ports(process) && !is_engine(process) {
         return None;
     }
-    let owner = process.uid.filter(|&uid| uid != 0);
     let ports = match trace::forwarded(process) {
         Some(one) => vec![one],
         None => held(process, snapshot),
@@ -201,7 +232,7 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
     let mut found = None;
     for (protocol, port) in ports {
         let of_it = |facts: &&ContainerFacts| {
-            facts.owner == owner && facts.runs() && facts.publishes(protocol, port)
+            facts.publishes(protocol, port) && may_be_behind(process, facts)
         };
         // Infra containers and their pod's others all list the pod's ports.
         let facts = snapshot.containers.iter().find(of_it);
@@ -214,6 +245,37 @@ fn published_by<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Con
         }
     }
     found
+}
+
+/// Whether a container's processes are none of this system's: they run in a virtual machine.
+pub(crate) fn is_elsewhere(facts: &ContainerFacts, snapshot: &Snapshot) -> bool {
+    matches!(snapshot.source, Source::PcbList | Source::ExtendedTable)
+        || machine::serving(&facts.socket).is_some()
+}
+
+/// The snapshot as it concerns one of several ports: without the containers that the holder of this one
+/// carries others of them for. `None` where that leaves nothing out.
+pub(crate) fn concerning(endpoint: &Endpoint, snapshot: &Snapshot) -> Option<Snapshot> {
+    if snapshot.containers.len() < 2 {
+        return None;
+    }
+    let port = endpoint.port.get();
+    let here = snapshot.sockets.iter().filter(|socket| socket.port() == Some(port));
+    let others: Vec<(Protocol, u16)> = here
+        .flat_map(|socket| socket.holders.pids())
+        .filter_map(|pid| snapshot.processes.get(&pid))
+        .filter(|process| carries_ports(process))
+        .flat_map(|process| held(process, snapshot))
+        .filter(|(_, other)| *other != port)
+        .collect();
+    let carried = |at: &Published| others.contains(&(at.protocol, at.port));
+    let mine = |facts: &ContainerFacts| facts.published.iter().any(|at| at.port == port);
+    let apart = |facts: &ContainerFacts| !mine(facts) && facts.published.iter().any(carried);
+    snapshot.containers.iter().any(apart).then(|| {
+        let mut own = snapshot.clone();
+        own.containers.retain(|facts| !apart(facts));
+        own
+    })
 }
 
 /// The ports of the snapshot that a process serves.

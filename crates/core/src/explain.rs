@@ -75,7 +75,9 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::OutgoingConnection => outgoing(cause, &port, snapshot),
         CauseKind::TimeWait => time_wait(cause, &port, endpoint, snapshot),
         CauseKind::Closing => closing(cause, &port, endpoint, snapshot),
-        CauseKind::UdpSocket => format!("{port} is held by {}", who()),
+        CauseKind::UdpSocket => {
+            format!("{port} is held by {}{}", who(), windows::carried(cause, endpoint, snapshot))
+        }
         CauseKind::UnixSocket => format!("{port} is served by {}", who()),
         CauseKind::StaleUnixSocket => {
             format!("{port} is a socket file that nobody serves: a connection to it is refused")
@@ -344,12 +346,8 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
     let Some(process) = cause.pids.first().and_then(|pid| snapshot.processes.get(pid)) else {
         return format!("{port} is held by a container");
     };
-    let others: Vec<String> = cause.pids[1..].iter().map(u32::to_string).collect();
-    let (pids, s) = match others.is_empty() {
-        true => (format!("pid {}", process.id.pid), "s"),
-        false => (format!("pids {}, {}", process.id.pid, others.join(", ")), ""),
-    };
-    let who = format!("{} ({pids})", process.program());
+    let s = if cause.pids.len() == 1 { "s" } else { "" };
+    let who = by_program(&cause.pids, snapshot);
     let name = called_container(process, snapshot);
     match (container_proxy(process), name) {
         (Some(_), Some(name)) if engine::monitor_of(process).is_some() => {
@@ -365,11 +363,31 @@ fn container(cause: &Cause, port: &str, snapshot: &Snapshot) -> String {
         (None, Some(name)) if engine::is_engine(process) => {
             format!("{port} is published by {name}; {who}, its engine, keeps it for that")
         }
+        (None, Some(name)) if engine::carries_ports(process) => {
+            format!("{port} is published by {name}; {who} only forward{s} it")
+        }
         (None, _) => {
             let place = box_name(process, snapshot);
             format!("{port} is held in {place} by {}", holders(cause, snapshot))
         }
     }
+}
+
+/// `docker-proxy (pids 2100, 2101)`, `com.docker.backend (pid 900) and wslrelay (pid 512)`.
+fn by_program(pids: &[u32], snapshot: &Snapshot) -> String {
+    let mut programs: Vec<(&str, Vec<String>)> = Vec::new();
+    for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+        let (program, pid) = (process.program(), process.id.pid.to_string());
+        match programs.iter_mut().find(|(other, _)| *other == program) {
+            Some((_, pids)) => pids.push(pid),
+            None => programs.push((program, vec![pid])),
+        }
+    }
+    let named = programs.iter().map(|(program, pids)| {
+        let s = if pids.len() == 1 { "" } else { "s" };
+        format!("{program} (pid{s} {})", pids.join(", "))
+    });
+    named.collect::<Vec<_>>().join(" and ")
 }
 
 /// The container that a process is in, keeps a port for or forwards to, where its name is known:
@@ -434,23 +452,36 @@ pub fn wanting_containers(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Str
         .collect()
 }
 
+/// A container that runs in a virtual machine and that no port of this machine leads to.
+pub fn in_a_machine(facts: &ContainerFacts) -> String {
+    let stops = facts.stop().map_or(String::new(), |argv| format!("; {} stops it", argv.join(" ")));
+    format!(
+        "container {} runs in its engine's virtual machine, and no port of this machine leads to it{stops}",
+        facts.name
+    )
+}
+
+/// That a container in a virtual machine shares a port with somebody: freeing it would end both.
+pub fn not_alone(container: &str, port: &Endpoint) -> String {
+    format!(
+        "{port} is not only that of {container}: proc on {port} names all who have it, and how each is stopped"
+    )
+}
+
 /// The ports of this machine that lead to containers which these processes run in: in a network of
-/// their own they hold none of it themselves.
+/// their own they hold none of it themselves. And those that these carry to containers elsewhere.
 pub fn published(pids: &[u32], snapshot: &Snapshot) -> Vec<String> {
-    let processes = pids.iter().filter_map(|pid| snapshot.processes.get(pid));
-    let runs_in_one = |process: &&Process| {
-        engine::boxed(process, snapshot).is_some_and(|boxed| !boxed.keeps_ports)
-    };
-    let boxed = processes.filter(runs_in_one);
     let mut told: Vec<String> = Vec::new();
-    for facts in boxed.filter_map(|process| engine::facts_of(process, snapshot)) {
-        let mut ports: Vec<String> =
-            facts.published.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
-        ports.dedup();
-        let leads = if ports.len() == 1 { "leads" } else { "lead" };
-        let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
-        if !ports.is_empty() && !told.contains(&text) {
-            told.push(text);
+    for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
+        for (facts, ports) in engine::ports_led(process, snapshot) {
+            let mut ports: Vec<String> =
+                ports.iter().map(|at| format!("{}:{}", at.protocol, at.port)).collect();
+            ports.dedup();
+            let leads = if ports.len() == 1 { "leads" } else { "lead" };
+            let text = format!("{} {leads} to container {}", ports.join(", "), facts.name);
+            if !ports.is_empty() && !told.contains(&text) {
+                told.push(text);
+            }
         }
     }
     told
@@ -620,7 +651,7 @@ fn answerers(winners: &[usize], listeners: &[(&Socket, Occupant)], snapshot: &Sn
         let socket = listeners[winner].0;
         let pids = crate::diagnosis::topmost(snapshot, &socket.holders.pids());
         let process = pids.first().and_then(|pid| snapshot.processes.get(pid));
-        let forwards = |process: &&Process| container_proxy(process).is_some();
+        let forwards = |process: &&Process| engine::carries_ports(process);
         let container =
             process.filter(forwards).and_then(|process| engine::facts_of(process, snapshot));
         let name = match (container, process) {
@@ -690,7 +721,7 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
                 Silence::Denied if name.contains(".sock") => {
                     ("may not be asked by you", Some("sudo, or the group that may open its socket"))
                 }
-                Silence::Denied => ("may not be asked by you", Some("sudo")),
+                Silence::Denied => ("may not be asked by you", Some(more_rights(snapshot))),
                 Silence::Late => ("did not answer in time", None),
                 Silence::Garbled => ("gave an answer that is not understood", None),
                 Silence::Failed => ("could not be asked", None),

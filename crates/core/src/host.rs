@@ -52,9 +52,11 @@ pub enum ActError {
     /// This user may not.
     #[error("not permitted")]
     Denied,
-    /// It has no window that could be told to close, and this system has no other way to ask from
-    /// outside (Windows).
-    #[error("it has no window to close, and Windows has no other way to ask it")]
+    /// It has no window that could be told to close and shares its console or has none, and this
+    /// system has no other way to ask from outside (Windows).
+    #[error(
+        "it has no window to close and no console of its own, and Windows has no other way to ask it"
+    )]
     CannotBeAsked,
     /// This system or kernel cannot.
     #[error("this system cannot do it")]

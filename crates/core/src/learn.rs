@@ -10,7 +10,7 @@ use crate::engine::{self, EngineAnswer, EngineWish, Forwarder, Monitor};
 use crate::host::{Host, MANAGER_LIMIT};
 use crate::process::Process;
 use crate::sight::LookOptions;
-use crate::snapshot::{Gap, Silence, Snapshot};
+use crate::snapshot::{Gap, Silence, Snapshot, Source};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     container_proxy, family_heads, home, home_of_group, is_service_manager, named_by_children,
@@ -256,7 +256,8 @@ fn add_containers(snapshot: &mut Snapshot, wish: &EngineWish, answer: EngineAnsw
         }
     }
     // Most users may not ask root's engine, and of a port that nobody holds that hides nothing.
-    let about_somebody = !(wish.ids.is_empty() && wish.names.is_empty() && wish.sockets.is_empty());
+    let about_somebody = wish.forwarded
+        || !(wish.ids.is_empty() && wish.names.is_empty() && wish.sockets.is_empty());
     for gap in answer.gaps {
         if about_somebody || !matches!(gap, Gap::Manager { why: Silence::Denied, .. }) {
             snapshot.note(gap);
@@ -278,7 +279,7 @@ fn engine_wish(
     for process in pids.iter().filter_map(|pid| snapshot.processes.get(pid)) {
         let boxed = engine::boxed(process, snapshot);
         forwards |=
-            boxed.is_none() && (container_proxy(process).is_some() || engine::is_engine(process));
+            boxed.is_none() && (engine::carries_ports(process) || engine::is_engine(process));
         if boxed.is_none() && !forwards {
             continue;
         }
@@ -292,11 +293,14 @@ fn engine_wish(
             None => wish.forwarders.extend(forwarder(host, process, snapshot)),
         }
     }
-    let free = how_much == Learn::Everything && pids.is_empty();
+    // A virtual machine that sleeps is not woken for a port that nobody holds.
+    let local = !matches!(snapshot.source, Source::PcbList | Source::ExtendedTable);
+    let free = how_much == Learn::Everything && pids.is_empty() && local;
     if forwards || free {
         wish.ports = ports.to_vec();
     }
     if forwards {
+        wish.forwarded = true;
         // Of a process asked about by its number, the ports it has.
         let held = snapshot.sockets.iter().filter(|socket| socket.remote.is_none());
         wish.ports.extend(held.filter_map(Socket::port));
@@ -322,6 +326,7 @@ fn add_traces(wish: &mut EngineWish, process: &Process, snapshot: &Snapshot) {
         let trusted = process.uid.is_some_and(|uid| uid == 0 || uid == snapshot.asker.uid);
         if trusted {
             wish.sockets.extend(engine::dockerd_sockets(process));
+            wish.sockets.extend(engine::machine::told_sockets(process));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Answers "what holds this, and why?" for targets of every kind, as reports.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::addr::{Endpoint, Transport, exposure};
@@ -33,20 +35,21 @@ use crate::target::Target;
 
 /// Answers each target, in order.
 pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<TargetReport> {
-    let endpoints = wanted_endpoints(targets);
+    let census = Census::take_with_files(host, targets);
+    let endpoints = wanted_endpoints(targets, &census);
     let sights = match endpoints.is_empty() {
         true => Vec::new(),
         false => look_at_ports(host, &endpoints, options),
     };
     let by_endpoint: HashMap<Endpoint, &Sight> = endpoints.iter().copied().zip(&sights).collect();
-    let census = Census::take_with_files(host, targets);
+    let sights_of = |endpoints: &[Endpoint]| -> Vec<&Sight> {
+        endpoints.iter().filter_map(|endpoint| by_endpoint.get(endpoint).copied()).collect()
+    };
     targets
         .iter()
         .map(|target| match target {
             Target::Port(_) | Target::Range(_) => {
-                let sights: Vec<&Sight> =
-                    target.endpoints().iter().filter_map(|e| by_endpoint.get(e).copied()).collect();
-                port_report(host, target, &sights, options)
+                port_report(host, target, &sights_of(&target.endpoints()), options)
             }
             Target::Number(number) => {
                 let port = target.also_port().map(Endpoint::any);
@@ -58,20 +61,32 @@ pub fn look(host: &dyn Host, targets: &[Target], options: &LookOptions) -> Vec<T
             Target::Path(path) => unix_report(host, path, options).unwrap_or_else(|| {
                 process_report(host, target, &census.meant_by(target), &census, options)
             }),
-            Target::Pid(_) | Target::Name(_) | Target::Container(_) | Target::Unit(_) => {
+            Target::Container(_) => {
+                let mut sights = sights_of(&census.ports_of(target));
+                // Somebody else may have a port that it only wants.
+                sights.retain(|sight| census.is_behind(target, sight).contains(&true));
+                match sights.is_empty() {
+                    true => {
+                        let pids = census.meant_by(target);
+                        process_report(host, target, &pids, &census, options)
+                    }
+                    false => port_report(host, target, &sights, options),
+                }
+            }
+            Target::Pid(_) | Target::Name(_) | Target::Unit(_) => {
                 process_report(host, target, &census.meant_by(target), &census, options)
             }
         })
         .collect()
 }
 
-fn wanted_endpoints(targets: &[Target]) -> Vec<Endpoint> {
+fn wanted_endpoints(targets: &[Target], census: &Census) -> Vec<Endpoint> {
     let mut seen = BTreeSet::new();
     targets
         .iter()
         .flat_map(|target| match target.also_port() {
             Some(port) => vec![Endpoint::any(port)],
-            None => target.endpoints(),
+            None => [target.endpoints(), census.ports_of(target)].concat(),
         })
         .filter(|endpoint| seen.insert(*endpoint))
         .collect()
@@ -120,13 +135,12 @@ pub fn port_report(
 ) -> TargetReport {
     let mut report = empty_report(target.to_string());
     let Some(first) = sights.first() else { return report };
-    let snapshot = &*first.snapshot;
     let verdicts: Vec<Verdict> = sights.iter().map(|sight| sight.diagnosis.verdict).collect();
     report.verdict = verdicts.iter().copied().max();
     let mut free = Vec::new();
     let mut pids = Vec::new();
     for sight in sights {
-        let diagnosis = &sight.diagnosis;
+        let (diagnosis, snapshot) = (&sight.diagnosis, &*sight.snapshot);
         if sights.len() > 1 && diagnosis.verdict == Verdict::Free {
             free.push(diagnosis.endpoint.port.get());
         } else {
@@ -149,7 +163,7 @@ pub fn port_report(
         }
     }
     if let [sight] = sights {
-        report.usual = usual(&sight.diagnosis, snapshot);
+        report.usual = usual(&sight.diagnosis, &sight.snapshot);
         if let Some(usual) = report.usual.as_ref().filter(|usual| usual.guess) {
             let port = sight.diagnosis.endpoint.port;
             report.notes.push(explain::usual(port, &usual.holder, &usual.software));
@@ -161,6 +175,7 @@ pub fn port_report(
             false => format!("free: {}", ranges(&free)),
         });
     }
+    let snapshot = &*together(first, sights);
     let clients: usize = sights.iter().map(|sight| sight.diagnosis.clients).sum();
     report.clients = snapshot.every_state.then_some(clients);
     if report.causes.is_empty() {
@@ -176,6 +191,18 @@ pub fn port_report(
     name_peers(host, &mut report, snapshot, options);
     report.gaps = gaps(snapshot);
     report
+}
+
+/// What was seen of several ports, with the containers of each.
+fn together<'a>(first: &'a Sight, sights: &[&Sight]) -> Cow<'a, Snapshot> {
+    let mut all = Cow::Borrowed(&*first.snapshot);
+    let apart = sights.iter().filter(|sight| !Arc::ptr_eq(&sight.snapshot, &first.snapshot));
+    for facts in apart.flat_map(|sight| &sight.snapshot.containers) {
+        if !all.containers.contains(facts) {
+            all.to_mut().containers.push(facts.clone());
+        }
+    }
+    all
 }
 
 /// A login that listens for `ssh -R` is known by where it comes from, which only its own
@@ -454,6 +481,9 @@ pub(crate) fn missing(target: &Target, census: &Census) -> String {
             format!("no socket has the path {path}, and no process runs it or has it open")
         }
         Target::Container(name) => match census.containers_called(name).next() {
+            Some(facts) if facts.runs() && engine::is_elsewhere(facts, census.snapshot()) => {
+                explain::in_a_machine(facts)
+            }
             Some(facts) => format!(
                 "container {} is {}: no process of it runs on this machine",
                 facts.name,

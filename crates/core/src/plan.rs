@@ -368,8 +368,9 @@ fn obstacle(
         CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
             RefusalReason::OutgoingConnection,
             format!(
-                "{}; to close it, and not that program, takes root: {}",
+                "{}; to close it, and not that program, takes {}: {}",
                 what(),
+                if explain::is_windows(snapshot) { "more rights" } else { "root" },
                 explain::with_more_rights(
                     &format!("proc free {endpoint}"),
                     explain::is_windows(snapshot)

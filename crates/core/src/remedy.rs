@@ -12,7 +12,7 @@ use crate::diagnosis::{Cause, CauseKind, topmost};
 use crate::engine::facts_of;
 use crate::explain;
 use crate::known::{System, known};
-use crate::nature::nature_of;
+use crate::nature::{NatureKind, nature_of};
 use crate::plan::is_left_alone;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
@@ -88,6 +88,12 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         explain: explain.to_owned(),
     };
     let supervisor = cause.pids.first().and_then(|&pid| supervisor_of(pid, snapshot));
+    // Whoever runs the machine put it there, and would again.
+    let of_agent = || {
+        let holder = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
+        let nature = holder.and_then(|holder| nature_of(holder, snapshot));
+        nature.is_some_and(|nature| nature.kind == NatureKind::Agent)
+    };
     let mut all = Vec::new();
     match cause.kind {
         CauseKind::Listener
@@ -96,7 +102,7 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         | CauseKind::BoundNotListening
         | CauseKind::UdpSocket
         | CauseKind::InFlight => {
-            if let Some(supervisor) = supervisor.filter(stopped_first) {
+            if let Some(supervisor) = supervisor.filter(stopped_first).filter(|_| !of_agent()) {
                 all.push(remedy(
                     Action::StopSupervisor,
                     supervisor.stop.clone(),

@@ -909,7 +909,7 @@ pub enum RefusalReason {
     Unexplained,
     /// No process is left: only a file is to be removed, which is another command.
     StaleFile,
-    /// The number is both a process and a port.
+    /// The number is both a process and a port, or the port is not that of the named container alone.
     Ambiguous,
     /// It has no handler for the signal, so it would end by it (`--force`).
     WouldEnd,

@@ -3,11 +3,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::addr::{AddressScope, Endpoint, ORDINARY_ADDRESSES, Port, Transport};
 use crate::bind::{Attempt, BindResult};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, diagnose, is_unexplained};
+use crate::engine;
 use crate::host::{Host, Watch};
 use crate::learn::{self, Learn, learn};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States, Sweep};
@@ -40,8 +42,9 @@ pub struct LookOptions {
 pub struct Sight {
     /// What is so, and why.
     pub diagnosis: Diagnosis,
-    /// Everything seen, for all endpoints of the call together.
-    pub snapshot: std::sync::Arc<Snapshot>,
+    /// Everything seen, for all endpoints of the call together; of the containers that one process
+    /// carries several of these ports for, those that have this one.
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// Looks at ports: probes each once, and only where a bind is refused asks who is there. A
@@ -150,13 +153,14 @@ fn look_once(host: &dyn Host, endpoints: &[Endpoint], options: &LookOptions) -> 
     if options.learn != Learn::Nothing {
         windows::learn_refusals(host, &mut snapshot, attempts.iter().flatten(), puzzle);
     }
-    let snapshot = std::sync::Arc::new(snapshot);
+    let snapshot = Arc::new(snapshot);
     endpoints
         .iter()
         .zip(attempts)
-        .map(|(endpoint, attempts)| Sight {
-            diagnosis: diagnose(endpoint, &attempts, &snapshot),
-            snapshot: snapshot.clone(),
+        .map(|(endpoint, attempts)| {
+            let own = engine::concerning(endpoint, &snapshot).map(Arc::new);
+            let snapshot = own.unwrap_or_else(|| snapshot.clone());
+            Sight { diagnosis: diagnose(endpoint, &attempts, &snapshot), snapshot }
         })
         .collect()
 }

@@ -211,9 +211,7 @@ fn restarts(facts: &ContainerFacts, process: &Process) -> Option<bool> {
     match facts.restart.as_deref()? {
         "always" | "unless-stopped" => Some(true),
         // Something in the container may.
-        "no" if facts.pid == Some(process.id.pid) || container_proxy(process).is_some() => {
-            Some(false)
-        }
+        "no" if facts.pid == Some(process.id.pid) || engine::carries_ports(process) => Some(false),
         _ => None,
     }
 }

@@ -2,10 +2,12 @@
 //! in its kernel, ranges of ports that it keeps back, ports that it sends on, and whose a socket is
 //! whose process has ended. Pure: who asks for it is `sys::windows`.
 
+pub mod console;
 pub mod descent;
 pub mod holder;
 pub mod path;
 pub mod program;
+pub mod screen;
 
 use std::time::Duration;
 
@@ -163,6 +165,24 @@ pub fn is_wsl(process: &Process) -> bool {
     matches!(file(process).as_str(), "wslrelay" | "wslhost" | "wslservice")
 }
 
+/// Whether a program is an engine's in a place where only administrators put any: whoever runs it, it is
+/// the engine.
+pub fn is_engine_of_everybody(image: &str) -> bool {
+    const FILES: [&str; 7] = [
+        "com.docker.backend",
+        "com.docker.service",
+        "com.docker.proxy",
+        "dockerd",
+        "win-sshproxy",
+        "gvproxy",
+        "wsl-helper",
+    ];
+    let path = image.to_ascii_lowercase();
+    let Some((drive, rest)) = path.split_once(r":\program files\") else { return false };
+    let file = rest.rsplit('\\').next().unwrap_or_default();
+    drive.len() == 1 && file.strip_suffix(".exe").is_some_and(|file| FILES.contains(&file))
+}
+
 /// The range kept back that an endpoint lies in.
 pub fn excluded<'a>(endpoint: &Endpoint, snapshot: &'a Snapshot) -> Option<&'a ExcludedRange> {
     let port = endpoint.port.get();
@@ -270,17 +290,39 @@ pub(crate) fn supervisor(process: &Process, snapshot: &Snapshot) -> Option<Super
             ..Supervisor::default()
         });
     }
-    let service = service_of(process, snapshot)?;
+    let service = service_of(process, snapshot).or_else(|| service_above(process, snapshot))?;
     let stop = (service.stoppable && guarded(&service.name).is_none())
         .then(|| ["net", "stop", &service.name].map(str::to_owned).to_vec());
-    let shared = services_in(process.id.pid, snapshot).len() > 1;
+    let shared = services_in(service.pid, snapshot).len() > 1;
     Some(Supervisor {
         kind: SupervisorKind::WindowsService,
         name: service.name.clone(),
         stop,
         alone: !shared,
+        takes_along: depends_on(&service.name).map(str::to_owned).into_iter().collect(),
         ..Supervisor::default()
     })
+}
+
+/// The service whose own process only starts this one, as PostgreSQL's pg_ctl and NSSM do: directly, or by
+/// a command file. Whatever is deeper in it (a job of a runner, a login over ssh) is not the service.
+pub fn service_above<'a>(process: &Process, snapshot: &'a Snapshot) -> Option<&'a Service> {
+    let mut parent = snapshot.processes.get(&process.ppid)?;
+    if file(parent) == "cmd" {
+        parent = snapshot.processes.get(&parent.ppid)?;
+    }
+    let [service] = services_in(parent.id.pid, snapshot)[..] else { return None };
+    let host = file(parent) == "svchost" || guarded(&service.name).is_some();
+    (!host && !snapshot.asker.ancestors.contains(&parent.id.pid)).then_some(service)
+}
+
+/// What goes when a service is stopped, besides what it serves on a port.
+fn depends_on(service: &str) -> Option<&'static str> {
+    match service.to_ascii_lowercase().as_str() {
+        "sharedaccess" => Some("the network of Hyper-V's and WSL's guests"),
+        "vmms" => Some("the managing of Hyper-V's guests"),
+        _ => None,
+    }
 }
 
 /// The rule that the service which forwards ports listens for, on one of the ports seen.
@@ -373,6 +415,53 @@ mod tests {
         assert_eq!(stop, ["net", "stop", "W3SVC"]);
         assert_eq!(supervised(70, &machine()), Some(None), "guarded");
         assert_eq!(supervised(99, &machine()), None);
+    }
+
+    #[test]
+    fn an_engine_is_everybodys_where_only_administrators_put_it() {
+        for image in [
+            r"C:\Program Files\Docker\Docker\resources\com.docker.backend.exe",
+            r"d:\program files\RedHat\Podman\win-sshproxy.exe",
+        ] {
+            assert!(is_engine_of_everybody(image), "{image}");
+        }
+        for image in [
+            r"C:\Users\you\com.docker.backend.exe",
+            r"C:\Users\you\x:\Program Files\dockerd.exe",
+            r"C:\Program Files\Python\python.exe",
+            r"\\build1\c:\program files\dockerd.exe",
+            r"C:\Program Files\dockerd.exe.txt",
+            "",
+        ] {
+            assert!(!is_engine_of_everybody(image), "{image}");
+        }
+    }
+
+    #[test]
+    fn a_service_runs_its_server_below_it_and_nothing_deeper() {
+        let mut snapshot = machine();
+        let mut add = |pid, ppid, exe: &str| {
+            snapshot.processes.insert(pid, Process { ppid, ..process(pid, exe) });
+        };
+        add(50, 4, r"C:\tools\nssm.exe");
+        add(51, 50, r"C:\Windows\System32\cmd.exe");
+        add(52, 51, r"C:\Program Files\nodejs\node.exe");
+        add(53, 52, r"C:\Program Files\nodejs\node.exe");
+        add(60, 4, r"C:\Windows\System32\svchost.exe");
+        add(61, 60, r"C:\x\job.exe");
+        add(70, 4, r"C:\x\rpc.exe");
+        add(71, 70, r"C:\x\child.exe");
+        let above = |snapshot: &Snapshot, pid: u32| {
+            service_above(&snapshot.processes[&pid], snapshot).map(|service| service.name.clone())
+        };
+        assert_eq!(above(&snapshot, 51).as_deref(), Some("W3SVC"));
+        assert_eq!(above(&snapshot, 52).as_deref(), Some("W3SVC"));
+        for pid in [50, 53, 61, 71] {
+            assert_eq!(above(&snapshot, pid), None, "{pid}");
+        }
+        // From inside of it there is no stopping it from outside.
+        snapshot.asker.ancestors = vec![52, 51, 50];
+        assert_eq!(above(&snapshot, 52), None);
     }
 
     #[test]

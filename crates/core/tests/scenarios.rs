@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use proc_core::act::{self, ActRequest, Consent};
 use proc_core::diagnosis::{CauseKind, Verdict};
 use proc_core::explain;
+use proc_core::filter::ProcessFilter;
 use proc_core::host::Host;
 use proc_core::learn::Learn;
 use proc_core::look::{LookOptions, look};
@@ -219,6 +221,10 @@ fn play(path: PathBuf) -> Played {
     }
     let mut refusals = Vec::new();
     for act in &scenario.acts {
+        if let Target::Container(_) = target {
+            got.act.insert(act.clone(), planned_for_container(act, &target, &host));
+            continue;
+        }
         let (limits, plan) = plan(act, &target, &host);
         got.act.insert(act.clone(), deserved_act(&plan, &limits));
         refusals.extend(plan.err());
@@ -299,6 +305,30 @@ fn plan(act: &str, asked: &Target, host: &ReplayHost) -> (Limits, Result<Plan, R
         }
     };
     (limits, plan)
+}
+
+/// What is planned for a container that is named: which ports are its own is found out by the act itself.
+fn planned_for_container(act: &str, target: &Target, host: &ReplayHost) -> DeservedAct {
+    let (limits, _) = plan(act, &Target::Pid(u32::MAX), host);
+    let request = ActRequest {
+        limits,
+        filter: ProcessFilter::default(),
+        started_at: None,
+        dry_run: true,
+        show_secrets: false,
+    };
+    let targets = std::slice::from_ref(target);
+    let mut got = DeservedAct::default();
+    for report in act::act(host, targets, &request, &mut |_| Consent::Yes, &mut |_, _| {}) {
+        got.steps.extend(report.plan.iter().map(|it| format!("{}: {}", it.step, it.explain)));
+        got.notes.extend(report.notes);
+        if report.plan.is_empty() {
+            let outcome = serde_json::to_value(report.outcome).unwrap();
+            got.refused = outcome.as_str().map(str::to_owned);
+            got.why = report.explain;
+        }
+    }
+    got
 }
 
 /// What processes would do with a signal is nothing that a recording tells.
@@ -631,7 +661,8 @@ fn every_lever_is_shown_by_each_verb() {
             let command = step.split(" by: ").nth(1).unwrap();
             let word = |word: &str| !word.contains('=') && word != "env" && word != "--";
             let mut words = command.split(' ').filter(|it| word(it));
-            let mut program = words.next().unwrap().rsplit('/').next().unwrap().to_owned();
+            let mut program = words.next().unwrap().rsplit(['/', '\\']).next().unwrap().to_owned();
+            program.truncate(program.strip_suffix(".exe").unwrap_or(&program).len());
             if program == "runuser" {
                 program = words.nth(2).unwrap().to_owned();
             }

@@ -1,17 +1,11 @@
 //! `proc run`: runs a command as if it had been started directly, and deals with the port it
 //! cannot have. Here are its arguments; the flow is in [`flow`], what is decided in [`decide`].
 
-#[cfg_attr(not(unix), allow(dead_code, reason = "run is for Unix"))]
 pub mod decide;
-#[cfg(unix)]
 mod flow;
-#[cfg(unix)]
 mod launching;
-#[cfg(unix)]
 mod same;
-#[cfg(unix)]
 mod tree;
-#[cfg(unix)]
 mod watcher;
 
 use std::ffi::OsString;
@@ -95,25 +89,12 @@ fn refuse(globals: &Globals) -> Result<(), ErrorReport> {
     Ok(())
 }
 
-#[cfg(unix)]
 fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
     if args.pass_on {
         crate::relay::pass_on();
         return Ok(Answer::Told(crate::exit::Exit::Yes));
     }
     flow::Flow::new(args, globals, connect(None, &globals.settings)?)?.run()
-}
-
-#[cfg(not(unix))]
-fn carry_out(args: &Args, globals: &Globals) -> Result<Answer, ErrorReport> {
-    let _ = (args.port, args.on_conflict, args.free_first, args.mine, args.timeout, args.pass_on);
-    connect(None, &globals.settings)?;
-    Err(ErrorReport {
-        kind: "unsupported".to_owned(),
-        explain: "run needs a system with terminals and signals as Unix has them".to_owned(),
-        word: args.command.first().map(|word| word.to_string_lossy().into_owned()),
-        suggestion: None,
-    })
 }
 
 #[cfg(test)]

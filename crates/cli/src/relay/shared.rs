@@ -1,13 +1,14 @@
 //! What the copiers of a command tell the one who watches over it: what was heard, and how the
 //! terminal stands.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, mem};
 
 use proc_core::message::Failure;
+
+use super::Bell;
 
 /// The most failures that are kept: a command that fails for ever says the same for ever.
 const MOST: usize = 64;
@@ -16,8 +17,8 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub struct Shared {
     started: Instant,
-    bell: OwnedFd,
-    rope: OwnedFd,
+    /// What wakes the watcher.
+    pub bell: Bell,
     heard: Mutex<Vec<Failure>>,
     last_output: AtomicU64,
     line: AtomicBool,
@@ -28,16 +29,11 @@ impl Shared {
     /// Nothing was heard or written yet.
     ///
     /// # Errors
-    /// There is no pipe to be had.
+    /// There is no bell to be had.
     pub fn new() -> io::Result<Self> {
-        let (bell, rope) = io::pipe()?;
-        let (bell, rope) = (OwnedFd::from(bell), OwnedFd::from(rope));
-        rustix::io::ioctl_fionbio(&bell, true)?;
-        rustix::io::ioctl_fionbio(&rope, true)?;
         Ok(Self {
             started: Instant::now(),
-            bell,
-            rope,
+            bell: Bell::new()?,
             heard: Mutex::default(),
             last_output: AtomicU64::new(0),
             line: AtomicBool::new(false),
@@ -47,11 +43,14 @@ impl Shared {
 
     /// Failed binds were heard.
     pub fn heard(&self, failures: Vec<Failure>) {
+        if failures.is_empty() {
+            return;
+        }
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let room = MOST.saturating_sub(heard.len());
         heard.extend(failures.into_iter().take(room));
         drop(heard);
-        self.wake();
+        self.bell.ring();
     }
 
     /// What was heard since the last call.
@@ -59,14 +58,11 @@ impl Shared {
         mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Wakes the watcher.
-    pub fn wake(&self) {
-        let _ = rustix::io::write(&self.rope, &[0]);
-    }
-
-    /// Takes note of having been woken.
-    pub fn woken(&self) {
-        while matches!(rustix::io::read(&self.bell, &mut [0; 64]), Ok(1..)) {}
+    /// Something was written on a screen, after which the cursor stands within a line or not.
+    #[cfg(windows)]
+    pub fn wrote_on_screen(&self, is_in_line: bool) {
+        self.wrote(&[], false);
+        self.line.store(is_in_line, Ordering::Relaxed);
     }
 
     /// These bytes were written, onto a terminal or elsewhere.
@@ -99,16 +95,9 @@ impl Shared {
         self.screen.load(Ordering::Relaxed)
     }
 
-    /// The command has ended, and whatever it drew on with it.
-    pub fn leave_screen(&self) {
-        self.screen.store(false, Ordering::Relaxed);
-    }
-}
-
-impl AsFd for Shared {
-    /// Readable when the watcher is wanted.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.bell.as_fd()
+    /// Whether a program draws on the whole terminal from now on.
+    pub fn draws(&self, screen: bool) {
+        self.screen.store(screen, Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::run::{Again, End, Released, Run};
 use crate::addr::Endpoint;
+use crate::explain;
 use crate::host::{Pinned, Watch, Woken};
 use crate::learn::{Learn, learn};
 use crate::look::LookOptions;
@@ -178,7 +179,11 @@ impl Run<'_> {
         let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
         let advice = match (stop, parent) {
             (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
-            (None, Some(parent)) => format!("; stop that first: proc stop pid:{}", parent.id.pid),
+            (None, Some(parent)) => {
+                // Most programs of Windows cannot be asked.
+                let verb = if explain::is_windows(snapshot) { "kill" } else { "stop" };
+                format!("; stop that first: proc {verb} pid:{}", parent.id.pid)
+            }
             (None, None) => String::new(),
         };
         Restart { by, advice, script }

@@ -68,13 +68,15 @@ impl Job {
         let options = &Self::options(request);
         let narrowing = &Narrowing::of(host, request);
         let asked = Asked { request, options, narrowing };
-        let endpoints: Vec<Endpoint> = targets.iter().flat_map(Target::endpoints).collect();
+        let census = Census::take_with_files(host, targets);
+        // A container in a virtual machine is reached by its ports alone.
+        let endpoints_of = |target: &Target| [target.endpoints(), census.ports_of(target)].concat();
+        let endpoints: Vec<Endpoint> = targets.iter().flat_map(endpoints_of).collect();
         let sights = match endpoints.is_empty() {
             true => Vec::new(),
             false => look_at_ports(host, &endpoints, options),
         };
         let mut sights = sights.into_iter();
-        let census = Census::take_with_files(host, targets);
         let unstick = request.limits.verb == Verb::Unstick;
         let mut jobs = Vec::new();
         for target in targets {
@@ -82,23 +84,13 @@ impl Job {
             let asked = Asked { request, ..asked };
             match target {
                 Target::Port(_) | Target::Range(_) => {
-                    let endpoints = target.endpoints();
-                    let range = endpoints.len() > 1;
-                    let before = jobs.len();
-                    for sight in sights.by_ref().take(endpoints.len()) {
-                        let job = Self::for_port(host, &sight, asked);
-                        // A range is full of free ports: only those with something count.
-                        if !range || job.report.outcome != Some(Outcome::AlreadyFree) {
-                            jobs.push(job);
-                        }
-                    }
-                    if jobs.len() == before {
-                        jobs.push(Self::settled(
-                            empty_report(target.to_string()),
-                            Outcome::AlreadyFree,
-                            format!("{target} is free"),
-                        ));
-                    }
+                    let own = sights.by_ref().take(target.endpoints().len());
+                    jobs.extend(Self::for_ports(host, target, own, asked));
+                }
+                Target::Container(_) if !census.ports_of(target).is_empty() => {
+                    let own: Vec<Sight> =
+                        sights.by_ref().take(census.ports_of(target).len()).collect();
+                    jobs.extend(Self::for_distant(host, target, own, &census, asked));
                 }
                 Target::Unix(name) => {
                     jobs.push(Self::for_unix(host, &name.to_string(), target, asked));
@@ -127,6 +119,50 @@ impl Job {
         }
         toll::add(host, &mut jobs);
         jobs
+    }
+
+    fn for_ports(
+        host: &dyn Host,
+        target: &Target,
+        sights: impl ExactSizeIterator<Item = Sight>,
+        asked: Asked<'_>,
+    ) -> Vec<Self> {
+        let several = sights.len() > 1;
+        let all = sights.map(|sight| Self::for_port(host, &sight, asked));
+        // A range is full of free ports: only those with something count.
+        let mut jobs: Vec<Self> = all
+            .filter(|job| !several || job.report.outcome != Some(Outcome::AlreadyFree))
+            .collect();
+        if jobs.is_empty() {
+            jobs.push(Self::settled(
+                empty_report(target.to_string()),
+                Outcome::AlreadyFree,
+                format!("{target} is free"),
+            ));
+        }
+        jobs
+    }
+
+    /// A container in a virtual machine: the ports that lead to it, and nobody who has one beside it.
+    fn for_distant(
+        host: &dyn Host,
+        target: &Target,
+        mut sights: Vec<Sight>,
+        census: &Census,
+        asked: Asked<'_>,
+    ) -> Vec<Self> {
+        sights.retain(|sight| census.is_behind(target, sight).contains(&true));
+        if sights.is_empty() {
+            return vec![Self::for_processes(host, target, &[], asked)];
+        }
+        let shared = sights.iter().find(|sight| census.is_behind(target, sight).contains(&false));
+        let Some(sight) = shared else {
+            return Self::for_ports(host, target, sights.into_iter(), asked);
+        };
+        let mut report = empty_report(target.to_string());
+        report.refusal = Some(RefusalReport { reason: RefusalReason::Ambiguous, pid: None });
+        let explain = explain::not_alone(&target.to_string(), &sight.diagnosis.endpoint);
+        vec![Self::settled(report, Outcome::Refused, explain)]
     }
 
     fn for_port(host: &dyn Host, sight: &Sight, asked: Asked<'_>) -> Self {

@@ -508,7 +508,11 @@ impl<'a> Run<'a> {
 
     /// How one is asked, in the words of the system.
     pub(super) fn asks_by(&self, signal: i32) -> String {
-        if self.plan.on_windows { "WM_CLOSE".to_owned() } else { signal_name(signal) }
+        if self.plan.on_windows {
+            "WM_CLOSE, or Ctrl-C in a console of its own".to_owned()
+        } else {
+            signal_name(signal)
+        }
     }
 
     /// How one is forced, in the words of the system.

@@ -140,7 +140,10 @@ fn service(holder: &Process, snapshot: &Snapshot) -> Option<String> {
         display => format!("{name} ({display})"),
     };
     match (windows::service_of(holder, snapshot), &services[..]) {
-        (_, []) => None,
+        (_, []) => {
+            let above = windows::service_above(holder, snapshot)?;
+            Some(format!("; the service {} runs it", named(&above.name, &above.display)))
+        }
         (Some(own), _) => Some(format!("; it is the service {}", named(&own.name, &own.display))),
         (None, several) => {
             let names: Vec<String> = several.iter().map(|one| one.name.clone()).collect();

@@ -3,6 +3,7 @@
 
 use super::subject::Subject;
 use super::{Nature, NatureKind};
+use crate::snapshot::Source;
 
 /// A database, by program or by Java class.
 pub(super) fn database(subject: &Subject<'_>) -> Option<Nature> {
@@ -67,6 +68,12 @@ fn postgres(subject: &Subject<'_>) -> Nature {
     let titled = subject.title.is_some_and(|title| title.starts_with("postgres:"));
     let above = subject.ancestor(&["postgres", "postmaster", "edb-postgres"]);
     let nature = match (above, titled) {
+        (None, false) if subject.snapshot.source == Source::ExtendedTable => {
+            return Nature::new(NatureKind::Database, "PostgreSQL")
+                .never_forced(POSTGRES)
+                .stop(pg_ctl(subject))
+                .advice("pg_ctl stop -m fast shuts it down; never forced");
+        }
         (None, false) => {
             return Nature {
                 ask: Some(INTERRUPT),
@@ -83,6 +90,16 @@ fn postgres(subject: &Subject<'_>) -> Nature {
         ),
     };
     nature.never_forced(BACKEND)
+}
+
+/// Windows has no SIGINT: the command beside the server sends it by a pipe of the server's own
+/// (pgkill, src/port/kill.c).
+fn pg_ctl(subject: &Subject<'_>) -> Option<Vec<String>> {
+    let exe = subject.process.exe.as_deref()?;
+    let folder = exe.get(..exe.len().checked_sub("postgres.exe".len())?)?;
+    exe.to_ascii_lowercase().ends_with(r"\postgres.exe").then_some(())?;
+    let directory = subject.value("-D")?;
+    subject.own_command(&[&format!("{folder}pg_ctl.exe"), "stop", "-m", "fast", "-D", directory])
 }
 
 /// What an Erlang machine runs is in its arguments; SIGTERM shuts it down in order

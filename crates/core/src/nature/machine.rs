@@ -3,6 +3,7 @@
 
 use super::subject::Subject;
 use super::{Nature, NatureKind};
+use crate::engine::machine::{Machine, behind};
 
 /// A virtual machine, by program.
 pub(super) fn machine(subject: &Subject<'_>) -> Option<Nature> {
@@ -13,7 +14,7 @@ pub(super) fn machine(subject: &Subject<'_>) -> Option<Nature> {
         return Some(virtual_box(subject));
     }
     if subject.file == "limactl" && subject.has("hostagent") {
-        return Some(lima_agent(subject));
+        return forwarder(subject).or_else(|| Some(lima_agent(subject)));
     }
     const PROGRAMS: [(&str, &str, &str); 10] = [
         ("vmware-vmx", "VMware guest", "vmrun list names it, vmrun stop PATH soft shuts it down"),
@@ -144,12 +145,31 @@ fn virtual_box(subject: &Subject<'_>) -> Nature {
         .advice("vagrant halt (vagrant global-status names it), or its power button, shuts it down")
 }
 
+/// The agent, or the ssh, that carries a guest's ports, by the folder it works with.
+pub(super) fn forwarder(subject: &Subject<'_>) -> Option<Nature> {
+    let (guest_of, stop) = match behind(subject.process)? {
+        Machine::Colima(name) => {
+            let profile = name.strip_prefix("colima-").unwrap_or("default").to_owned();
+            let stop = subject.own_command(&["colima", "stop", "--profile", &profile]);
+            (format!("Colima guest {name}"), stop)
+        }
+        Machine::Lima(name) => {
+            let stop = subject.own_command(&["limactl", "stop", &name]);
+            (format!("Lima guest {name}"), stop)
+        }
+        Machine::RancherDesktop => ("Rancher Desktop's guest".to_owned(), None),
+        Machine::DockerDesktop | Machine::OrbStack | Machine::Podman => return None,
+    };
+    Some(guest(format!("{guest_of}, its forwarder")).stop(stop).advice(INTO_GUEST))
+}
+
+const INTO_GUEST: &str =
+    "the port is forwarded into the guest: stop what listens there, or the guest";
+
 /// Lima's agent on the host forwards the guest's ports.
 fn lima_agent(subject: &Subject<'_>) -> Nature {
     let name = subject.arguments().last().filter(|name| !name.starts_with('-'));
     let stop = name.and_then(|name| subject.own_command(&["limactl", "stop", name]));
     let name = name.map_or_else(String::new, |name| format!(" {name}"));
-    guest(format!("Lima guest{name}, its forwarder"))
-        .stop(stop)
-        .advice("the port is forwarded into the guest: stop what listens there, or the guest")
+    guest(format!("Lima guest{name}, its forwarder")).stop(stop).advice(INTO_GUEST)
 }

@@ -9,7 +9,7 @@ use crate::socket::TcpState;
 /// A tunnel, by program.
 pub(super) fn tunnel(subject: &Subject<'_>) -> Option<Nature> {
     match subject.file {
-        "ssh" | "slogin" => ssh(subject),
+        "ssh" | "slogin" => super::machine::forwarder(subject).or_else(|| ssh(subject)),
         file if SSHD.contains(&file) => sshd(subject),
         "autossh" => Some(named("autossh").advice("its ssh ends with it")),
         "kubectl" | "kubectl.exe" | "oc" | "k3s" => kubectl(subject),

@@ -5,10 +5,11 @@ use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
 use super::{Limits, Part, is_stopped_by};
 use crate::engine::{ContainerFacts, facts_of};
+use crate::explain;
 use crate::nature::{Nature, NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Source};
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     Proof, below_manager, container_proxy, could_restart, door, is_service_manager, proof_of,
@@ -42,7 +43,7 @@ pub struct Lever {
 impl Lever {
     /// The command as one types it.
     pub fn command(&self) -> String {
-        self.argv.join(" ")
+        in_one_line(&self.argv)
     }
 
     /// Whether both are the same act.
@@ -262,11 +263,13 @@ impl<'a> Scene<'a> {
     }
 
     /// The command that a tool's daemon has for itself. A database is asked by its own signal
-    /// instead, and another user's tool is not asked as this one.
+    /// instead, where there are signals, and another user's tool is not asked as this one.
     fn own_command(&self, process: &Process) -> Option<Lever> {
         let Nature { kind, name, stop, .. } = nature_of(process, self.snapshot)?;
         let own_user = process.uid == Some(self.snapshot.asker.uid);
-        let argv = stop.filter(|_| kind != NatureKind::Database && own_user)?;
+        let signalled =
+            kind == NatureKind::Database && self.snapshot.source != Source::ExtendedTable;
+        let argv = stop.filter(|_| !signalled && own_user)?;
         Some(self.lever(
             process,
             &Supervisor::default(),
@@ -408,10 +411,19 @@ fn user_name(uid: u32, snapshot: &Snapshot) -> String {
     known.find_map(|process| process.user.clone()).unwrap_or_else(|| format!("#{uid}"))
 }
 
+/// A command in a sentence, with quotes that every shell takes around what has spaces.
+fn in_one_line(argv: &[String]) -> String {
+    let word = |word: &String| match word.contains(' ') {
+        true => format!("\"{word}\""),
+        false => word.clone(),
+    };
+    argv.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// A supervisor's command as this user has to type it: with sudo where that is what is missing.
 pub(super) fn typed(argv: &[String], by: &Supervisor, snapshot: &Snapshot) -> String {
     let asker = snapshot.asker.uid;
-    let command = argv.join(" ");
+    let command = in_one_line(argv);
     let foreign = by.owner.filter(|&owner| owner != asker);
     let already = argv.first().is_some_and(|word| word == "sudo");
     match (by.kind, foreign) {
@@ -459,7 +471,9 @@ pub(super) fn again(
             if by.kind != SupervisorKind::ProcessManager
                 && (why_not.is_some() || by.restarts == Some(true)) =>
         {
-            format!("; what stops it for good: proc stop pid:{pid}")
+            // Most programs of Windows cannot be asked.
+            let verb = if explain::is_windows(snapshot) { "kill" } else { "stop" };
+            format!("; what stops it for good: proc {verb} pid:{pid}")
         }
         _ => String::new(),
     };

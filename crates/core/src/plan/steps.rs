@@ -122,21 +122,24 @@ impl Plan {
     }
 }
 
-/// How a process is ended on Windows, which has no signals: its windows are told to close; one without
-/// any cannot be asked, and is ended at once where that is allowed at all.
+/// How a process is ended on Windows, which has no signals: its windows are told to close, or it is told
+/// Ctrl-C where it is alone in a console; who has neither cannot be asked, and is ended at once where
+/// that is allowed at all.
 fn windows_way(name: &str, runs: &str, others: &str, victim: &Victim, limits: &Limits) -> String {
     if limits.now {
         return format!("end {name}{runs} at once (TerminateProcess){others}");
     }
     let force = match (limits.verb, victim.never_forced) {
-        (Verb::Stop, _) => "; without a window it cannot be asked, and is left alone".to_owned(),
+        (Verb::Stop, _) => "; without either it cannot be asked, and is left alone".to_owned(),
         (_, Some(why)) => format!("; it is not forced, since {why}"),
         (_, None) => format!(
-            ", and force it (TerminateProcess) if it still holds on after {} s, or at once if it has no window",
+            ", and force it (TerminateProcess) if it still holds on after {} s, or at once if it has neither",
             limits.grace.as_secs_f32()
         ),
     };
-    format!("tell the windows of {name}{runs} to close{others}{force}")
+    format!(
+        "ask {name}{runs} to end (WM_CLOSE to its windows, Ctrl-C in a console of its own){others}{force}"
+    )
 }
 
 /// `SIGTERM` for 15; the numbers are those of Linux on x86 and ARM for all but a few.

@@ -3,6 +3,7 @@
 
 use super::managers;
 use super::program::{Program, file_name};
+use crate::engine::machine::{self, Machine};
 use crate::process::Process;
 
 /// Why this process must not be stopped without `--force`, in words; `None` for ordinary ones.
@@ -20,26 +21,32 @@ pub fn door(process: &Process) -> Option<&'static str> {
     if process.exe.as_deref().is_some_and(is_part_of_windows) {
         return Some(SYSTEM);
     }
+    // A bundle that macOS keeps there and runs itself (systemextensionsctl(8)).
+    if process.exe.as_deref().is_some_and(|exe| exe.starts_with("/Library/SystemExtensions/")) {
+        return Some(EXTENSION);
+    }
     let by_name = match exe {
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
     by_name
-        .or_else(|| is_forwarder_of_colima(process).then_some(ENGINE))
+        .or_else(|| of_machine(process))
         .or_else(|| managers::runs_applications(process).then_some(APPLICATIONS))
 }
 
-/// Whether it is the ssh that carries ports out of Colima's virtual machine: all of them, in one
-/// process.
-fn is_forwarder_of_colima(process: &Process) -> bool {
-    let arguments = process.argv.get(1..).unwrap_or_default();
-    Program::of(process).file == "ssh" && arguments.iter().any(|it| it.contains("/.colima/_lima/"))
+/// Why a process that carries the ports of a virtual machine is a door.
+fn of_machine(process: &Process) -> Option<&'static str> {
+    Some(match machine::behind(process)? {
+        Machine::Lima(_) if Program::of(process).file == "ssh" => FORWARDS,
+        Machine::Lima(_) => MACHINE,
+        _ => ENGINE,
+    })
 }
 
 /// Whether an executable is one of those that Windows itself lives by: by its path too, since a
 /// program of one's own may well be called `services`.
 fn is_part_of_windows(exe: &str) -> bool {
-    const FILES: [&str; 14] = [
+    const FILES: [&str; 15] = [
         "services",
         "svchost",
         "csrss",
@@ -54,6 +61,7 @@ fn is_part_of_windows(exe: &str) -> bool {
         "sihost",
         "conhost",
         "vmcompute",
+        "vmms",
     ];
     if !exe.contains('\\') {
         return false;
@@ -78,8 +86,11 @@ pub fn container_proxy(process: &Process) -> Option<Option<String>> {
         "rootlessport" | "rootlessport-ch" | "rootlesskit" | "pasta" | "pasta.avx2" | "passt"
         | "passt.avx2" | "slirp4netns" | "conmon" | "com.docker.backend" | "com.docker.vpnkit"
         | "OrbStack Helper" => Some(None),
-        _ if is_forwarder_of_colima(process) => Some(None),
-        _ => None,
+        // One process carries all ports of the machine. Linux cuts the longer of these names.
+        _ => match machine::behind(process)? {
+            Machine::DockerDesktop | Machine::OrbStack | Machine::Colima(_) => Some(None),
+            Machine::RancherDesktop | Machine::Podman | Machine::Lima(_) => None,
+        },
     }
 }
 
@@ -98,6 +109,8 @@ const SCREEN: &str = "it is a graphical session: every window ends with it";
 pub(super) const SYSTEM: &str =
     "it is part of the operating system, which needs it or starts it again";
 const WSL: &str = "it carries Linux under Windows: all distributions depend on it";
+const FORWARDS: &str = "it carries the ports of virtual machines, all of which end with it";
+const EXTENSION: &str = "it is an extension of the system (a VPN, a filter), which starts it again";
 const MACHINE: &str = "a virtual machine runs in it and may lose data";
 
 /// The doors by executable.
@@ -224,7 +237,22 @@ const DOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (WSL, &["wslrelay", "wslhost", "wslservice", "vmmem", "vmmemWSL", "vmcompute"]),
-    (MACHINE, &["VBoxHeadless", "VirtualBoxVM", "vmware-vmx"]),
+    (
+        MACHINE,
+        &[
+            "VBoxHeadless",
+            "VirtualBoxVM",
+            "vmware-vmx",
+            "vmwp",
+            "prl_vm_app",
+            "prl_disp_service",
+            "com.apple.Virtualization.VirtualMachine",
+            "QEMULauncher",
+            "vfkit",
+            "krunkit",
+        ],
+    ),
+    (FORWARDS, &["prl_naptd", "vmnet-natd", "vmnat"]),
 ];
 
 /// Why a program of that file name is a door.

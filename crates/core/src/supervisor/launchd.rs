@@ -56,6 +56,8 @@ pub(super) fn guard(label: &str) -> Option<&'static str> {
         label if label.starts_with("com.docker.") || label.starts_with("dev.orbstack.") => {
             Some(door::ENGINE)
         }
+        // Apple's own too, under the name of the project that it comes from.
+        "org.cups.cupsd" => Some(door::SYSTEM),
         label if label.starts_with("com.apple.") => Some(door::SYSTEM),
         _ => None,
     }
@@ -79,6 +81,7 @@ mod tests {
             ("homebrew.mxcl.postgresql@16", Some(501), Some("brew services stop postgresql@16")),
             ("com.apple.controlcenter", Some(501), None),
             ("com.openssh.sshd", None, None),
+            ("org.cups.cupsd", None, None),
             ("com.docker.vmnetd", None, None),
         ] {
             let command = stop_command(&supervisor(label, owner)).map(|words| words.join(" "));

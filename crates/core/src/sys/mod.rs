@@ -12,6 +12,8 @@
 
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod directory;
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
+pub(crate) mod engine;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod last_words;
 #[cfg(any(target_os = "linux", target_os = "macos"))]

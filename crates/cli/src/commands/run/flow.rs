@@ -13,7 +13,6 @@ use proc_core::launch::Program;
 use proc_core::lease::{Leases, Places};
 use proc_core::message::{Class, Failure};
 use proc_core::pick::{Problem, Reserved, reserve_above};
-use proc_core::process::Process;
 use proc_core::report::{ErrorReport, Outcome, Report, TargetReport};
 use proc_core::snapshot::Scope;
 use proc_core::wait::WaitRequest;
@@ -23,7 +22,7 @@ use super::decide::{
     Choice, Ending, MOST_AGAIN, Obstacle, OnConflict, Step, answered, is_conflict, next_step,
     question,
 };
-use super::launching::{Launching, Told};
+use super::launching::{Launching, Told, found};
 use super::same::{Own, running};
 use super::watcher::{Plan, Seen, Watcher};
 use crate::answer::{Answer, document};
@@ -33,7 +32,7 @@ use crate::core_api::{
 use crate::exit::{self, Exit, Question};
 use crate::globals::Globals;
 use crate::progress::Progress;
-use crate::relay::{End, Life, Next, Relay, Status, end_by};
+use crate::relay::{End, Life, Next, Relay, Status, end_by, fallback};
 use crate::render;
 use crate::terminal::{Stream, View, view};
 use crate::{output, prompt};
@@ -143,7 +142,7 @@ impl<'a> Flow<'a> {
         }
         loop {
             if let Some(signal) = self.relay.asked_to_end() {
-                end_by(signal);
+                return Ok(Answer::Told(Exit::Command(end_by(signal))));
             }
             let (end, seen) = match self.start_once() {
                 Ok(ended) => ended,
@@ -386,7 +385,7 @@ impl<'a> Flow<'a> {
         let mut reports = self.look(&targets, true)?;
         // Remains without a holder were there all along and stop few servers; an own child that
         // was left behind is no stranger.
-        let own = own_group();
+        let own = self.relay.left_behind();
         let is_stranger = |report: &TargetReport| {
             report.causes.iter().any(|cause| {
                 cause.kind.is_live() && cause.pids.iter().all(|&pid| !own.contains(&pid))
@@ -442,11 +441,12 @@ impl<'a> Flow<'a> {
     /// The sentence for a port that a second process of this very command has.
     fn already_running(&self, report: &TargetReport, port: Option<Port>) -> Option<String> {
         let words = self.launching.words()?;
+        let asker = LiveHost::default().snapshot(&Scope::default()).asker;
         let own = Own {
             argv: &words,
             cwd: self.launching.cwd(),
-            uid: Some(rustix::process::geteuid().as_raw()),
-            above: &above(),
+            uid: Some(asker.uid),
+            above: &asker.ancestors,
         };
         let process = running(own, report)?;
         let place = port.map_or(String::new(), |port| self.place(port));
@@ -494,7 +494,7 @@ impl<'a> Flow<'a> {
         });
         self.reserved = None;
         if let Some(signal) = asked_to_end {
-            end_by(signal);
+            let _ = end_by(signal);
         }
         Ok(answer.map_or(Choice::Leave, |word| answered(&word, &choices)))
     }
@@ -656,32 +656,26 @@ fn is_freeable(globals: &Globals, timeout: Option<Duration>, mine: bool, port: P
         .is_ok_and(|reports| reports.iter().all(|report| report.outcome == Some(Outcome::Planned)))
 }
 
-/// ENOEXEC: an executable text without `#!`.
-const NO_FORMAT: i32 = 8;
-
 fn start(
     relay: &Relay,
     launching: &Launching,
     watch: &mut dyn FnMut(Life) -> Next,
 ) -> io::Result<End> {
-    let command = launching.command().ok_or(io::ErrorKind::NotFound)?;
-    match relay.run(command, watch) {
-        Err(error) if error.raw_os_error() == Some(NO_FORMAT) => {
-            relay.run(launching.as_script().ok_or(error)?, watch)
-        }
+    match relay.run(launching.command()?, watch) {
+        Err(error) => match fallback(&error) {
+            Some(interpreter) => relay.run(launching.read_by(interpreter), watch),
+            None => Err(error),
+        },
         end => end,
     }
 }
 
 /// The exit code for that end. A signal that ended the command ends us, so that whoever started
-/// us sees the same; where that cannot be, it is 128 and its number, as shells have it.
+/// us sees the same.
 fn code_of(status: Status) -> Exit {
     match status {
         Status::Code(code) => Exit::Command(code.cast_unsigned()),
-        Status::Signal(signal) => {
-            end_by(signal);
-            Exit::Command((128 + signal).cast_unsigned())
-        }
+        Status::Signal(signal) => Exit::Command(end_by(signal)),
     }
 }
 
@@ -693,24 +687,15 @@ fn answers_http(port: Port) -> bool {
 }
 
 fn not_found(name: &str, cwd: &str) -> String {
+    let is_bare = !name.contains(['/', '\\']);
     let local = format!("{cwd}/node_modules/.bin/{name}");
-    match !name.contains('/') && std::path::Path::new(&local).exists() {
-        true => format!("cannot find `{name}`: it is this package's own; try `npx {name}`"),
-        false => format!("cannot find `{name}`: no such program"),
+    if is_bare && std::path::Path::new(&local).exists() {
+        return format!("cannot find `{name}`: it is this package's own; try `npx {name}`");
     }
-}
-
-/// The processes that started this one.
-fn above() -> Vec<u32> {
-    LiveHost::default().snapshot(&Scope::default()).asker.ancestors
-}
-
-/// The processes of our own group, which is the command's too, that started after us: what it
-/// left behind.
-fn own_group() -> Vec<u32> {
-    let all = LiveHost::default().snapshot(&Scope { all_processes: true, ..Scope::default() });
-    let Some(own) = all.processes.get(&all.asker.pid) else { return Vec::new() };
-    let is_ours =
-        |process: &&Process| process.group == own.group && process.id.start > own.id.start;
-    all.processes.values().filter(is_ours).map(|process| process.id.pid).collect()
+    // Where one shell of Windows looks and the other does not.
+    let beside = format!(".\\{name}");
+    if cfg!(windows) && is_bare && found(beside.as_ref()).is_ok() {
+        return format!("cannot find `{name}`: it is in this directory alone; try `{beside}`");
+    }
+    format!("cannot find `{name}`: no such program")
 }

@@ -1,13 +1,16 @@
 //! The command as it is to be started: its words, its environment, the port that it will want,
 //! and how it is told another one.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
 use proc_core::addr::Port;
 use proc_core::launch::{self, Around, Program, Source};
 use proc_core::mask::mask_argv;
+#[cfg(windows)]
+use proc_core::windows::program::candidates;
 
 use crate::sanitize;
 
@@ -37,20 +40,22 @@ impl Launching {
     }
 
     /// The command for the system.
-    pub fn command(&self) -> Option<Command> {
-        let (program, arguments) = self.argv.split_first()?;
-        let mut command = Command::new(program);
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn command(&self) -> io::Result<Command> {
+        let (program, arguments) = self.argv.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut command = Command::new(found(program)?);
         command.args(arguments);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        Some(command)
+        Ok(command)
     }
 
-    /// What the system falls back to where the program is a text without `#!` (execvp(3)).
-    pub fn as_script(&self) -> Option<Command> {
-        let mut command = Command::new("/bin/sh");
-        command.args(&self.argv);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        Some(command)
+    /// The command as a text that another program is to read.
+    pub fn read_by(&self, mut interpreter: Command) -> Command {
+        interpreter.args(&self.argv);
+        interpreter.envs(self.env.iter().map(|(name, value)| (name, value)));
+        interpreter
     }
 
     /// Its words, where they are text.
@@ -124,6 +129,27 @@ impl Launching {
         let files = |path: &std::path::Path| std::fs::read_to_string(path).ok();
         ask(&words, &Around { cwd: &self.cwd, env: &env, files: &files })
     }
+}
+
+/// The word by which the system finds the program: as it is, since execvp(3) looks for it.
+#[cfg(not(windows))]
+pub fn found(program: &OsStr) -> io::Result<OsString> {
+    Ok(program.to_owned())
+}
+
+/// The whole path of the program, since CreateProcess knows nothing of PATHEXT.
+#[cfg(windows)]
+pub fn found(program: &OsStr) -> io::Result<OsString> {
+    // What is not text has no name that could be completed.
+    let Some(word) = program.to_str() else { return Ok(program.to_owned()) };
+    let variable = |name: &str| std::env::var(name).ok();
+    let path = variable("PATH").unwrap_or_default();
+    let files = candidates(word, &path, variable("PATHEXT").as_deref());
+    // Not what a link leads to: the system's own aliases for programs lead nowhere.
+    let is_file =
+        |file: &&String| std::fs::symlink_metadata(file).is_ok_and(|facts| !facts.is_dir());
+    let file = files.iter().find(is_file).ok_or(io::ErrorKind::NotFound)?;
+    Ok(std::path::absolute(file)?.into_os_string())
 }
 
 #[cfg(test)]

@@ -1,18 +1,11 @@
 //! What a command and everything it started listen on.
 
-use std::collections::BTreeMap;
-
 use proc_core::host::Host;
-use proc_core::snapshot::{Scope, Snapshot, SocketScope};
+use proc_core::snapshot::{Scope, SocketScope};
 
-/// The TCP ports that this process and its descendants listen on, in ascending order.
-pub fn listening_ports(host: &dyn Host, pid: u32) -> Vec<u16> {
-    let all = host.snapshot(&Scope { all_processes: true, ..Scope::default() });
-    let scope = Scope {
-        sockets: SocketScope::HeldBy(family(&all, pid)),
-        holders: true,
-        ..Scope::default()
-    };
+/// The TCP ports that these processes listen on, in ascending order.
+pub fn listening_ports(host: &dyn Host, pids: Vec<u32>) -> Vec<u16> {
+    let scope = Scope { sockets: SocketScope::HeldBy(pids), holders: true, ..Scope::default() };
     let sockets = host.snapshot(&scope).sockets;
     let listening = sockets.iter().filter(|socket| {
         socket.state == Some(proc_core::socket::TcpState::Listen) && socket.netns.is_none()
@@ -21,39 +14,6 @@ pub fn listening_ports(host: &dyn Host, pid: u32) -> Vec<u16> {
     ports.sort_unstable();
     ports.dedup();
     ports
-}
-
-fn family(all: &Snapshot, pid: u32) -> Vec<u32> {
-    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for process in all.processes.values() {
-        children.entry(process.ppid).or_default().push(process.id.pid);
-    }
-    let mut family = vec![pid];
-    let mut at = 0;
-    while at < family.len() {
-        let born = children.remove(&family[at]).unwrap_or_default();
-        family.extend(born);
-        at += 1;
-    }
-    family
-}
-
-/// Asks this process and its descendants to end, as far as they are in its process group: those
-/// that Ctrl-C would reach. `false` where none could be asked.
-pub fn ask_to_end(host: &dyn Host, pid: u32) -> bool {
-    const SIGTERM: i32 = 15;
-    let all = host.snapshot(&Scope { all_processes: true, ..Scope::default() });
-    let Some(first) = all.processes.get(&pid) else { return false };
-    let mut asked = false;
-    for pid in family(&all, pid) {
-        let Some(process) = all.processes.get(&pid) else { continue };
-        if process.group == first.group
-            && let Ok(pinned) = host.pin(process.id)
-        {
-            asked |= host.signal(&pinned, SIGTERM).is_ok();
-        }
-    }
-    asked
 }
 
 /// The port that a server took in the place of the one it wanted: those that look for the next

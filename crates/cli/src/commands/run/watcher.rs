@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use proc_core::addr::Port;
-use proc_core::host::{Host, LiveHost};
+use proc_core::host::LiveHost;
 use proc_core::message::Failure;
 use proc_core::report::TargetReport;
 
 use super::decide::is_conflict;
-use super::tree::{ask_to_end, listening_ports, taken_instead};
+use super::tree::{listening_ports, taken_instead};
 use crate::core_api::{Core, LookOptions};
-use crate::relay::{Life, Next};
+use crate::relay::{Kin, Life, Next};
 
 /// How long a command lives on with a failed bind before that is explained: most end at once.
 const LIVES_ON: Duration = Duration::from_millis(800);
@@ -109,7 +109,7 @@ impl<'a> Watcher<'a> {
         if let Some(since) = self.ended {
             self.tell_slow(since, &mut sentences);
         } else if life.quiet_for >= QUIET {
-            self.tell_moved(life.pid, &mut sentences);
+            self.tell_moved(&life.kin, &mut sentences);
             let quiet_since = self.last_heard.map_or(Duration::ZERO, |heard| heard.elapsed());
             if quiet_since >= LIVES_ON {
                 self.tell_failures(&mut sentences);
@@ -120,7 +120,7 @@ impl<'a> Watcher<'a> {
                     reports = std::mem::take(&mut self.unadvised);
                     sentences.extend((!reports.is_empty()).then(|| LEFT_ALONE.to_owned()));
                 } else {
-                    self.end_if_useless(life.pid, &mut sentences);
+                    self.end_if_useless(&life.kin, &mut sentences);
                 }
             }
         }
@@ -131,7 +131,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Ends a command that lives on and serves nothing, where that was consented to.
-    fn end_if_useless(&mut self, pid: u32, sentences: &mut Vec<String>) {
+    fn end_if_useless(&mut self, kin: &Kin, sentences: &mut Vec<String>) {
         let failed = |failure: &&Failure| {
             failure.moved_to.is_none() && is_conflict(failure.class) && failure.port.is_some()
         };
@@ -139,10 +139,10 @@ impl<'a> Watcher<'a> {
             return;
         };
         let host = LiveHost::default();
-        if !listening_ports(&host, pid).is_empty() || !(self.plan.may_end)(port) {
+        if !listening_ports(&host, kin.pids(&host)).is_empty() || !(self.plan.may_end)(port) {
             return;
         }
-        if ask_to_end(&host, pid) {
+        if kin.end(&host) {
             self.ended = Some(Instant::now());
             sentences.push(format!("it runs on without :{port}; ending it to start it again"));
         }
@@ -150,7 +150,7 @@ impl<'a> Watcher<'a> {
 
     fn tell_slow(&mut self, since: Instant, sentences: &mut Vec<String>) {
         if since.elapsed() >= ENDING && !std::mem::replace(&mut self.is_slow_told, true) {
-            sentences.push("it was asked to end (SIGTERM) and has not yet; Ctrl-C ends all".into());
+            sentences.push(Kin::SLOW.to_owned());
         }
     }
 
@@ -181,7 +181,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// The ports it may have left: the one it wanted, and those it told of.
-    fn tell_moved(&mut self, pid: u32, sentences: &mut Vec<String>) {
+    fn tell_moved(&mut self, kin: &Kin, sentences: &mut Vec<String>) {
         for failure in self.heard.clone() {
             if let (Some(from), Some(to)) = (failure.port, failure.moved_to) {
                 self.told.insert(key(&failure));
@@ -199,7 +199,8 @@ impl<'a> Watcher<'a> {
         if open.is_empty() {
             return;
         }
-        let listening = listening_ports(&LiveHost::default() as &dyn Host, pid);
+        let host = LiveHost::default();
+        let listening = listening_ports(&host, kin.pids(&host));
         for from in open {
             if listening.contains(&from.get()) {
                 // It has it after all, on another address or together with somebody.

@@ -5,6 +5,7 @@
 pub mod command_line;
 pub mod http_sys;
 pub mod netsh;
+pub mod parameters;
 pub mod processes;
 pub mod security;
 pub mod table;

@@ -46,6 +46,7 @@ use crate::unit::{UnitAnswer, UnitWish};
 use crate::windows::{WindowsFacts, WindowsWish, networking_mode};
 
 pub(crate) use act::{Events, Handle};
+pub(crate) use engine::connected;
 
 /// Closes a connection by a reset (SO_LINGER of zero, socket(7)): neither end keeps a TIME-WAIT.
 pub(crate) fn close_without_remains(stream: TcpStream) {
@@ -260,17 +261,7 @@ impl Host for LiveHost {
         wish: &UnitWish,
         limit: Duration,
     ) -> (EngineAnswer, UnitAnswer) {
-        std::thread::scope(|scope| {
-            let other = std::thread::Builder::new()
-                .spawn_scoped(scope, || engine::containers(engines, limit));
-            let units = units::units(wish, limit);
-            // Where no thread is to be had, one after the other.
-            let engines = match other {
-                Ok(other) => other.join().unwrap_or_default(),
-                Err(_) => engine::containers(engines, limit),
-            };
-            (engines, units)
-        })
+        super::engine::both(|| engine::containers(engines, limit), || units::units(wish, limit))
     }
 
     fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {

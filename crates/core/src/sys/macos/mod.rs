@@ -4,6 +4,7 @@
 
 mod act;
 pub(crate) mod at_once;
+mod engine;
 mod ffi;
 mod holders;
 mod jobs;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
 use crate::doctor::Circumstances;
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
@@ -30,6 +32,7 @@ use crate::socket::Holder;
 use crate::unit::{UnitAnswer, UnitWish};
 
 pub(crate) use act::{Events, Handle};
+pub(crate) use engine::connected;
 
 /// Closes a connection by a reset (SO_LINGER of zero, setsockopt(2)): neither end keeps a TIME-WAIT.
 pub(crate) fn close_without_remains(stream: TcpStream) {
@@ -136,6 +139,7 @@ impl Host for LiveHost {
         Circumstances {
             release: Some(release).filter(|release| !release.is_empty()),
             program: ffi::path(std::process::id()),
+            engines: engine::sockets_here(),
             service_manager: Some("launchd".to_owned()),
             ..Circumstances::default()
         }
@@ -159,6 +163,23 @@ impl Host for LiveHost {
 
     fn units(&self, wish: &UnitWish, limit: Duration) -> UnitAnswer {
         jobs::units(wish, limit)
+    }
+
+    fn containers(&self, wish: &EngineWish, limit: Duration) -> EngineAnswer {
+        engine::containers(wish, limit)
+    }
+
+    fn managers(
+        &self,
+        engines: &EngineWish,
+        wish: &UnitWish,
+        limit: Duration,
+    ) -> (EngineAnswer, UnitAnswer) {
+        super::engine::both(|| engine::containers(engines, limit), || jobs::units(wish, limit))
+    }
+
+    fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {
+        engine::stop(container, self.interrupt.as_ref().map(AsFd::as_fd), timeout)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {

@@ -1,5 +1,6 @@
 //! The calls that change the world, and those that wait for it. Who and what is decided elsewhere.
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{
@@ -14,14 +15,15 @@ use windows_sys::Win32::System::Threading::{
     TerminateProcess, WaitForMultipleObjects, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::WindowsAndMessaging::{
-    EnumWindows, GW_OWNER, GetWindow, GetWindowThreadProcessId, IsWindowVisible, PostMessageW,
-    WM_CLOSE,
+    EnumWindows, GW_OWNER, GetClassNameW, GetWindow, GetWindowThreadProcessId, IsWindowVisible,
+    PostMessageW, WM_CLOSE,
 };
 use windows_sys::core::BOOL;
 
 use super::console::Interrupt;
 use super::handle::Handle;
-use super::{process, see};
+use super::{asking, process, see};
+use crate::decode::windows::from_utf16;
 use crate::host::{ActError, Pinned, Woken};
 use crate::process::ProcessId;
 use crate::socket::{HeldBy, Holder, Socket};
@@ -59,9 +61,10 @@ pub(super) fn still_holds(pinned: &Pinned, holder: &Holder, inode: u64) -> bool 
 }
 
 /// SIGKILL ends the process; those that ask to end tell its windows to close, as `taskkill` without /F
-/// does; there is nothing for the others. A program without a window cannot be asked from outside: the events of a console go to
-/// everything in it, the person's shell too.
-pub(super) fn signal(pinned: &Pinned, signal: i32) -> Result<(), ActError> {
+/// does, and one without windows Ctrl-C, if it is alone in its console; there is nothing for the others.
+/// Who shares its console cannot be asked from outside: what it is told goes to everything in it, the
+/// person's shell too.
+pub(super) fn signal(pinned: &Pinned, signal: i32, teller: &[OsString]) -> Result<(), ActError> {
     let handle = pinned.handle.as_ref().ok_or(ActError::Unsupported)?;
     if exited(pinned) {
         return Err(ActError::Gone);
@@ -77,9 +80,9 @@ pub(super) fn signal(pinned: &Pinned, signal: i32) -> Result<(), ActError> {
     if !ASKING.contains(&signal) {
         return Err(ActError::Unsupported);
     }
-    match close_windows(pinned.id.pid) {
-        0 => Err(ActError::CannotBeAsked),
-        _ => Ok(()),
+    match close_windows(pinned.id.pid) > 0 || asking::ask(teller, pinned.id) {
+        true => Ok(()),
+        false => Err(ActError::CannotBeAsked),
     }
 }
 
@@ -151,7 +154,12 @@ pub(super) fn destroy(socket: &Socket) -> Result<(), ActError> {
     }
 }
 
-/// Posts WM_CLOSE to the visible windows of a process that no other window owns; to how many.
+/// What the windows of consoles are called. Windows tells the first program in a console for their
+/// owner, and to close one is the end of everybody in it.
+const CONSOLE: &str = "ConsoleWindowClass";
+
+/// Posts WM_CLOSE to the visible windows of a process that no other window owns; to how many. A
+/// console's is none of them.
 fn close_windows(pid: u32) -> usize {
     let mut found: (u32, Vec<HWND>) = (pid, Vec::new());
     let context = (&raw mut found) as LPARAM;
@@ -174,10 +182,17 @@ unsafe extern "system" fn collect(window: HWND, context: LPARAM) -> BOOL {
     let owned = unsafe { !GetWindow(window, GW_OWNER).is_null() };
     // SAFETY: as above.
     let visible = unsafe { IsWindowVisible(window) != 0 };
-    if owner == found.0 && visible && !owned {
+    if owner == found.0 && visible && !owned && class(window) != CONSOLE {
         found.1.push(window);
     }
     1
+}
+
+fn class(window: HWND) -> String {
+    let mut name = [0_u16; 64];
+    // SAFETY: the array is ours and has that many places.
+    let length = unsafe { GetClassNameW(window, name.as_mut_ptr(), 64) };
+    from_utf16(name.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default())
 }
 
 fn last_error() -> u32 {

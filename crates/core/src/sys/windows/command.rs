@@ -88,7 +88,11 @@ pub(super) fn run_for(
 }
 
 /// Why a command is not waited for any longer; `None` where it ended by itself.
-fn awaited(child: &Child, interrupt: Option<&Interrupt>, timeout: Duration) -> Option<String> {
+pub(super) fn awaited(
+    child: &Child,
+    interrupt: Option<&Interrupt>,
+    timeout: Duration,
+) -> Option<String> {
     let mut handles: Vec<HANDLE> = vec![child.as_raw_handle()];
     handles.extend(interrupt.map(Interrupt::raw));
     let count = u32::try_from(handles.len()).unwrap_or(1);

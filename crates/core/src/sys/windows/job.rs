@@ -3,14 +3,22 @@
 //! good.
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, BorrowedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle};
+use std::os::windows::process::CommandExt;
+use std::process::{Child, Command};
 
 use windows_sys::Win32::Foundation::ERROR_MORE_DATA;
+use windows_sys::Win32::System::Diagnostics::ToolHelp::{
+    CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
+};
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
     JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
     TerminateJobObject,
+};
+use windows_sys::Win32::System::Threading::{
+    CREATE_SUSPENDED, OpenThread, ResumeThread, THREAD_SUSPEND_RESUME,
 };
 
 use super::handle::Handle;
@@ -55,6 +63,24 @@ impl JobObject {
     pub fn assign(&self, process: BorrowedHandle<'_>) -> io::Result<()> {
         // SAFETY: both handles are open.
         said(unsafe { AssignProcessToJobObject(self.0.raw(), process.as_raw_handle()) })
+    }
+
+    /// Starts a command in it: the process runs only once it is inside, so that nothing it starts is
+    /// missed. Where it cannot be put there it runs outside of it, and that is told.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start(&self, command: &mut Command) -> io::Result<(Child, bool)> {
+        let mut child = command.creation_flags(CREATE_SUSPENDED).spawn()?;
+        command.creation_flags(0);
+        let is_inside = self.assign(child.as_handle()).is_ok();
+        if resume(child.id()) {
+            return Ok((child, is_inside));
+        }
+        // It has not run yet: nothing of it was seen by anybody.
+        let _ = child.kill();
+        let _ = child.wait();
+        command.spawn().map(|child| (child, false))
     }
 
     /// Ends all of it at once, with that exit code.
@@ -109,14 +135,41 @@ impl JobObject {
     }
 }
 
+/// Lets a process go on that was started suspended. The standard library keeps no handle to its thread.
+fn resume(pid: u32) -> bool {
+    // SAFETY: it takes numbers only.
+    let Some(list) = Handle::new(unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) }) else {
+        return false;
+    };
+    let size = u32::try_from(size_of::<THREADENTRY32>()).unwrap_or_default();
+    let mut entry = THREADENTRY32 { dwSize: size, ..Default::default() };
+    let mut resumed = false;
+    // SAFETY: the entry says its own size.
+    let mut more = unsafe { Thread32First(list.raw(), &raw mut entry) };
+    while more != 0 {
+        if entry.th32OwnerProcessID == pid {
+            // SAFETY: it takes numbers only.
+            let raw = unsafe { OpenThread(THREAD_SUSPEND_RESUME, 0, entry.th32ThreadID) };
+            // SAFETY: the handle is open, with the right to.
+            let go = |thread: Handle| unsafe { ResumeThread(thread.raw()) };
+            // How often it was suspended before; u32::MAX for a failure.
+            resumed |=
+                Handle::new(raw).map(go).is_some_and(|before| (1..u32::MAX).contains(&before));
+        }
+        entry.dwSize = size;
+        // SAFETY: as above.
+        more = unsafe { Thread32Next(list.raw(), &raw mut entry) };
+    }
+    resumed
+}
+
 fn said(done: i32) -> io::Result<()> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::windows::io::AsHandle;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     use super::*;
 
@@ -126,11 +179,12 @@ mod tests {
         job.allow_breakaway().unwrap();
         assert!(job.members().is_empty());
         // Waits for its stdin to be closed.
-        let start = || Command::new("cmd").stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
-        let (mut one, mut other) = (start().unwrap(), start().unwrap());
-        for child in [&one, &other] {
-            job.assign(child.as_handle()).unwrap();
-        }
+        let mut command = Command::new("cmd");
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        let (mut one, is_inside) = job.start(&mut command).unwrap();
+        assert!(is_inside);
+        let mut other = command.spawn().unwrap();
+        job.assign(other.as_handle()).unwrap();
         let mut members = job.members();
         members.sort_unstable();
         let mut pids = [one.id(), other.id()];
@@ -139,5 +193,14 @@ mod tests {
         job.terminate(7).unwrap();
         assert_eq!(one.wait().unwrap().code(), Some(7));
         assert_eq!(other.wait().unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn what_is_started_in_it_runs() {
+        let job = JobObject::create().unwrap();
+        let mut command = Command::new("cmd");
+        let (mut child, is_inside) = job.start(command.args(["/c", "exit 9"])).unwrap();
+        assert!(is_inside);
+        assert_eq!(child.wait().unwrap().code(), Some(9));
     }
 }

@@ -4,10 +4,12 @@
 mod act;
 mod addresses;
 mod asked;
+mod asking;
 mod command;
 mod console;
 mod directory;
 mod enclosure;
+mod engine;
 mod handle;
 mod job;
 pub(crate) mod keep;
@@ -18,27 +20,34 @@ mod names;
 mod probe;
 mod process;
 pub(crate) mod revive;
+mod screen;
 mod see;
 mod services;
+pub mod streams;
 mod succession;
 mod table;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
+use crate::doctor::Circumstances;
+use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
 use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
-pub use console::Interrupt;
+pub use asking::tell_console;
+pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
 pub use job::JobObject;
 pub(crate) use probe::{bound_only, listener};
+pub use screen::Screen;
 
 /// Windows gives no news of sockets.
 #[derive(Debug)]
@@ -54,11 +63,12 @@ pub(crate) fn close_without_remains(stream: TcpStream) {
 pub struct LiveHost {
     started: Instant,
     interrupt: Option<Interrupt>,
+    teller: Vec<OsString>,
 }
 
 impl Default for LiveHost {
     fn default() -> Self {
-        Self { started: Instant::now(), interrupt: None }
+        Self { started: Instant::now(), interrupt: None, teller: Vec::new() }
     }
 }
 
@@ -82,6 +92,14 @@ impl LiveHost {
     #[must_use]
     pub fn with_interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = Some(interrupt);
+        self
+    }
+
+    /// This machine, with the words that start a process which calls [`tell_console`] for the number
+    /// and the start that come behind them. Without, who has no window cannot be asked.
+    #[must_use]
+    pub fn with_teller(mut self, words: Vec<OsString>) -> Self {
+        self.teller = words;
         self
     }
 }
@@ -120,7 +138,7 @@ impl Host for LiveHost {
     }
 
     fn signal(&self, pinned: &Pinned, signal: i32) -> Result<(), ActError> {
-        act::signal(pinned, signal)
+        act::signal(pinned, signal, &self.teller)
     }
 
     fn exited(&self, pinned: &Pinned) -> bool {
@@ -157,6 +175,18 @@ impl Host for LiveHost {
 
     fn windows(&self, wish: &WindowsWish, limit: Duration) -> WindowsFacts {
         asked::facts(wish, limit)
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances { engines: engine::pipes_here(), ..Circumstances::default() }
+    }
+
+    fn containers(&self, wish: &EngineWish, limit: Duration) -> EngineAnswer {
+        engine::containers(wish, limit)
+    }
+
+    fn stop_container(&self, container: &ContainerFacts, timeout: Duration) -> Ran {
+        engine::stop(container, self.interrupt.as_ref(), timeout)
     }
 
     fn run(&self, argv: &[String], timeout: Duration) -> Ran {

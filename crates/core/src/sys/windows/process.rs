@@ -121,6 +121,22 @@ pub(super) fn environment(pid: u32) -> Option<Vec<u8>> {
     Parameters::of(&process)?.environment()
 }
 
+/// Who a process is, as far as this user may see.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// The last number of its user's SID.
+    pub(super) uid: Option<u32>,
+    /// The path of its program.
+    pub(super) image: Option<String>,
+}
+
+/// That of the process of that number; `None` where there is none, or it may not be opened at all.
+pub(super) fn identity(pid: u32) -> Option<Identity> {
+    let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+    let uid = token(&handle).and_then(|token| owner(&token)).map(|(uid, _)| uid);
+    Some(Identity { uid, image: image(&handle) })
+}
+
 /// Who asks: the last number of the user's SID, the name, and whether this process is elevated.
 pub(super) fn asker() -> (Option<u32>, Option<String>, bool) {
     // SAFETY: it takes nothing; the handle stands for this process and need not be closed.

@@ -12,8 +12,8 @@ use proc_core::message::Failure;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::ear::Ear;
-use super::shared::Shared;
+use super::super::ear::Ear;
+use super::super::shared::Shared;
 use super::streams::Channel;
 use super::terminal::Terminal;
 use super::writing::write_all;
@@ -122,7 +122,7 @@ impl Copy {
         // Closed before this counts as ended: the command's next write fails at once.
         let rest = open.then_some(Rest { from, to });
         done.store(true, Ordering::Release);
-        shared.wake();
+        shared.bell.ring();
         rest
     }
 
@@ -186,9 +186,7 @@ impl Copy {
     }
 
     fn tell(&self, heard: Vec<Failure>) {
-        if !heard.is_empty() {
-            self.shared.heard(heard);
-        }
+        self.shared.heard(heard);
     }
 
     /// Waits for bytes; true when it is to leave.

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use proc_core::message::Failure;
 use proc_core::sys::signals::{Origin, Signals, without_vfork};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -16,8 +15,10 @@ use rustix::process::{
 };
 use rustix::termios::{OutputModes, tcgetattr};
 
+use super::super::life::{End, Life, Next, Status};
+use super::super::shared::Shared;
 use super::copier::{Copier, Rest};
-use super::shared::Shared;
+use super::kin::{self, Kin};
 use super::streams::redirect;
 use crate::output::Output;
 
@@ -41,55 +42,6 @@ const LONGEST_FAREWELL: Duration = Duration::from_millis(100);
 const SETTLED: Duration = Duration::from_millis(10);
 /// A Ctrl-C this soon after the command's end was the one that ended it.
 const SAME_KEY: Duration = Duration::from_millis(200);
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// With this code.
-    Code(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-impl Status {
-    /// Whether it says that all went well.
-    pub const fn is_success(self) -> bool {
-        matches!(self, Self::Code(0))
-    }
-}
-
-/// What became of a command.
-#[derive(Debug)]
-pub struct End {
-    /// How it ended.
-    pub status: Status,
-    /// Whether somebody asked it to: Ctrl-C, or a signal that was passed on.
-    pub asked: bool,
-    /// The failed binds it told of and [`Life`] has not been told of.
-    pub heard: Vec<Failure>,
-}
-
-/// A command that lives, as its watcher sees it.
-#[derive(Debug)]
-pub struct Life {
-    /// Its PID.
-    pub pid: u32,
-    /// How long it has lived.
-    pub age: Duration,
-    /// How long it has written nothing.
-    pub quiet_for: Duration,
-    /// The failed binds it told of since the last look.
-    pub heard: Vec<Failure>,
-}
-
-/// What a watcher wants next.
-#[derive(Debug, Default)]
-pub struct Next {
-    /// Something to say to the person.
-    pub say: Option<String>,
-    /// When to look again; `None` for when something is heard.
-    pub again: Option<Duration>,
-}
 
 /// Runs commands, one after the other.
 #[derive(Debug)]
@@ -159,6 +111,11 @@ impl Relay {
         }
     }
 
+    /// What commands left behind.
+    pub fn left_behind(&self) -> Vec<u32> {
+        kin::left_behind()
+    }
+
     /// The signal by which somebody asked us to end while no command ran.
     pub fn asked_to_end(&self) -> Option<i32> {
         let end = [Signal::INT, Signal::QUIT, Signal::TERM, Signal::HUP].map(Signal::as_raw);
@@ -192,7 +149,7 @@ impl Relay {
     fn poll(&self, time: Option<Duration>) {
         let mut fds = [
             PollFd::new(&self.signals, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.shared.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.shared.bell.as_fd(), PollFlags::IN),
         ];
         let time = time.map(|time| Timespec {
             tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
@@ -200,7 +157,7 @@ impl Relay {
         });
         // Interrupted: a signal came, and its bytes are there on the next look.
         let _ = poll(&mut fds, time.as_ref());
-        self.shared.woken();
+        self.shared.bell.heard();
     }
 }
 
@@ -239,7 +196,7 @@ impl Job<'_> {
             let due = again.is_some_and(|again| looked.elapsed() >= again);
             if due || !heard.is_empty() {
                 let next = watch(Life {
-                    pid: self.pid.as_raw_nonzero().get().unsigned_abs(),
+                    kin: Kin { pid: self.pid.as_raw_nonzero().get().unsigned_abs() },
                     age: self.started.elapsed(),
                     quiet_for: self.relay.shared.quiet_for(),
                     heard,
@@ -377,7 +334,7 @@ impl Job<'_> {
         for rest in self.copiers.into_iter().filter_map(Copier::rest) {
             hand_on(rest);
         }
-        self.relay.shared.leave_screen();
+        self.relay.shared.draws(false);
         End { status, asked: self.asked, heard: self.relay.shared.take() }
     }
 }
@@ -431,11 +388,22 @@ pub fn pass_on() {
     }
 }
 
+/// ENOEXEC: an executable text without `#!`.
+const NO_FORMAT: i32 = 8;
+
+/// What the system falls back to where a program could not be started because it is a text without
+/// `#!` (execvp(3)).
+pub fn fallback(error: &io::Error) -> Option<Command> {
+    (error.raw_os_error() == Some(NO_FORMAT)).then(|| Command::new("/bin/sh"))
+}
+
 /// Ends this process by that signal, as the command ended, so that a shell that started us sees
-/// the same. Returns where the signal does not end a process. No second core is dumped.
-pub fn end_by(signal: i32) {
+/// the same. Where the signal does not end a process it returns the code that says so, 128 and its
+/// number as shells have it. No second core is dumped.
+pub fn end_by(signal: i32) -> u32 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Core).maximum;
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
     let _ = signal_hook::low_level::emulate_default_handler(signal);
+    u32::try_from(128 + signal).unwrap_or(u8::MAX.into())
 }
