@@ -18,7 +18,7 @@ use windows_sys::Win32::System::Threading::{
 
 use super::handle::Handle;
 use super::library;
-use super::memory::Parameters;
+use super::memory;
 use crate::decode::windows::processes::Listed;
 use crate::decode::windows::security::Sid;
 use crate::decode::windows::{filetime, from_utf16, split};
@@ -103,11 +103,10 @@ pub(super) fn read(entry: &Entry) -> Process {
     let Some(handle) = handle else { return process };
     process.exe = image(&handle).map(|path| from_utf16(&path));
     let readable = open(entry.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ).ok();
-    let parameters = readable.as_ref().and_then(Parameters::of);
-    let line =
-        command_line(&handle).or_else(|| parameters.as_ref().and_then(Parameters::command_line));
+    let parameters = readable.as_ref().and_then(memory::parameters);
+    let line = command_line(&handle).or_else(|| parameters.as_ref()?.command_line());
     process.argv = line.map(|line| split(&from_utf16(&line))).unwrap_or_default();
-    let directory = parameters.as_ref().and_then(Parameters::directory);
+    let directory = parameters.as_ref().and_then(|parameters| parameters.directory());
     process.cwd = directory.map(|path| from_utf16(&path));
     if let Some((uid, user)) = user_of(&handle) {
         (process.uid, process.user) = (Some(uid), user);
@@ -118,7 +117,7 @@ pub(super) fn read(entry: &Entry) -> Process {
 /// The environment of a process whose memory may be read.
 pub(super) fn environment(pid: u32) -> Option<Vec<u8>> {
     let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ).ok()?;
-    Parameters::of(&process)?.environment()
+    memory::environment(&process)
 }
 
 /// Who a process is, as far as this user may see.

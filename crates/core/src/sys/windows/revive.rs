@@ -24,7 +24,7 @@ use windows_sys::Win32::System::Threading::{
 use super::directory::{facts, index};
 use super::handle::Handle;
 use super::keep::Kept;
-use super::memory::Parameters;
+use super::memory;
 use super::{process, succession};
 use crate::decode::settings::Credentials;
 use crate::decode::windows::wide::{to_bytes, to_units};
@@ -46,9 +46,8 @@ pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
     if process::created(&open) != Some(id.start) {
         return None;
     }
-    let parameters = Parameters::of(&open);
-    let line = process::command_line(&open)
-        .or_else(|| parameters.as_ref().and_then(Parameters::command_line));
+    let parameters = memory::parameters(&open);
+    let line = process::command_line(&open).or_else(|| parameters.as_ref()?.command_line());
     let exe = process::image(&open).map(|path| to_bytes(&path));
     let words = line.as_deref().map(|line| split(&from_utf16(line))).unwrap_or_default();
     let (uid, _) = process::user_of(&open)?;
@@ -57,8 +56,11 @@ pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
         exe,
         cmdline: words.iter().flat_map(|word| word.bytes().chain([0])).collect(),
         line: line.map(|line| to_bytes(&line)),
-        cwd: parameters.as_ref().and_then(Parameters::directory).map(|path| to_bytes(&path)),
-        environment: parameters.as_ref().and_then(Parameters::environment),
+        cwd: parameters
+            .as_ref()
+            .and_then(|parameters| parameters.directory())
+            .map(|path| to_bytes(&path)),
+        environment: memory::environment(&open),
         credentials: Credentials { uids: vec![uid], gids: vec![0], ..Credentials::default() },
         nice: None,
         limits: Vec::new(),
