@@ -43,14 +43,19 @@ pub const NARROW: Places = Places {
 /// The longest environment that is read, in octets: more than anybody's.
 const MOST: u64 = 4 << 20;
 
-/// The parameters of one process, read through its memory: that many octets at an address, or nothing.
+/// The memory of a process: that many octets at an address, or nothing.
+pub trait Memory: Fn(u64, usize) -> Option<Vec<u8>> {}
+
+impl<T: Fn(u64, usize) -> Option<Vec<u8>>> Memory for T {}
+
+/// The parameters of one process, read through its memory.
 pub struct Parameters<R> {
     read: R,
     places: Places,
     at: u64,
 }
 
-impl<R: Fn(u64, usize) -> Option<Vec<u8>>> Parameters<R> {
+impl<R: Memory> Parameters<R> {
     /// Those that the block at this address points to; `None` where it cannot be read, or points
     /// nowhere.
     pub fn of(block: u64, places: Places, read: R) -> Option<Self> {

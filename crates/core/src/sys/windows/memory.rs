@@ -7,7 +7,7 @@ use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
 
 use super::handle::Handle;
 use super::process::query;
-use crate::decode::windows::parameters::{NARROW, Parameters, WIDE};
+use crate::decode::windows::parameters::{Memory, NARROW, Parameters, WIDE};
 use crate::decode::windows::wide::to_bytes;
 
 /// ProcessBasicInformation of NtQueryInformationProcess.
@@ -17,9 +17,7 @@ const WOW64: u32 = 26;
 
 /// The parameters of a process opened for reading; `None` for one that cannot be read so, which to a
 /// 32-bit `proc` are all: 64-bit ones lie beyond its addresses.
-pub(super) fn parameters(
-    process: &Handle,
-) -> Option<Parameters<impl Fn(u64, usize) -> Option<Vec<u8>> + '_>> {
+pub(super) fn parameters(process: &Handle) -> Option<Parameters<impl Memory + '_>> {
     if cfg!(not(target_pointer_width = "64")) {
         return None;
     }

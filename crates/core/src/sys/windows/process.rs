@@ -19,6 +19,7 @@ use windows_sys::Win32::System::Threading::{
 use super::handle::Handle;
 use super::library;
 use super::memory;
+use crate::decode::windows::parameters::Parameters;
 use crate::decode::windows::processes::Listed;
 use crate::decode::windows::security::Sid;
 use crate::decode::windows::{filetime, from_utf16, split};
@@ -106,7 +107,7 @@ pub(super) fn read(entry: &Entry) -> Process {
     let parameters = readable.as_ref().and_then(memory::parameters);
     let line = command_line(&handle).or_else(|| parameters.as_ref()?.command_line());
     process.argv = line.map(|line| split(&from_utf16(&line))).unwrap_or_default();
-    let directory = parameters.as_ref().and_then(|parameters| parameters.directory());
+    let directory = parameters.as_ref().and_then(Parameters::directory);
     process.cwd = directory.map(|path| from_utf16(&path));
     if let Some((uid, user)) = user_of(&handle) {
         (process.uid, process.user) = (Some(uid), user);
@@ -133,7 +134,7 @@ pub(super) struct Identity {
 pub(super) fn identity(pid: u32) -> Option<Identity> {
     let handle = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
     let uid = token(&handle).and_then(|token| owner(&token)).map(|(uid, _)| uid);
-    Some(Identity { uid, image: image(&handle) })
+    Some(Identity { uid, image: image(&handle).map(|path| from_utf16(&path)) })
 }
 
 /// Who asks: the last number of the user's SID, the name, and whether this process is elevated.

@@ -27,6 +27,7 @@ use super::keep::Kept;
 use super::memory;
 use super::{process, succession};
 use crate::decode::settings::Credentials;
+use crate::decode::windows::parameters::Parameters;
 use crate::decode::windows::wide::{to_bytes, to_units};
 use crate::decode::windows::{from_utf16, split};
 use crate::process::ProcessId;
@@ -56,10 +57,7 @@ pub(crate) fn settings(id: ProcessId) -> Option<Settings> {
         exe,
         cmdline: words.iter().flat_map(|word| word.bytes().chain([0])).collect(),
         line: line.map(|line| to_bytes(&line)),
-        cwd: parameters
-            .as_ref()
-            .and_then(|parameters| parameters.directory())
-            .map(|path| to_bytes(&path)),
+        cwd: parameters.as_ref().and_then(Parameters::directory).map(|path| to_bytes(&path)),
         environment: memory::environment(&open),
         credentials: Credentials { uids: vec![uid], gids: vec![0], ..Credentials::default() },
         nice: None,
