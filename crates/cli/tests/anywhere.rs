@@ -159,7 +159,6 @@ fn a_connection_is_no_listener_and_has_its_holder() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (server, _) = listener.accept().unwrap();
-    drop(listener);
     let target = format!("tcp:{}", server.local_addr().unwrap().port());
     let seen = report(&["on", &target, "-a", "--json"], 0);
     let remote = client.local_addr().unwrap().to_string();
