@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "an engine that takes its time sleeps")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use windows_sys::Win32::Storage::FileSystem::PIPE_ACCESS_DUPLEX;
 use windows_sys::Win32::System::Pipes::{
@@ -199,9 +200,9 @@ fn an_engine_that_is_stuck_costs_the_limit_and_no_more() {
     let why = gap_of(|_| std::thread::sleep(Duration::from_secs(60)));
     assert_eq!(why, Some(Silence::Late));
     assert!(began.elapsed() < Duration::from_secs(30));
-    // A byte now and then keeps nobody waiting either.
+    // A byte now and then keeps nobody waiting either: the whole answer would take half an hour.
     let why = gap_of(|server| {
-        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".iter().cycle() {
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n".iter().cycle() {
             if !server.write(&[*byte]) {
                 return;
             }
