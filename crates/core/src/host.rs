@@ -239,6 +239,29 @@ pub trait Enclosure: std::fmt::Debug {
     fn members(&self) -> Vec<ProcessId>;
 }
 
+/// What [`Host::servers`] tells, by a whole look: where that cannot be asked cheaply. `None` where there
+/// is no table either.
+pub fn servers_by_table<H: Host + ?Sized>(
+    host: &H,
+    endpoints: &[Endpoint],
+    look: Glance,
+) -> Option<Vec<Socket>> {
+    let scope = Scope {
+        sockets: SocketScope::Ports(endpoints.to_vec()),
+        states: match look {
+            Glance::Quick | Glance::Servers => States::Servers,
+            Glance::Thorough => States::BoundIfCheap,
+        },
+        ..Scope::default()
+    };
+    let mut snapshot = host.snapshot(&scope);
+    if snapshot.gaps.iter().any(|gap| matches!(gap, Gap::NoSockets { .. })) {
+        return None;
+    }
+    snapshot.sockets.retain(|socket| serves(socket, endpoints, look));
+    Some(snapshot.sockets)
+}
+
 /// A machine, live or scripted. One that cannot act, such as a recording, leaves the acts as they
 /// are here: refused.
 pub trait Host {
@@ -265,20 +288,7 @@ pub trait Host {
     /// of times a second. `None` where the kernel cannot be asked so cheaply: take a snapshot, and
     /// less often.
     fn servers(&self, endpoints: &[Endpoint], look: Glance) -> Option<Vec<Socket>> {
-        let scope = Scope {
-            sockets: SocketScope::Ports(endpoints.to_vec()),
-            states: match look {
-                Glance::Quick | Glance::Servers => States::Servers,
-                Glance::Thorough => States::BoundIfCheap,
-            },
-            ..Scope::default()
-        };
-        let mut snapshot = self.snapshot(&scope);
-        if snapshot.gaps.iter().any(|gap| matches!(gap, Gap::NoSockets { .. })) {
-            return None;
-        }
-        snapshot.sockets.retain(|socket| serves(socket, endpoints, look));
-        Some(snapshot.sockets)
+        servers_by_table(self, endpoints, look)
     }
 
     /// The kernel's answer to a bind, plain and with SO_REUSEADDR. Callers make one round an

@@ -18,7 +18,8 @@ use crate::bind::{BindRequest, BindResult, Conflict, Occupant, Rules};
 use crate::host::{Host, Watch};
 use crate::lease::{Busy, Claim, HeldLease, Leases};
 use crate::snapshot::{Policy, Scope, SocketScope, States};
-use crate::sys::keep::{self, Kept, Succession};
+use crate::sys::heritage::Succession;
+use crate::sys::keep::{self, Kept};
 use search::{Failure, Reason, Refusal, Search, Seat, Tally};
 
 pub use search::Place;

@@ -189,6 +189,40 @@ pub(crate) fn both<T>(
     })
 }
 
+/// What the engines of these doors say within that time, in threads that nobody waits for longer: a home
+/// may be on a file server that is gone. Where nothing was wished for, nobody is asked. For systems whose
+/// engines are all in virtual machines.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn ask_within<R: Reach + Send + Copy + 'static>(
+    reach: R,
+    doors: fn(&EngineWish, Instant) -> Vec<Door>,
+    wish: &EngineWish,
+    limit: Duration,
+) -> EngineAnswer {
+    if wish.ids.is_empty() && wish.names.is_empty() && wish.ports.is_empty() {
+        return EngineAnswer::default();
+    }
+    let slack = slack(limit);
+    let deadline = Instant::now() + limit.saturating_sub(slack);
+    hear(deadline + slack, {
+        let wish = wish.clone();
+        move |tell| ask_at(reach, doors(&wish, deadline), &wish, deadline, &tell)
+    })
+}
+
+/// The places of the doors that are found, as far as that is told in this time.
+pub(crate) fn places_within(
+    limit: Duration,
+    doors: impl FnOnce() -> Vec<Door> + Send + 'static,
+) -> Vec<String> {
+    let (tell, told) = mpsc::channel();
+    let looked = std::thread::Builder::new().spawn(move || {
+        // Nobody may wait any more.
+        let _ = tell.send(doors().into_iter().map(|door| door.place).collect());
+    });
+    looked.ok().and_then(|_| told.recv_timeout(limit).ok()).unwrap_or_default()
+}
+
 /// Asks at each of these doors, in a thread of its own.
 pub(crate) fn ask_at<R: Reach + Send + Copy + 'static>(
     reach: R,

@@ -14,6 +14,11 @@
 mod directory;
 #[cfg(any(target_os = "linux", target_os = "macos", windows))]
 pub(crate) mod engine;
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "macos", windows)),
+    allow(dead_code, reason = "nothing succeeds there")
+)]
+pub(crate) mod heritage;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) mod last_words;
 #[cfg(any(target_os = "linux", target_os = "macos"))]

@@ -1,7 +1,6 @@
 //! Becoming another program, with the sockets that it is to inherit and those that it is only to
 //! keep open.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -9,23 +8,9 @@ use std::process::Command;
 
 use rustix::io::{Errno, FdFlags};
 
+use super::heritage::Succession;
 use super::keep::Kept;
 use crate::process::ProcessId;
-
-/// A program to become, with what it inherits.
-#[derive(Debug)]
-pub(crate) struct Succession {
-    /// The program and its arguments; not empty.
-    pub(crate) argv: Vec<OsString>,
-    /// Variables set on top of this process's own.
-    pub(crate) variables: Vec<(String, String)>,
-    /// Sockets for descriptors 3, 4, … in this order (sd_listen_fds(3)).
-    pub(crate) sockets: Vec<Kept>,
-    /// What stays open in it, at descriptors that nobody looks at.
-    pub(crate) kept: Vec<Kept>,
-    /// Sockets that stay bound until it begins.
-    pub(crate) bound: Vec<Kept>,
-}
 
 /// The first descriptor that systemd's protocol passes (SD_LISTEN_FDS_START, sd_listen_fds(3)).
 const FIRST_PASSED: RawFd = 3;

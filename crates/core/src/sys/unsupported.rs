@@ -126,7 +126,6 @@ impl Host for LiveHost {
 /// Nothing keeps a port here yet: every call says so.
 pub(crate) mod keep {
     use std::convert::Infallible;
-    use std::ffi::OsString;
     use std::io::{self, ErrorKind};
     use std::net::SocketAddr;
     use std::path::{Path, PathBuf};
@@ -138,6 +137,7 @@ pub(crate) mod keep {
     use crate::lease::Private;
     use crate::process::ProcessId;
     use crate::snapshot::Policy;
+    use crate::sys::heritage::Succession;
 
     #[derive(Debug)]
     pub(crate) struct Kept(Infallible);
@@ -160,16 +160,6 @@ pub(crate) mod keep {
 
     #[derive(Debug)]
     pub(crate) struct LeaseFile(pub(crate) Kept);
-
-    #[derive(Debug)]
-    #[expect(dead_code, reason = "nothing succeeds here")]
-    pub(crate) struct Succession {
-        pub(crate) argv: Vec<OsString>,
-        pub(crate) variables: Vec<(String, String)>,
-        pub(crate) sockets: Vec<Kept>,
-        pub(crate) kept: Vec<Kept>,
-        pub(crate) bound: Vec<Kept>,
-    }
 
     pub(crate) const CLAIMS: &str = "claims";
     pub(crate) const LISTS_ADDRESSES: &str = "ifconfig";

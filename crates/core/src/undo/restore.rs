@@ -11,12 +11,11 @@ use super::witness::now_ms;
 use crate::act::Consent;
 use crate::addr::{Endpoint, Port, Transport};
 use crate::bind::BindResult;
-use crate::host::{Glance, Host, Pinned, Watch};
+use crate::host::{Glance, Host, Pinned, Watch, servers_by_table};
 use crate::mask::mask_argv;
 use crate::process::{Process, ProcessId};
 use crate::report::{UndoAct, UndoItem, UndoKind, UndoOutcome};
 use crate::snapshot::{Scope, Snapshot, SocketScope, States};
-use crate::socket::Socket;
 use crate::sys::keep::{self, Kept};
 use crate::sys::revive::{self, Start, Started};
 
@@ -668,14 +667,10 @@ fn settle_command(
 /// Whether anybody serves that port.
 fn has_server(host: &dyn Host, held: &Held) -> bool {
     let Some(endpoint) = endpoint(held.address.port(), held.transport) else { return true };
-    match host.servers(&[endpoint], Glance::Servers) {
-        Some(servers) => !servers.is_empty(),
-        // The kernel cannot be asked so cheaply, as in a sandbox without netlink.
-        None => {
-            let scope = Scope { sockets: SocketScope::Ports(vec![endpoint]), ..Scope::default() };
-            host.snapshot(&scope).sockets.iter().any(Socket::is_server)
-        }
-    }
+    let (at, look) = ([endpoint], Glance::Servers);
+    // By the table where the kernel cannot be asked so cheaply, as in a sandbox without netlink.
+    let servers = host.servers(&at, look).or_else(|| servers_by_table(host, &at, look));
+    servers.is_some_and(|servers| !servers.is_empty())
 }
 
 /// Whether it, or what it started, listens on any port.

@@ -1,7 +1,7 @@
 //! The command as it is to be started: its words, its environment, the port that it will want,
 //! and how it is told another one.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,7 +10,7 @@ use proc_core::addr::Port;
 use proc_core::launch::{self, Around, Program, Source};
 use proc_core::mask::mask_argv;
 #[cfg(windows)]
-use proc_core::windows::program::candidates;
+pub use proc_core::sys::found;
 
 use crate::sanitize;
 
@@ -133,23 +133,8 @@ impl Launching {
 
 /// The word by which the system finds the program: as it is, since execvp(3) looks for it.
 #[cfg(not(windows))]
-pub fn found(program: &OsStr) -> io::Result<OsString> {
+pub fn found(program: &std::ffi::OsStr) -> io::Result<OsString> {
     Ok(program.to_owned())
-}
-
-/// The whole path of the program, since CreateProcess knows nothing of PATHEXT.
-#[cfg(windows)]
-pub fn found(program: &OsStr) -> io::Result<OsString> {
-    // What is not text has no name that could be completed.
-    let Some(word) = program.to_str() else { return Ok(program.to_owned()) };
-    let variable = |name: &str| std::env::var(name).ok();
-    let path = variable("PATH").unwrap_or_default();
-    let files = candidates(word, &path, variable("PATHEXT").as_deref());
-    // Not what a link leads to: the system's own aliases for programs lead nowhere.
-    let is_file =
-        |file: &&String| std::fs::symlink_metadata(file).is_ok_and(|facts| !facts.is_dir());
-    let file = files.iter().find(is_file).ok_or(io::ErrorKind::NotFound)?;
-    Ok(std::path::absolute(file)?.into_os_string())
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::socket::Protocol;
 use crate::sys::engine::sockets::{self, SocketFile, Sockets, timespec};
 use crate::sys::engine::{
     Door, MOST_CONTAINERS, MOST_DOORS, Nothing, SLACK, add, ask_at, hear, left, listed, places,
-    read, silent, slack,
+    places_within, read, silent, slack,
 };
 
 /// What the engines say within that time. The work is done in threads that nobody waits
@@ -114,13 +114,7 @@ pub(super) fn sockets_here() -> Vec<String> {
     if nobody_is_there(&places(&wish)) {
         return Vec::new();
     }
-    let (tell, told) = mpsc::channel();
-    let looked = std::thread::Builder::new().spawn(move || {
-        let paths = doors(&wish).into_iter().map(|door| door.place);
-        // Nobody may wait any more.
-        let _ = tell.send(paths.collect());
-    });
-    looked.ok().and_then(|_| told.recv_timeout(SLACK).ok()).unwrap_or_default()
+    places_within(SLACK, move || doors(&wish))
 }
 
 /// Whether it is known at once that no engine has a socket here, as on most machines.

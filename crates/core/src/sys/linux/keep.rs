@@ -21,7 +21,7 @@ use crate::snapshot::Policy;
 pub(crate) use crate::sys::directory::{
     Directory, LeaseFile, SHORTAGES, own_places, rewrite, shared_place,
 };
-pub(crate) use crate::sys::succession::{Succession, succeed};
+pub(crate) use crate::sys::succession::succeed;
 
 /// Something that the kernel keeps until the last copy of it is closed.
 pub(crate) type Kept = OwnedFd;

@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::ffi;
@@ -13,32 +12,17 @@ use crate::engine::{self, ContainerFacts, EngineAnswer, EngineWish, Places, mach
 use crate::host::Ran;
 use crate::sys::engine::sockets::{self, SocketFile, Sockets};
 use crate::sys::engine::{
-    Door, MOST_DOORS, Nothing, SLACK, ask_at, hear, left, listed, read, slack,
+    Door, MOST_DOORS, Nothing, SLACK, ask_within, left, listed, places_within, read,
 };
 
-/// What the engines say within that time. The work is done in threads that nobody waits for longer:
-/// a home may be on a file server that is gone.
+/// What the engines say within that time.
 pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
-    if wish.ids.is_empty() && wish.names.is_empty() && wish.ports.is_empty() {
-        return EngineAnswer::default();
-    }
-    let slack = slack(limit);
-    let deadline = Instant::now() + limit.saturating_sub(slack);
-    hear(deadline + slack, {
-        let wish = wish.clone();
-        move |tell| ask_at(Sockets::default(), doors(&wish), &wish, deadline, &tell)
-    })
+    ask_within(Sockets::default(), |wish, _| doors(wish), wish, limit)
 }
 
 /// The paths of the engines' sockets that are there, as far as that is told at once.
 pub(super) fn sockets_here() -> Vec<String> {
-    let (tell, told) = mpsc::channel();
-    let looked = std::thread::Builder::new().spawn(move || {
-        let doors = doors(&EngineWish::default()).into_iter();
-        // Nobody may wait any more.
-        let _ = tell.send(doors.map(|door| door.place).collect());
-    });
-    looked.ok().and_then(|_| told.recv_timeout(SLACK).ok()).unwrap_or_default()
+    places_within(SLACK, || doors(&EngineWish::default()))
 }
 
 /// The socket files that are there.

@@ -3,7 +3,6 @@
 //! nothing of who asks.
 
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{
@@ -26,33 +25,20 @@ use super::process::{self, wide};
 use crate::engine::{self, ContainerFacts, EngineAnswer, EngineWish, pipe_address};
 use crate::host::Ran;
 use crate::sys::engine::{
-    Door, Line, MOST_DOORS, Nothing, Reach, SLACK, ask_at, hear, left, listed, places, read, slack,
+    Door, Line, MOST_DOORS, Nothing, Reach, SLACK, ask_within, left, listed, places, places_within,
+    read,
 };
 use crate::windows::is_engine_of_everybody;
 
-/// What the engines say within that time, in threads that nobody waits for longer.
+/// What the engines say within that time.
 pub(super) fn containers(wish: &EngineWish, limit: Duration) -> EngineAnswer {
-    if wish.ids.is_empty() && wish.names.is_empty() && wish.ports.is_empty() {
-        return EngineAnswer::default();
-    }
-    let slack = slack(limit);
-    let deadline = Instant::now() + limit.saturating_sub(slack);
-    hear(deadline + slack, {
-        let wish = wish.clone();
-        move |tell| ask_at(Pipes::default(), doors(&wish, deadline), &wish, deadline, &tell)
-    })
+    ask_within(Pipes::default(), doors, wish, limit)
 }
 
 /// The engines' pipes that are there, as far as that is told at once.
 pub(super) fn pipes_here() -> Vec<String> {
-    let (tell, told) = mpsc::channel();
     let deadline = Instant::now() + SLACK;
-    let looked = std::thread::Builder::new().spawn(move || {
-        let doors = doors(&EngineWish::default(), deadline).into_iter();
-        // Nobody may wait any more.
-        let _ = tell.send(doors.map(|door| door.place).collect());
-    });
-    looked.ok().and_then(|_| told.recv_timeout(2 * SLACK).ok()).unwrap_or_default()
+    places_within(2 * SLACK, move || doors(&EngineWish::default(), deadline))
 }
 
 /// The pipes that an engine serves.

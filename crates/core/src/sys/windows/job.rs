@@ -8,19 +8,15 @@ use std::os::windows::process::CommandExt;
 use std::process::{Child, Command};
 
 use windows_sys::Win32::Foundation::ERROR_MORE_DATA;
-use windows_sys::Win32::System::Diagnostics::ToolHelp::{
-    CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
-};
 use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, IsProcessInJob, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
     JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject,
     TerminateJobObject,
 };
-use windows_sys::Win32::System::Threading::{
-    CREATE_SUSPENDED, OpenThread, ResumeThread, THREAD_SUSPEND_RESUME,
-};
+use windows_sys::Win32::System::Threading::CREATE_SUSPENDED;
 
+use super::beginning::resume;
 use super::handle::Handle;
 
 /// A job object without a name.
@@ -74,7 +70,7 @@ impl JobObject {
         let mut child = command.creation_flags(CREATE_SUSPENDED).spawn()?;
         command.creation_flags(0);
         let is_inside = self.assign(child.as_handle()).is_ok();
-        if resume(child.id()) {
+        if resume(child.id()).is_ok() {
             return Ok((child, is_inside));
         }
         // It has not run yet: nothing of it was seen by anybody.
@@ -133,34 +129,6 @@ impl JobObject {
         }
         Vec::new()
     }
-}
-
-/// Lets a process go on that was started suspended. The standard library keeps no handle to its thread.
-fn resume(pid: u32) -> bool {
-    // SAFETY: it takes numbers only.
-    let Some(list) = Handle::new(unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) }) else {
-        return false;
-    };
-    let size = u32::try_from(size_of::<THREADENTRY32>()).unwrap_or_default();
-    let mut entry = THREADENTRY32 { dwSize: size, ..Default::default() };
-    let mut resumed = false;
-    // SAFETY: the entry says its own size.
-    let mut more = unsafe { Thread32First(list.raw(), &raw mut entry) };
-    while more != 0 {
-        if entry.th32OwnerProcessID == pid {
-            // SAFETY: it takes numbers only.
-            let raw = unsafe { OpenThread(THREAD_SUSPEND_RESUME, 0, entry.th32ThreadID) };
-            // SAFETY: the handle is open, with the right to.
-            let go = |thread: Handle| unsafe { ResumeThread(thread.raw()) };
-            // How often it was suspended before; u32::MAX for a failure.
-            resumed |=
-                Handle::new(raw).map(go).is_some_and(|before| (1..u32::MAX).contains(&before));
-        }
-        entry.dwSize = size;
-        // SAFETY: as above.
-        more = unsafe { Thread32Next(list.raw(), &raw mut entry) };
-    }
-    resumed
 }
 
 fn said(done: i32) -> io::Result<()> {

@@ -32,7 +32,7 @@ use crate::process::ProcessId;
 use crate::snapshot::Policy;
 
 pub(crate) use super::directory::{Directory, LeaseFile, rewrite};
-pub(crate) use super::succession::{Succession, succeed};
+pub(crate) use super::succession::succeed;
 
 /// Something that the kernel keeps until the last copy of it is closed.
 #[derive(Debug)]

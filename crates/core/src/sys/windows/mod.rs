@@ -5,6 +5,7 @@ mod act;
 mod addresses;
 mod asked;
 mod asking;
+mod beginning;
 mod command;
 mod console;
 mod directory;
@@ -43,6 +44,7 @@ use crate::socket::{Holder, Socket};
 use crate::windows::{WindowsFacts, WindowsWish};
 
 pub use asking::tell_console;
+pub use beginning::found;
 pub use console::{Controls, Interrupt};
 pub(crate) use handle::Handle;
 pub use job::JobObject;
