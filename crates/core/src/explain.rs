@@ -15,6 +15,7 @@ use crate::addr::{AddressScope, Endpoint, Exposure, Port, Transport, exposure, u
 use crate::bind::{Attempt, BindResult, Occupant, answers};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict};
 use crate::engine::{self, ContainerFacts};
+use crate::known::System;
 use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
 use crate::snapshot::{Gap, Namespace, Silence, Snapshot, Source};
@@ -1089,6 +1090,34 @@ fn kernel_guess(endpoint: &Endpoint) -> &'static str {
         4789 | 8472 => " (usually a VXLAN device)",
         51820 => " (usually WireGuard)",
         _ => " (NFS, WireGuard, VXLAN or the like)",
+    }
+}
+
+/// Where ports are that the kernel gives to no connection by itself.
+pub(crate) fn kept_from_connections(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
+    match is_windows(snapshot) {
+        // An administered range is kept from draws, and not from binds that name their port.
+        true => format!(
+            "that `netsh interface ipv4 add excludedportrange protocol=tcp startport={} numberofports=1` sets aside",
+            endpoint.port
+        ),
+        false => "in net.ipv4.ip_local_reserved_ports".to_owned(),
+    }
+}
+
+/// Why nobody can close these connections on that system, whatever their rights: macOS has no call for it,
+/// and Windows' SetTcpEntry has no IPv6 kin.
+pub(crate) fn cannot_be_closed(cause: &Cause, snapshot: &Snapshot) -> Option<&'static str> {
+    let is_ipv6 = |index: &usize| {
+        let address = snapshot.sockets.get(*index).and_then(|socket| socket.local.inet());
+        address.is_some_and(|address| address.is_ipv6())
+    };
+    match System::of(snapshot.source) {
+        System::Mac => Some("macOS lets nobody close another program's connection"),
+        System::Windows if cause.sockets.iter().any(is_ipv6) => {
+            Some("Windows lets nobody close another program's connection over IPv6")
+        }
+        System::Windows | System::Linux => None,
     }
 }
 

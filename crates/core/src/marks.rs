@@ -37,6 +37,7 @@ pub const NAMES: &[&str] = &[
     "WINDOW",
     "ZELLIJ_SESSION_NAME",
     "ZELLIJ_PANE_ID",
+    "WT_SESSION",
     "XDG_SESSION_ID",
     "WSL_DISTRO_NAME",
     "GIO_LAUNCHED_DESKTOP_FILE",

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::supervisor::file_name;
+
 /// What a secret is replaced by.
 pub const MASK: &str = "***";
 
@@ -47,10 +49,6 @@ pub fn is_secret_variable(name: &str, value: &str) -> bool {
         || classify(name) == Name::Secret
         || (!about && classify(name) == Name::KeyOrPath && !is_path(value))
         || mask_word("", value) != value
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn mask_words(program: &str, words: &[&str]) -> Vec<String> {
@@ -599,6 +597,7 @@ mod tests {
             (&["redis-server", "--requirepass", "x"], &["redis-server", "--requirepass", "***"]),
             (&["redis-cli", "-a", "x"], &["redis-cli", "-a", "***"]),
             (&["/usr/bin/mysql", "-psecret"], &["/usr/bin/mysql", "-p***"]),
+            (&[r"C:\mysql\bin\mysql.exe", "-psecret"], &[r"C:\mysql\bin\mysql.exe", "-p***"]),
             (&["mysqldump", "-psecret"], &["mysqldump", "-p***"]),
             (&["sshpass", "-p", "x", "ssh"], &["sshpass", "-p", "***", "ssh"]),
             (&["curl", "-u", "me:x"], &["curl", "-u", "me:***"]),

@@ -15,6 +15,7 @@ mod tunnel;
 
 use serde::{Deserialize, Serialize};
 
+use crate::known::System;
 use crate::process::{Process, ProcessState};
 use crate::snapshot::Snapshot;
 use subject::Subject;
@@ -81,6 +82,12 @@ impl Nature {
         Self { advice: Some(advice.into()), ..self }
     }
 
+    /// For a system that has no signals: what SIGTERM does elsewhere, Ctrl-C does there.
+    fn without_signals(self) -> Self {
+        let advice = self.advice.map(|advice| advice.replace("SIGTERM", "Ctrl-C in its console"));
+        Self { advice, ..self }
+    }
+
     fn never_forced(self, reason: &'static str) -> Self {
         Self { never_forced: Some(reason), ..self }
     }
@@ -101,14 +108,18 @@ pub fn nature_of(process: &Process, snapshot: &Snapshot) -> Option<Nature> {
         return None;
     }
     let subject = Subject::new(process, snapshot);
-    database::database(&subject)
+    let nature = database::database(&subject)
         .or_else(|| debugger::debugger(&subject))
         .or_else(|| tunnel::tunnel(&subject))
         .or_else(|| machine::machine(&subject))
         .or_else(|| tool::tool(&subject))
         .or_else(|| desktop::desktop(&subject))
         .or_else(|| agent::agent(&subject))
-        .or_else(|| traced(process))
+        .or_else(|| traced(process))?;
+    Some(match System::of(snapshot.source) {
+        System::Windows => nature.without_signals(),
+        System::Linux | System::Mac => nature,
+    })
 }
 
 /// Whether it is OpenSSH's server for one login, whose own connection tells where that is from.

@@ -13,9 +13,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ContainerFacts;
+use crate::known::System;
 use crate::process::{Process, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::supervisor::supervisor_of;
+use crate::windows::path;
 
 pub(crate) use project::directories;
 pub use session::{Session, SessionKind};
@@ -219,11 +221,13 @@ fn judge(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot) -> Option<Not
 fn is_of_the_askers_job(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot) -> bool {
     let own = snapshot.asker.pid;
     let session = snapshot.processes.get(&own).and_then(|process| process.session);
+    // Windows has none that a process could leave.
+    let has_sessions = System::of(snapshot.source) != System::Windows;
     holder.pid() == own
         || holder.has_pid(own)
         || asker
             .job()
-            .take_while(|process| session.is_some() && process.session == session)
+            .take_while(|process| !has_sessions || session.is_some() && process.session == session)
             .any(|process| holder.has(process.id))
 }
 
@@ -264,6 +268,9 @@ fn home_of(facts: &ContainerFacts, snapshot: &Snapshot) -> Option<String> {
 
 /// Whether a directory is that one or below it.
 fn is_within(directory: &str, above: &str) -> bool {
+    if path::is_whole(above) {
+        return path::is_within(directory, above);
+    }
     let above = above.trim_end_matches('/');
     directory.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -7,12 +7,14 @@ use crate::explain;
 use crate::file_use::undeleted;
 use crate::filter::SortKey;
 use crate::host::Host;
+use crate::known::System;
 use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessState};
 use crate::processes::{ProcessesWish, Survey};
 use crate::report::ProcessesReport;
 use crate::snapshot::{ProcessFacts, Snapshot};
-use crate::supervisor::{door, is_of_service, is_service_manager, runs_others};
+use crate::supervisor::{door, is_desktop, is_of_service, is_service_manager, runs_others};
+use crate::windows::path;
 
 /// What shows that a process was left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum OrphanSign {
         /// Who.
         by: u32,
     },
+    /// Its parent has ended, and Windows gives its children to nobody.
+    ParentGone,
     /// The first process of its session, such as the shell of a terminal, has ended.
     LeaderEnded {
         /// Who it was.
@@ -61,14 +65,24 @@ pub fn is_inherited(process: &Process, snapshot: &Snapshot) -> bool {
 /// services, containers and threads of the kernel.
 pub fn orphan(process: &Process, snapshot: &Snapshot) -> Option<(Standing, Vec<OrphanSign>)> {
     let gone = matches!(process.state, ProcessState::Zombie);
-    let first = process.id.pid == 1 || process.ppid == 0;
-    if gone || first || process.kernel_thread || process.container.is_some() {
+    if gone || process.kernel_thread || process.container.is_some() {
         return None;
     }
-    if is_of_service(process) || is_service_manager(process) || !is_inherited(process, snapshot) {
+    if is_of_service(process) || is_service_manager(process) {
         return None;
     }
-    let mut signs = vec![OrphanSign::Inherited { by: process.ppid }];
+    let mut signs = vec![match System::of(snapshot.source) {
+        // The system's own first processes have nobody above them, and no file that can be seen.
+        System::Windows if process.ppid == 0 && process.exe.is_some() => OrphanSign::ParentGone,
+        System::Windows => return None,
+        System::Linux | System::Mac => {
+            let first = process.id.pid == 1 || process.ppid == 0;
+            if first || !is_inherited(process, snapshot) {
+                return None;
+            }
+            OrphanSign::Inherited { by: process.ppid }
+        }
+    }];
     let leader = process.session.filter(|&leader| leader != process.id.pid);
     let leader_ended = leader.filter(|leader| !snapshot.processes.contains_key(leader));
     signs.extend(leader_ended.map(|leader| OrphanSign::LeaderEnded { leader }));
@@ -81,6 +95,7 @@ pub fn orphan(process: &Process, snapshot: &Snapshot) -> Option<(Standing, Vec<O
 fn standing(process: &Process, leader_ended: Option<u32>, snapshot: &Snapshot) -> Standing {
     // They have nobody above them by design: doors of the machine, managers, tools' daemons.
     let by_design = door(process).is_some()
+        || is_desktop(process)
         || runs_others(process)
         || nature_of(process, snapshot).is_some_and(|nature| {
             matches!(nature.kind, NatureKind::ToolDaemon | NatureKind::Agent | NatureKind::Browser)
@@ -95,7 +110,7 @@ fn standing(process: &Process, leader_ended: Option<u32>, snapshot: &Snapshot) -
     // A job of a shell has a group of its own in the shell's session, and one whose wrapper was
     // killed is still in that session. A daemon that forked twice is in the session and group of a
     // parent that ended; so is what a script left.
-    let worked = process.cwd.as_deref().is_some_and(|cwd| cwd != "/");
+    let worked = process.cwd.as_deref().is_some_and(|cwd| works_at(cwd, process));
     // The main process of a unit that starts sessions, such as cron.
     let of_unit = process.unit.is_some() && process.session == Some(process.id.pid);
     match leader_ended {
@@ -104,6 +119,23 @@ fn standing(process: &Process, leader_ended: Option<u32>, snapshot: &Snapshot) -
         _ if (worked || younger) && !of_unit => Standing::Perhaps,
         _ => Standing::Daemon,
     }
+}
+
+/// Whether somebody may have started it there for what is there: not where daemons go, nor on Windows,
+/// where most programs have outlived whoever started them, where its own files or the system's are.
+fn works_at(cwd: &str, process: &Process) -> bool {
+    if !path::is_whole(cwd) {
+        return cwd != "/";
+    }
+    let own =
+        process.exe.as_deref().and_then(|exe| exe.rsplit_once('\\')).map(|(folder, _)| folder);
+    let place = cwd.to_ascii_lowercase();
+    let below = place.split_once(":\\").map_or(&*place, |(_, below)| below);
+    !below.is_empty()
+        && !["windows", "program files", "program files (x86)", "programdata"]
+            .iter()
+            .any(|system| path::is_within(below, system))
+        && own.is_none_or(|own| !path::is_within(cwd, own))
 }
 
 /// Whether a process is in somebody else's session: it did not make one for itself (setsid(2)).
@@ -166,6 +198,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::snapshot::Source;
     use crate::supervisor::tests::process;
     use crate::supervisor::unit_of;
 
@@ -219,6 +252,36 @@ mod tests {
         assert_eq!(child.id.start, 900);
         assert_eq!(judged(&child, &snapshot), Some(Standing::Perhaps));
         assert_eq!(judged(&server(950, 600, 700), &snapshot), Some(Standing::Left));
+    }
+
+    #[test]
+    fn on_windows_the_place_tells_who_was_left() {
+        let mut snapshot = Snapshot::empty(SystemTime::UNIX_EPOCH);
+        snapshot.source = Source::ExtendedTable;
+        let standing = |exe: &str, cwd: Option<&str>, ppid: u32| {
+            let mut process = process(900, ppid, exe, &["x"]);
+            process.cwd = cwd.map(str::to_owned);
+            judged(&process, &snapshot)
+        };
+        let node = r"C:\Program Files\nodejs\node.exe";
+        let slack = r"C:\Users\me\AppData\Local\slack\app-4\slack.exe";
+        for (exe, cwd, wanted) in [
+            (node, Some(r"C:\src\shop"), Standing::Perhaps),
+            (node, Some(r"\\wsl.localhost\Ubuntu\home\me\shop"), Standing::Perhaps),
+            (node, Some(r"C:\"), Standing::Daemon),
+            (node, Some(r"C:\WINDOWS\system32"), Standing::Daemon),
+            (node, Some(r"C:\Program Files\nodejs"), Standing::Daemon),
+            (node, None, Standing::Daemon),
+            (slack, Some(r"c:\users\me\appdata\local\slack\app-4"), Standing::Daemon),
+            (r"C:\Windows\explorer.exe", Some(r"C:\Users\me"), Standing::Daemon),
+            (r"C:\Windows\System32\csrss.exe", Some(r"C:\Users\me"), Standing::Daemon),
+        ] {
+            assert_eq!(standing(exe, cwd, 0), Some(wanted), "{exe} in {cwd:?}");
+            assert_eq!(standing(exe, cwd, 700), None, "its parent lives");
+        }
+        let mut system = process(4, 0, "", &[]);
+        system.exe = None;
+        assert_eq!(judged(&system, &snapshot), None);
     }
 
     #[test]

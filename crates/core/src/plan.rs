@@ -9,10 +9,10 @@ mod reload;
 mod steps;
 mod unfreeze;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use crate::addr::Transport;
+use crate::addr::{Endpoint, Transport};
 use crate::diagnosis::{Cause, CauseKind, Diagnosis, Verdict, topmost};
 use crate::explain;
 use crate::nature::{NatureKind, nature_of};
@@ -190,6 +190,8 @@ pub struct Plan {
     pub wait_ms: Option<u32>,
     /// Ancestors of the victims that might start them again.
     pub restarters: Vec<u32>,
+    /// What stops that for good, of those ancestors that have a command for it.
+    pub stops: BTreeMap<u32, String>,
     /// How long after the end somebody has to start it again, to be found out.
     pub watch: Duration,
     /// Scripts among those that run nothing else: should one start a victim again, it is ended too.
@@ -269,7 +271,9 @@ pub(crate) fn plan_port_again(
             // Its process was not named, so it is never signalled for this.
             CauseKind::OutgoingConnection => plan.destroy.extend(of_cause().cloned()),
             CauseKind::AcceptedConnection
-                if limits.verb == Verb::Free && snapshot.asker.may_destroy =>
+                if limits.verb == Verb::Free
+                    && snapshot.asker.may_destroy
+                    && explain::cannot_be_closed(cause, snapshot).is_none() =>
             {
                 all_open(&cause.pids, snapshot, limits)?;
                 plan.destroy.extend(of_cause().cloned());
@@ -358,34 +362,40 @@ fn obstacle(
             RefusalReason::InFlight,
             format!("{}; that is a guess, so it is left alone without --force", what()),
         )),
-        CauseKind::OutgoingConnection if is_mac(snapshot) => Refusal::Helpless(why(
-            RefusalReason::OutgoingConnection,
-            format!(
-                "{}; macOS lets nobody close another program's connection, and that program is not stopped for it",
-                what()
-            ),
-        )),
-        CauseKind::OutgoingConnection if !snapshot.asker.may_destroy => Refusal::Denied(why(
-            RefusalReason::OutgoingConnection,
-            format!(
-                "{}; to close it, and not that program, takes {}: {}",
-                what(),
-                if explain::is_windows(snapshot) { "more rights" } else { "root" },
-                explain::with_more_rights(
-                    &format!("proc free {endpoint}"),
-                    explain::is_windows(snapshot)
-                )
-            ),
-        )),
-        CauseKind::OutgoingConnection if limits.verb == Verb::Stop => Refusal::Guarded(why(
-            RefusalReason::OutgoingConnection,
-            format!(
-                "{}; that program is not stopped for it: proc free {endpoint} closes the connection",
-                what()
-            ),
-        )),
-        CauseKind::OutgoingConnection => return all_open(&cause.pids, snapshot, limits),
+        CauseKind::OutgoingConnection => {
+            return outgoing_obstacle(cause, endpoint, snapshot, limits);
+        }
         _ => return Ok(()),
+    })
+}
+
+/// Whether an outgoing connection can, and may, be closed; its program is never stopped for it.
+fn outgoing_obstacle(
+    cause: &Cause,
+    endpoint: &Endpoint,
+    snapshot: &Snapshot,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let why = |cure: &str| {
+        let text = format!("{}; {cure}", explain::cause(cause, endpoint, snapshot));
+        let pid = cause.pids.first().copied();
+        Why { pid, ..Why::new(RefusalReason::OutgoingConnection, text) }
+    };
+    let command = format!("proc free {endpoint}");
+    Err(if let Some(never) = explain::cannot_be_closed(cause, snapshot) {
+        let text = format!("{never}, and that program is not stopped for it");
+        Refusal::Helpless(why(&text))
+    } else if !snapshot.asker.may_destroy {
+        let on_windows = explain::is_windows(snapshot);
+        let rights = if on_windows { "more rights" } else { "root" };
+        let command = explain::with_more_rights(&command, on_windows);
+        let text = format!("to close it, and not that program, takes {rights}: {command}");
+        Refusal::Denied(why(&text))
+    } else if limits.verb == Verb::Stop {
+        let text = format!("that program is not stopped for it: {command} closes the connection");
+        Refusal::Guarded(why(&text))
+    } else {
+        return all_open(&cause.pids, snapshot, limits);
     })
 }
 
@@ -743,6 +753,11 @@ impl Plan {
         /// `docker run`, a container's own policy; and whoever does so does it at once.
         const LEVER: Duration = Duration::from_millis(500);
         self.restarters = restarters(&self.victims, snapshot);
+        let supervisors =
+            self.victims.iter().filter_map(|victim| supervisor_of(victim.id.pid, snapshot));
+        self.stops = supervisors
+            .filter_map(|by| Some((by.pid?, typed(by.stop.as_ref()?, &by, snapshot))))
+            .collect();
         let managed = self.victims.iter().any(|victim| is_managed(victim, snapshot));
         self.watch = match (self.restarters.is_empty(), managed) {
             (false, true) => MANAGER,

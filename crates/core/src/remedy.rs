@@ -88,11 +88,15 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
         explain: explain.to_owned(),
     };
     let supervisor = cause.pids.first().and_then(|&pid| supervisor_of(pid, snapshot));
-    // Whoever runs the machine put it there, and would again.
-    let of_agent = || {
+    let nature = || {
         let holder = cause.pids.first().and_then(|pid| snapshot.processes.get(pid));
-        let nature = holder.and_then(|holder| nature_of(holder, snapshot));
-        nature.is_some_and(|nature| nature.kind == NatureKind::Agent)
+        holder.and_then(|holder| nature_of(holder, snapshot))
+    };
+    // Whoever runs the machine put it there, and would again.
+    let of_agent = || nature().is_some_and(|nature| nature.kind == NatureKind::Agent);
+    // Windows has no question that every program hears.
+    let ends_unasked = || {
+        explain::is_windows(snapshot) && nature().is_none_or(|nature| nature.never_forced.is_none())
     };
     let mut all = Vec::new();
     match cause.kind {
@@ -126,7 +130,10 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                     Action::StopProcess,
                     proc(&["proc", "free", &target]),
                     foreign,
-                    "asks the holder to end and waits until the port can be bound",
+                    match ends_unasked() {
+                        false => "asks the holder to end and waits until the port can be bound",
+                        true => "asks the holder to end, or ends it where it cannot be asked, and waits until the port can be bound",
+                    },
                 ));
             }
         }
@@ -144,33 +151,29 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
             foreign,
             "closes the connections where that is allowed, else asks their holder to end",
         )),
-        CauseKind::OutgoingConnection if is_mac(snapshot) => all.push(remedy(
-            Action::UseAnother,
-            None,
-            false,
-            &format!(
-                "macOS lets nobody close another program's connection: wait until it ends, or use a port outside the ephemeral range ({} to {})",
-                snapshot.policy.ephemeral.start(),
-                snapshot.policy.ephemeral.end()
-            ),
-        )),
         CauseKind::OutgoingConnection => {
-            all.push(remedy(
-                Action::CloseConnection,
-                proc(&["proc", "free", &target]),
-                !snapshot.asker.may_destroy,
-                "closes that connection; the program that has it lives on and may open it again",
-            ));
-            all.push(remedy(
-                Action::UseAnother,
-                None,
-                false,
-                &format!(
-                    "a port outside the ephemeral range ({} to {}) cannot be drawn like this, nor can one in net.ipv4.ip_local_reserved_ports, which a server may bind all the same",
-                    snapshot.policy.ephemeral.start(),
-                    snapshot.policy.ephemeral.end()
-                ),
-            ));
+            let drawn = &snapshot.policy.ephemeral;
+            let outside = format!(
+                "a port outside the ephemeral range ({} to {})",
+                drawn.start(),
+                drawn.end()
+            );
+            let explain = match explain::cannot_be_closed(cause, snapshot) {
+                Some(never) => format!("{never}: wait until it ends, or use {outside}"),
+                None => {
+                    all.push(remedy(
+                        Action::CloseConnection,
+                        proc(&["proc", "free", &target]),
+                        !snapshot.asker.may_destroy,
+                        "closes that connection; the program that has it lives on and may open it again",
+                    ));
+                    let kept = explain::kept_from_connections(endpoint, snapshot);
+                    format!(
+                        "{outside} cannot be drawn like this, nor can one {kept}, which a server may bind all the same"
+                    )
+                }
+            };
+            all.push(remedy(Action::UseAnother, None, false, &explain));
         }
         CauseKind::TimeWait => {
             all.push(remedy(
@@ -187,6 +190,14 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                     false => "a server that sets SO_REUSEADDR can bind beside them, if the one before it set it too",
                     true => "a server that sets SO_REUSEADDR can bind beside them, if they were its own user's",
                 },
+            ));
+        }
+        CauseKind::Closing if explain::cannot_be_closed(cause, snapshot).is_some() => {
+            all.push(remedy(
+                Action::ClearRemains,
+                proc(&["proc", "free", &target]),
+                false,
+                "waits until the kernel gives up on them: nobody can end them here",
             ));
         }
         CauseKind::Closing => all.push(remedy(

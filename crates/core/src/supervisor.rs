@@ -24,14 +24,16 @@ pub(crate) use loops::runs_in_loop;
 pub use proof::Proof;
 pub(crate) use proof::proof_of;
 pub use session::is_interactive_shell;
-pub(crate) use session::is_session_host;
+pub(crate) use session::{is_desktop, is_session_host};
 pub(crate) use started::is_of_service;
 pub use started::{StartedBy, StarterKind, started_by};
 pub use unit::{Activation, activation, socket_unit_supervisor, unit_guard};
 pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 use family::Family;
-pub(crate) use program::{Program, file_name, is_interpreter};
+pub(crate) use program::{
+    Program, file_name, in_folder, is_interpreter, part_of_path, path_has, program_name,
+};
 use unit::unit_supervisor;
 
 use crate::engine::{self, Boxed, ContainerFacts};
@@ -449,7 +451,9 @@ fn role(parent: &Process, child: &Process, snapshot: &Snapshot) -> Option<Role> 
 /// Whether this is a shell that runs the asker at this moment, as a script or an agent's shell
 /// does: until the asker ends it starts nothing again.
 fn is_busy_shell(process: &Process, snapshot: &Snapshot) -> bool {
-    Program::of(process).shell().is_some() && askers(snapshot).any(|asker| asker.id == process.id)
+    let program = Program::of(process);
+    (program.shell().is_some() || program.shell_of_windows().is_some())
+        && askers(snapshot).any(|asker| asker.id == process.id)
 }
 
 /// Whether a shell runs this child in a loop, by its own text or by its script's.
@@ -480,7 +484,7 @@ pub(crate) fn scripts_above(pid: u32, snapshot: &Snapshot) -> Vec<(u32, u32)> {
 }
 
 /// What to call it: the program or script, and for supervisors of one service each, the service.
-fn supervisor_name(process: &Process) -> String {
+pub(crate) fn supervisor_name(process: &Process) -> String {
     let program = Program::of(process);
     let known_as = managers::known_as(program).or_else(|| watchers::known_as(program));
     match (known_as, managers::service_directory(process)) {
@@ -515,6 +519,28 @@ pub(crate) mod tests {
             threads: Some(1),
             ..Process::unread(ProcessId { pid, start: u64::from(pid) })
         }
+    }
+
+    /// A program with its paths as they are on Windows.
+    pub(crate) fn as_on_windows(exe: &str, argv: &[&str]) -> (String, Vec<String>) {
+        let path = |word: &str| match word.starts_with('/') && word.len() > 2 {
+            true => format!("C:{}", word.replace('/', r"\")),
+            false => word.to_owned(),
+        };
+        let exe = path(exe);
+        let exe = if exe.ends_with(".exe") { exe } else { format!("{exe}.exe") };
+        (exe, argv.iter().map(|word| path(word)).collect())
+    }
+
+    /// A program as macOS runs it: Python is an application there, and calls itself so.
+    pub(crate) fn as_on_macos<'a>(exe: &'a str, argv: &[&'a str]) -> (&'a str, Vec<&'a str>) {
+        const PYTHON: &str = "/opt/homebrew/Cellar/python@3.12/3.12.4/Frameworks/Python.framework/Versions/3.12/Resources/Python.app/Contents/MacOS/Python";
+        let real = |word: &'a str| match file_name(word).starts_with("python") {
+            true => PYTHON,
+            false => word,
+        };
+        let rest = argv.iter().skip(1).copied();
+        (real(exe), argv.first().map(|first| real(first)).into_iter().chain(rest).collect())
     }
 
     /// PID 1, then each the child of the one before, with PIDs 10, 11, …
@@ -554,6 +580,7 @@ pub(crate) mod tests {
     const NODE: &str = "/usr/bin/node";
     const PYTHON: &str = "/usr/bin/python3.12";
     const CMD: &str = r"C:\Windows\System32\cmd.exe";
+    const POWERSHELL: &str = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe";
     const PROC: &str = r"C:\Tools\proc.exe";
     const SERVER: (&str, &[&str]) = (NODE, &["node", "server.js"]);
 
@@ -632,16 +659,27 @@ pub(crate) mod tests {
             ("/usr/bin/make", &["make", "serve"], Parent, "make", Some(false)),
             (CMD, &["cmd.exe", "/d", "/s", "/C", "node a.js"], Parent, "cmd", Some(false)),
             (CMD, &["cmd", "/c", "for /l %i in () do x"], Parent, "cmd", None),
-            (CMD, &["cmd", "/k", "node a.js"], Parent, "cmd", None),
+            (CMD, &["CMD", "/C", "start.bat"], Parent, "cmd", Some(false)),
+            (POWERSHELL, &["powershell", "-NoP", "-File", "a.ps1"], Parent, "a.ps1", None),
+            (POWERSHELL, &["powershell", "-ep", "Bypass", "-c", "x"], Parent, "powershell", None),
             (PROC, &["proc", "pick", "--", "node", "a.js"], Parent, "proc", Some(false)),
         ];
-        for (exe, argv, kind, name, restarts) in cases {
+        let check = |exe: &str, argv: &[&str], wanted: (SupervisorKind, &str, Option<bool>)| {
             let snapshot = chain(&[(exe, argv), SERVER]);
             let found = supervisor_of(11, &snapshot).unwrap();
-            assert_eq!((found.kind, found.name.as_str()), (*kind, *name), "{argv:?}");
-            assert_eq!((found.restarts, found.pid, &found.stop), (*restarts, Some(10), &None));
-            let watch = if *restarts == Some(false) { vec![] } else { vec![10] };
+            let stop = &found.stop;
+            assert_eq!((found.kind, found.name.as_str(), found.restarts), wanted, "{argv:?}");
+            assert_eq!((found.pid, stop), (Some(10), &None), "{argv:?}");
+            let watch = if wanted.2 == Some(false) { vec![] } else { vec![10] };
             assert_eq!(could_restart(11, &snapshot), watch, "{argv:?}");
+        };
+        for (exe, argv, kind, name, restarts) in cases {
+            check(exe, argv, (*kind, name, *restarts));
+            let (windows, there) = as_on_windows(exe, argv);
+            let there: Vec<&str> = there.iter().map(String::as_str).collect();
+            check(&windows, &there, (*kind, name, *restarts));
+            let (exe, argv) = as_on_macos(exe, argv);
+            check(exe, &argv, (*kind, name, *restarts));
         }
         assert!(!cases.iter().any(|case| case.2 == Master), "masters have a test of their own");
     }
@@ -659,9 +697,24 @@ pub(crate) mod tests {
             ("/usr/lib/systemd/systemd", &["systemd", "--user"]),
             ("/usr/libexec/gnome-terminal-server", &["gnome-terminal-server"]),
             ("/usr/local/bin/claude", &["claude"]),
+            (CMD, &["cmd"]),
+            (CMD, &["cmd.exe", "/d", "/K", "VsDevCmd.bat"]),
+            (POWERSHELL, &["powershell"]),
+            (POWERSHELL, &["powershell.exe", "-NoLogo", "-ExecutionPolicy", "Bypass"]),
+            (POWERSHELL, &["powershell", "-noe", "-c", "try { . 'x.ps1' } catch {}"]),
+            (r"C:\Program Files\PowerShell\7\pwsh.exe", &["pwsh", "-WorkingDirectory", "~"]),
+            (r"C:\Program Files\Git\bin\bash.exe", &["bash", "--login", "-i"]),
+            (r"C:\Windows\explorer.exe", &["explorer"]),
+            (r"C:\Program Files\WindowsApps\x\WindowsTerminal.exe", &["WindowsTerminal"]),
+            (r"C:\Users\me\AppData\Local\Programs\Microsoft VS Code\Code.exe", &["Code"]),
+            (r"C:\Program Files\JetBrains\IDEA\bin\idea64.exe", &["idea64"]),
+            (r"C:\Program Files\nodejs\node.exe", &["node", r"C:\n\@openai\codex\bin\codex.js"]),
+            ("/Applications/Code.app/Contents/MacOS/Code Helper (Plugin)", &["Code Helper"]),
         ] {
             let mut snapshot = chain(&[(exe, argv), SERVER]);
-            with_terminal(&mut snapshot, 10);
+            if exe.starts_with('/') {
+                with_terminal(&mut snapshot, 10);
+            }
             assert_eq!(supervisor_of(11, &snapshot), None, "{argv:?}");
             assert_eq!(could_restart(11, &snapshot), [0; 0], "{argv:?}");
         }

@@ -15,7 +15,7 @@ use crate::process::{Process, ProcessId, ProcessState};
 use crate::report::Outcome;
 use crate::sight::{Sight, look_at_ports};
 use crate::snapshot::{Scope, Snapshot};
-use crate::supervisor::supervisor_of;
+use crate::supervisor::{supervisor_name, supervisor_of};
 
 /// Between two looks at the children of whoever may start a process again.
 const RETURN_STEP: Duration = Duration::from_millis(50);
@@ -173,12 +173,15 @@ impl Run<'_> {
         let parent = above.iter().find(|above| self.plan.restarters.contains(&above.id.pid));
         let by = parent.map_or_else(
             || "somebody".to_owned(),
-            |parent| format!("{} (pid {})", parent.program(), parent.id.pid),
+            |parent| format!("{} (pid {})", supervisor_name(parent), parent.id.pid),
         );
         self.note("respawned", Some(pid), format!("{by} started it again"));
         let stop = supervisor_of(pid, snapshot).and_then(|supervisor| supervisor.stop);
+        let stop = stop.map(|argv| argv.join(" "));
+        // Of one that has just begun, less is known.
+        let stop = stop.or_else(|| self.plan.stops.get(&parent?.id.pid).cloned());
         let advice = match (stop, parent) {
-            (Some(argv), _) => format!("; what stops it for good: {}", argv.join(" ")),
+            (Some(command), _) => format!("; what stops it for good: {command}"),
             (None, Some(parent)) => {
                 // Most programs of Windows cannot be asked.
                 let verb = if explain::is_windows(snapshot) { "kill" } else { "stop" };

@@ -196,6 +196,16 @@ pub fn orphan(standing: Standing, sign: &OrphanSign, snapshot: &Snapshot) -> Rea
             let certain = standing != Standing::Perhaps;
             Reason { pid: Some(*by), certain, ..Reason::new(ReasonKind::ParentEnded, text) }
         }
+        OrphanSign::ParentGone => {
+            let (certain, text) = match standing {
+                Standing::Left => (true, "its parent has ended"),
+                Standing::Perhaps => {
+                    (false, "its parent has ended, or started it to run by itself")
+                }
+                Standing::Daemon => (true, "its parent has ended, as that of many a program has"),
+            };
+            Reason { certain, ..Reason::new(ReasonKind::ParentEnded, text.to_owned()) }
+        }
         OrphanSign::LeaderEnded { leader } => {
             let text = format!("the first process of its session (pid {leader}) has ended");
             Reason { pid: Some(*leader), ..Reason::new(ReasonKind::SessionEnded, text) }

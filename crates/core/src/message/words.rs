@@ -6,6 +6,17 @@ use crate::diagnosis::Verdict;
 
 use super::{Class, Failure, Origin};
 
+/// The system that a message is from that does not tell it: mostly this one.
+const HERE: Option<Origin> = if cfg!(target_os = "linux") {
+    Some(Origin::Linux)
+} else if cfg!(windows) {
+    Some(Origin::Windows)
+} else if cfg!(target_os = "macos") {
+    Some(Origin::Macos)
+} else {
+    None
+};
+
 /// What was read, without the words themselves: `TCP [::]:3000 in use`.
 pub fn meaning(failure: &Failure) -> String {
     let bind = bind(failure);
@@ -77,10 +88,14 @@ pub fn advice(failure: &Failure, verdict: Option<Verdict>) -> Vec<String> {
             "not in use but not permitted: a port below 1024 needs a privilege, and a sandbox, SELinux or a container may forbid any; take a higher port, or give that program the right"
                 .to_owned(),
         ),
-        Class::NotLocal => say.push(
-            "a bind needs an address of the machine it is made on: `ip addr` lists them; 0.0.0.0 or [::] stand for all"
-                .to_owned(),
-        ),
+        Class::NotLocal => say.push(format!(
+            "a bind needs an address of the machine it is made on: `{}` lists them; 0.0.0.0 or [::] stand for all",
+            match failure.origin.or(HERE) {
+                Some(Origin::Linux) => "ip address",
+                Some(Origin::Windows) => "ipconfig",
+                Some(Origin::Macos) | None => "ifconfig",
+            }
+        )),
         Class::Allocated => say.push(format!(
             "another container has published it, or the engine's own table is stale: `docker ps --filter publish={port}` names the container; if none, remove what was created and never started, or restart the engine"
         )),
@@ -88,10 +103,19 @@ pub fn advice(failure: &Failure, verdict: Option<Verdict>) -> Vec<String> {
             "a named pipe or a file of another system: another instance of the program has it".to_owned(),
         ),
         Class::SocketFile => {}
-        Class::Exhausted => say.push(
-            "this is no server's port: every port for outgoing connections to that place was taken; look who opens them with `ss -tan`, reuse connections, or widen net.ipv4.ip_local_port_range"
-                .to_owned(),
-        ),
+        Class::Exhausted => {
+            let (opens, widen) = match failure.origin.or(HERE) {
+                Some(Origin::Linux) => ("ss -tan", "widen net.ipv4.ip_local_port_range"),
+                Some(Origin::Windows) => (
+                    "netstat -ano",
+                    "widen the range by `netsh interface ipv4 set dynamicport tcp`",
+                ),
+                Some(Origin::Macos) | None => ("netstat -an", "lower net.inet.ip.portrange.first"),
+            };
+            say.push(format!(
+                "this is no server's port: every port for outgoing connections to that place was taken; look who opens them with `{opens}`, reuse connections, or {widen}"
+            ));
+        }
         Class::AlreadyRunning if failure.pid.is_none() => say.push(
             "not a port but a lock: stop the program that has it, which runs in the same folder; remove the file only if none does"
                 .to_owned(),

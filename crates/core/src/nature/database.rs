@@ -4,6 +4,7 @@
 use super::subject::Subject;
 use super::{Nature, NatureKind};
 use crate::snapshot::Source;
+use crate::supervisor::file_name;
 
 /// A database, by program or by Java class.
 pub(super) fn database(subject: &Subject<'_>) -> Option<Nature> {
@@ -42,12 +43,9 @@ fn is_solr(subject: &Subject<'_>) -> bool {
 /// Whether a main class is this one, or a jar has this for the beginning of its file name.
 fn runs(class: &str, own: &str) -> bool {
     match own.strip_suffix(".jar") {
-        Some(stem) => {
-            let file = class.rsplit('/').next().unwrap_or(class);
-            file.strip_suffix(".jar").is_some_and(|file| {
-                file == stem || file.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-'))
-            })
-        }
+        Some(stem) => file_name(class).strip_suffix(".jar").is_some_and(|file| {
+            file == stem || file.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-'))
+        }),
         None => class == own,
     }
 }
@@ -103,17 +101,24 @@ fn pg_ctl(subject: &Subject<'_>) -> Option<Vec<String>> {
 }
 
 /// What an Erlang machine runs is in its arguments; SIGTERM shuts it down in order
-/// (kernel's erl_signal_handler, since OTP 20).
+/// (kernel's erl_signal_handler, since OTP 20). A Ctrl-C does not: it opens a menu (erl(1)).
 fn erlang(subject: &Subject<'_>) -> Option<Nature> {
     let mentions = |word: &str| subject.arguments().iter().any(|a| a.contains(word));
-    let (name, advice) = if mentions("rabbit") {
-        ("RabbitMQ", "SIGTERM stops it in order, as rabbitmqctl stop does; never forced")
+    let name = if mentions("rabbit") {
+        "RabbitMQ"
     } else if mentions("couch") {
-        ("CouchDB", "SIGTERM stops it in order; never forced")
+        "CouchDB"
     } else if mentions("ejabberd") || mentions("emqx") || mentions("riak") {
-        ("an Erlang server", "SIGTERM stops it in order; never forced")
+        "an Erlang server"
     } else {
         return None;
+    };
+    let on_windows = subject.snapshot.source == Source::ExtendedTable;
+    let advice = match (name, on_windows) {
+        ("RabbitMQ", false) => "SIGTERM stops it in order, as rabbitmqctl stop does; never forced",
+        ("RabbitMQ", true) => "rabbitmqctl stop stops it in order; never forced",
+        (_, false) => "SIGTERM stops it in order; never forced",
+        (_, true) => "its own command stops it in order; never forced",
     };
     Some(Nature::new(NatureKind::Database, name).never_forced(RECOVERY).advice(advice))
 }

@@ -4,6 +4,7 @@
 use super::subject::Subject;
 use super::{Nature, NatureKind};
 use crate::engine::machine::{Machine, behind};
+use crate::supervisor::{in_folder, part_of_path};
 
 /// A virtual machine, by program.
 pub(super) fn machine(subject: &Subject<'_>) -> Option<Nature> {
@@ -111,7 +112,7 @@ fn in_path<'a>(subject: &Subject<'a>, place: &str) -> Option<&'a str> {
 /// on the odd one above.
 fn android(subject: &Subject<'_>) -> Option<Nature> {
     let exe = subject.process.exe.as_deref()?;
-    let (sdk, _) = exe.split_once("/emulator/qemu/")?;
+    let sdk = &exe[..part_of_path(exe, "/emulator/qemu/")?];
     let console = subject
         .value("-port")
         .or_else(|| subject.value("-ports").and_then(|ports| ports.split(',').next()))
@@ -122,8 +123,8 @@ fn android(subject: &Subject<'_>) -> Option<Nature> {
             Some(port & !1)
         });
     let device = subject.value("-avd").map_or_else(String::new, |name| format!(" {name}"));
-    let adb = format!("{sdk}/platform-tools/adb");
-    let stop = console.and_then(|console| {
+    let adb = in_folder(sdk, &["platform-tools", "adb"]);
+    let stop = console.zip(adb).and_then(|(console, adb)| {
         subject.own_command(&[&adb, "-s", &format!("emulator-{console}"), "emu", "kill"])
     });
     Some(

@@ -5,7 +5,7 @@ use super::java;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 use crate::socket::Socket;
-use crate::supervisor::{Program, file_name};
+use crate::supervisor::{Program, file_name, path_has, program_name};
 
 /// A process and the names that count.
 pub(super) struct Subject<'a> {
@@ -29,7 +29,8 @@ impl<'a> Subject<'a> {
             let arguments = process.argv.iter().skip(1);
             arguments.map(String::as_str).find(|word| file_name(word).starts_with(script))
         });
-        let class = (file == "java").then(|| java::main_class(&process.argv)).flatten();
+        let class =
+            matches!(file, "java" | "javaw").then(|| java::main_class(&process.argv)).flatten();
         Self { process, snapshot, file, script, class, title: program.title }
     }
 
@@ -74,12 +75,12 @@ impl<'a> Subject<'a> {
 
     /// Whether the script's path has this part.
     pub fn script_has(&self, part: &str) -> bool {
-        self.script.is_some_and(|script| script.contains(part))
+        self.script.is_some_and(|script| path_has(script, part))
     }
 
     /// Whether the executable's path has this part.
     pub fn exe_has(&self, part: &str) -> bool {
-        self.process.exe.as_deref().is_some_and(|exe| exe.contains(part))
+        self.process.exe.as_deref().is_some_and(|exe| path_has(exe, part))
     }
 
     /// The nearest ancestor whose executable has one of these names.
@@ -139,7 +140,7 @@ const MANY_NAMES: [(&str, &[&str]); 4] = [
 ];
 
 fn trusted_name(process: &Process) -> &str {
-    let file = match process.exe.as_deref().map(file_name) {
+    let file = match process.exe.as_deref().map(program_name) {
         Some(file) if !file.is_empty() => unwrapped(file),
         _ => return &process.name,
     };

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::process::{Container, ProcessId};
+use crate::snapshot::Source;
 use crate::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket, TcpState};
+use crate::supervisor::tests::{as_on_macos, as_on_windows};
 
 /// A process of the asker's, with the kernel's name for its executable.
 fn process(pid: u32, ppid: u32, exe: &str, argv: &[&str]) -> Process {
@@ -64,7 +66,12 @@ fn of(line: &str, ports: &[u16]) -> Option<Nature> {
         true => argv[0].to_owned(),
         false => format!("/usr/bin/{}", argv[0]),
     };
-    nature(&exe, &argv, ports)
+    let here = nature(&exe, &argv, ports);
+    let (mac, words) = as_on_macos(&exe, &argv);
+    let name = |nature: Option<Nature>| nature.map(|nature| nature.name);
+    assert_eq!(name(here.clone()), name(on_windows(&exe, &argv, ports)), "{line}: on Windows");
+    assert_eq!(name(here.clone()), name(nature(mac, &words, ports)), "{line}: on macOS");
+    here
 }
 
 fn name_of(line: &str, ports: &[u16]) -> String {
@@ -73,6 +80,15 @@ fn name_of(line: &str, ports: &[u16]) -> String {
 
 fn stop_of(line: &str, ports: &[u16]) -> String {
     of(line, ports).and_then(|nature| nature.stop).map_or_else(String::new, |stop| stop.join(" "))
+}
+
+/// The nature of the same program on Windows, with its paths as they are there.
+fn on_windows(exe: &str, argv: &[&str], ports: &[u16]) -> Option<Nature> {
+    let (exe, argv) = as_on_windows(exe, argv);
+    let process = process(50, 1, &exe, &argv.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut machine = machine_with(from_ref(&process), ports);
+    machine.source = Source::ExtendedTable;
+    nature_of(&process, &machine)
 }
 
 #[test]

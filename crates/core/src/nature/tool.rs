@@ -3,7 +3,8 @@
 
 use super::subject::Subject;
 use super::{Nature, NatureKind};
-use crate::supervisor::file_name;
+use crate::supervisor::{file_name, in_folder, part_of_path};
+use crate::windows::path::is_whole;
 
 /// A tool's daemon, by program, script or class.
 pub(super) fn tool(subject: &Subject<'_>) -> Option<Nature> {
@@ -49,11 +50,12 @@ fn gradle(subject: &Subject<'_>) -> Option<Nature> {
         return None;
     }
     let path = subject.value("-cp").or_else(|| subject.value("-classpath"));
-    let first = path.and_then(|path| path.split(':').next());
-    let home = first.and_then(|jar| jar.rsplit_once("/lib/")).map(|(home, _)| home);
-    let stop = home
-        .filter(|home| home.starts_with('/'))
-        .and_then(|home| subject.own_command(&[&format!("{home}/bin/gradle"), "--stop"]));
+    let first = path.and_then(|path| path.split(if is_whole(path) { ';' } else { ':' }).next());
+    let home = first.and_then(|jar| Some(&jar[..part_of_path(jar, "/lib/")?]));
+    let stop = home.and_then(|home| {
+        let script = if is_whole(home) { "gradle.bat" } else { "gradle" };
+        subject.own_command(&[&in_folder(home, &["bin", script])?, "--stop"])
+    });
     let version =
         subject.arguments().last().filter(|v| v.starts_with(|c: char| c.is_ascii_digit()));
     let version = version.map_or_else(String::new, |version| format!(" {version}"));
@@ -97,13 +99,11 @@ fn jupyter(subject: &Subject<'_>) -> Option<Nature> {
         return None;
     }
     let ports = subject.ports();
-    let stop = match (ports.as_slice(), subject.script.and_then(|script| script.rsplit_once('/'))) {
-        ([port], Some((folder, _))) if folder.starts_with('/') => subject.own_command(&[
-            &format!("{folder}/jupyter"),
-            "server",
-            "stop",
-            &port.to_string(),
-        ]),
+    let folder = subject.script.and_then(|script| Some(&script[..part_of_path(script, "/")?]));
+    let stop = match (ports.as_slice(), folder.and_then(|folder| in_folder(folder, &["jupyter"]))) {
+        ([port], Some(jupyter)) => {
+            subject.own_command(&[&jupyter, "server", "stop", &port.to_string()])
+        }
         _ => None,
     };
     Some(
@@ -132,7 +132,7 @@ fn node(subject: &Subject<'_>) -> Option<Nature> {
     if name == "firebase" && subject.has("emulators:start") {
         return advice(
             "Firebase emulators",
-            "one Ctrl-C in its terminal, or SIGTERM, ends all of them; their Java parts may stay",
+            "one Ctrl-C in its terminal ends all of them; their Java parts may stay",
         );
     }
     let metro = (name == "react-native" || name == "expo" || name == "cli") && subject.has("start");

@@ -268,7 +268,7 @@ fn simple(subject: &Subject<'_>) -> Option<Nature> {
         ("pagekite", "PageKite", "what it publishes goes off the net with it"),
         ("telepresence", "Telepresence", "telepresence quit ends its forwards in order"),
         ("ktunnel", "ktunnel", "its forwards end with it"),
-        ("kubefwd", "kubefwd", "SIGTERM takes its names out of /etc/hosts again"),
+        ("kubefwd", "kubefwd", "SIGTERM takes its names out of the hosts file again"),
         ("sslocal", "Shadowsocks proxy", "programs that go through it lose their way"),
         ("mihomo", "Clash proxy", "programs that go through it lose their way"),
     ];

@@ -5,6 +5,7 @@ use crate::origin::Agent;
 use crate::origin::line::Line;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
+use crate::supervisor::{file_name, path_has, program_name};
 
 /// The agents' commands, each with the name the agent goes by. Editors with an agent inside (Cursor,
 /// Windsurf, VS Code) are not here: people work in them too.
@@ -91,13 +92,9 @@ pub(super) fn is_one(process: &Process) -> bool {
 /// The agent's name. A program may call itself anything; who wants to be taken for an agent gains
 /// nothing but that others leave it alone.
 pub(crate) fn name_of(process: &Process) -> Option<&'static str> {
-    fn file(path: &str) -> &str {
-        let file = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        file.strip_suffix(".exe").unwrap_or(file)
-    }
     let known = |name: &str| COMMANDS.iter().find(|(own, _)| *own == name).map(|(_, agent)| *agent);
-    let exe = process.exe.as_deref().map(file).unwrap_or_default();
-    let first = process.argv.first().map(|word| file(word)).unwrap_or_default();
+    let exe = process.exe.as_deref().map(program_name).unwrap_or_default();
+    let first = process.argv.first().map(|word| program_name(word)).unwrap_or_default();
     if let Some(name) = known(exe).or_else(|| known(first)).or_else(|| known(&process.name)) {
         return Some(name);
     }
@@ -106,9 +103,9 @@ pub(crate) fn name_of(process: &Process) -> Option<&'static str> {
     }
     // The script is the first word that is no option; an option's value is taken for one at worst.
     let script = process.argv.iter().skip(1).find(|word| !word.starts_with('-'))?;
-    let packaged = PACKAGES.iter().find(|(place, _)| script.contains(place));
+    let packaged = PACKAGES.iter().find(|(place, _)| path_has(script, place));
     packaged.map(|(_, name)| *name).or_else(|| {
-        let file = file(script);
+        let file = file_name(script);
         let stem = [".js", ".mjs", ".cjs", ".py"].iter().find_map(|end| file.strip_suffix(end));
         known(stem.unwrap_or(file))
     })

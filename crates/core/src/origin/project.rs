@@ -8,6 +8,7 @@ use crate::origin::agent;
 use crate::origin::line::Line;
 use crate::snapshot::Snapshot;
 use crate::supervisor::is_interactive_shell;
+use crate::windows::path::is_whole;
 
 /// Marks that name the directory in which a process, or the wrapper that started it, was started.
 const PLACES: &[&str] = &["INIT_CWD", "npm_config_local_prefix", "npm_package_json", "PWD"];
@@ -65,7 +66,9 @@ fn places<'a>(line: &Line<'a>, snapshot: &'a Snapshot) -> impl Iterator<Item = C
     if left && let Some(marks) = line.marks(snapshot).next() {
         for name in PLACES {
             let Some(value) = marks.get(*name) else { continue };
-            let value = value.strip_suffix("/package.json").unwrap_or(value);
+            let value = value
+                .strip_suffix("package.json")
+                .map_or(&**value, |folder| folder.strip_suffix(['/', '\\']).unwrap_or(value));
             places.push(Cow::Borrowed(value));
         }
     }
@@ -74,8 +77,9 @@ fn places<'a>(line: &Line<'a>, snapshot: &'a Snapshot) -> impl Iterator<Item = C
 
 /// Whether a text can be a directory to look at: absolute, and nothing that leads elsewhere.
 fn is_a_place(text: &str) -> bool {
-    text.starts_with('/')
+    let windows = is_whole(text);
+    (text.starts_with('/') || windows)
         && text.len() < LONGEST
         && !text.contains('\0')
-        && !text.split('/').any(|part| part == "..")
+        && !text.split(|c| c == '/' || (windows && c == '\\')).any(|part| part == "..")
 }

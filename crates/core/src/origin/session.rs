@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::known::System;
 use crate::origin::line::Line;
 use crate::snapshot::Snapshot;
 
@@ -136,6 +137,7 @@ struct Pane<'a> {
 }
 
 fn pane<'a>(line: &Line<'_>, snapshot: &'a Snapshot) -> Option<Pane<'a>> {
+    let on_windows = System::of(snapshot.source) == System::Windows;
     // The marks of one environment belong together; one multiplexer in another leaves both there,
     // and TMUX_PANE of the outer one in a screen inside of it cannot be told from the reverse.
     line.marks(snapshot).find_map(|marks| {
@@ -150,7 +152,13 @@ fn pane<'a>(line: &Line<'_>, snapshot: &'a Snapshot) -> Option<Pane<'a>> {
             let server = mark("ZELLIJ_SESSION_NAME").unwrap_or_default();
             return Some(Pane { kind: SessionKind::Zellij, server, name: name.to_owned() });
         }
-        let server = mark("STY")?;
+        let Some(server) = mark("STY") else {
+            // Windows Terminal numbers its panes by GUIDs, and an editor that was started in one hands
+            // its number on to all of its own. In WSL the kernel's terminal says more.
+            let id = mark("WT_SESSION").filter(|_| mark("TERM_PROGRAM") != Some("vscode"))?;
+            let name = format!("WindowsTerminal {}", id.get(..8).unwrap_or(id));
+            return on_windows.then_some(Pane { kind: SessionKind::Terminal, server: id, name });
+        };
         let name = match mark("WINDOW") {
             Some(window) => format!("{server}:{window}"),
             None => server.to_owned(),

@@ -1,9 +1,10 @@
 //! The process managers known by name: which they are, the service each of them runs, and the
 //! command that stops that service for good. The names come from marks, arguments and directories.
 
-use super::program::Program;
 pub(super) use super::program::file_name;
+use super::program::{Program, path_has};
 use super::{Role, words};
+use crate::known::System;
 use crate::marks::PM2_PROGRAM;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
@@ -83,15 +84,18 @@ pub(super) fn known_as(program: Program<'_>) -> Option<&'static str> {
     program.has(GRADLE).then_some("the Gradle daemon")
 }
 
-/// PM2's daemon writes `PM2 v5.3.0: God Daemon (/home/me/.pm2)` over its arguments.
+/// PM2's daemon writes `PM2 v5.3.0: God Daemon (/home/me/.pm2)` over its arguments, which on Windows
+/// stay `node …\pm2\lib\Daemon.js`.
 pub(super) fn is_pm2(program: Program<'_>) -> bool {
+    let is_daemon = |path| path_has(path, "/pm2/lib/Daemon.js");
     program.title.is_some_and(|title| title.starts_with("PM2 v"))
+        || program.script == Some("Daemon") && program.script_path().is_some_and(is_daemon)
 }
 
 /// forever's monitor is `node …/forever/bin/monitor script.js`.
 fn is_forever(program: Program<'_>) -> bool {
     program.script == Some("monitor")
-        && program.first_argument().is_some_and(|path| path.contains("/forever/"))
+        && program.first_argument().is_some_and(|path| path_has(path, "/forever/"))
 }
 
 /// The main class of Gradle's daemon.
@@ -350,10 +354,14 @@ fn own_command(process: &Process, program: Program<'_>) -> Option<Vec<String>> {
 }
 
 /// The command as the manager's own user has to give it: with `runuser` where root asks, with
-/// `sudo` where another does. What needs root is left for whoever prints or runs it to say.
+/// `sudo` where another does. What needs root is left for whoever prints or runs it to say. Windows has
+/// neither.
 fn as_owner(argv: Vec<String>, manager: &Process, snapshot: &Snapshot) -> Vec<String> {
     let asker = snapshot.asker.uid;
-    let Some(owner) = manager.uid.filter(|&uid| uid != asker && uid != 0) else { return argv };
+    let owner = manager.uid.filter(|&uid| uid != asker && uid != 0);
+    let Some(owner) = owner.filter(|_| System::of(snapshot.source) != System::Windows) else {
+        return argv;
+    };
     let mut whole = match (&manager.user, asker) {
         (Some(user), 0) => words(&["runuser", "-u", user, "--"]),
         (Some(user), _) => words(&["sudo", "-u", user]),

@@ -2,6 +2,7 @@
 //! script an interpreter runs for it, or the title it wrote over its arguments.
 
 use crate::process::Process;
+use crate::windows::path::is_whole;
 
 /// The names of the program that a process runs. All of them are the process's own word, except
 /// the executable's.
@@ -26,9 +27,9 @@ impl<'a> Program<'a> {
         let title = title(&process.argv);
         let called = match title {
             Some(title) => title.split([' ', ':']).next().unwrap_or(title),
-            None => file_name(first.strip_prefix('-').unwrap_or(first)),
+            None => program_name(first.strip_prefix('-').unwrap_or(first)),
         };
-        let file = match process.exe.as_deref().map(file_name) {
+        let file = match process.exe.as_deref().map(program_name) {
             Some(file) if !file.is_empty() => file,
             _ if !called.is_empty() => called,
             _ => &process.name,
@@ -111,6 +112,24 @@ impl<'a> Program<'a> {
         None
     }
 
+    /// The shell of Windows it is, in small letters.
+    pub fn shell_of_windows(&self) -> Option<&'static str> {
+        const NAMES: [&str; 3] = ["cmd", "powershell", "pwsh"];
+        NAMES.into_iter().find(|name| self.file.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a shell of Windows waits for what somebody types.
+    pub fn prompts_on_windows(&self) -> bool {
+        match self.shell_of_windows() {
+            Some("cmd") => cmd_prompts(self.arguments),
+            Some(name) => {
+                let (told, stays) = powershell(name, self.arguments);
+                stays || matches!(told, Told::Nothing)
+            }
+            None => self.shell_waits_for_input(),
+        }
+    }
+
     /// Whether a shell was given neither a script nor a command.
     pub fn shell_waits_for_input(&self) -> bool {
         self.shell().is_some()
@@ -123,6 +142,71 @@ const SHELLS: [&str; 15] = [
     "sh", "bash", "zsh", "fish", "dash", "ash", "ksh", "ksh93", "mksh", "tcsh", "csh", "nu",
     "elvish", "pwsh", "rbash",
 ];
+
+/// Whether cmd goes on after what its arguments say (`cmd /?`): /C and /R end it, /K does not.
+fn cmd_prompts(arguments: &[String]) -> bool {
+    let options = arguments.iter().filter_map(|argument| argument.strip_prefix('/'));
+    // They need no blanks between them: `/d/s/c`.
+    for option in options.flat_map(|options| options.split('/')) {
+        match option.bytes().next().map(|letter| letter.to_ascii_lowercase()) {
+            Some(b'c' | b'r') => return false,
+            Some(b'k') => return true,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// What PowerShell was told to run; nothing is a prompt.
+enum Told<'a> {
+    Nothing,
+    Command,
+    File(&'a str),
+}
+
+/// What PowerShell was told to run, and whether it goes on after that: with -NoExit alone
+/// (about_PowerShell_exe, about_Pwsh). Options are known by as many letters as make them certain.
+fn powershell<'a>(name: &str, arguments: &'a [String]) -> (Told<'a>, bool) {
+    /// Names and the fewest letters, of options with a value.
+    const WITH_VALUE: [(&str, usize); 12] = [
+        ("executionpolicy", 2),
+        ("ep", 2),
+        ("version", 1),
+        ("psconsolefile", 1),
+        ("workingdirectory", 2),
+        ("wd", 2),
+        ("windowstyle", 1),
+        ("inputformat", 3),
+        ("outputformat", 1),
+        ("configurationname", 6),
+        ("custompipename", 2),
+        ("settingsfile", 2),
+    ];
+    const COMMANDS: [(&str, usize); 5] =
+        [("commandwithargs", 8), ("cwa", 3), ("command", 1), ("encodedcommand", 1), ("ec", 2)];
+    let mut stays = false;
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let Some(option) = argument.strip_prefix('-') else {
+            // Windows PowerShell takes it for a command, its successor for a file.
+            let file = name.eq_ignore_ascii_case("pwsh");
+            return (if file { Told::File(file_name(argument)) } else { Told::Command }, stays);
+        };
+        let option = option.to_ascii_lowercase();
+        let is =
+            |(name, least): &(&str, usize)| option.len() >= *least && name.starts_with(&option);
+        if is(&("noexit", 3)) {
+            stays = true;
+        } else if is(&("file", 1)) {
+            return (Told::File(arguments.next().map_or("", |path| file_name(path))), stays);
+        } else if COMMANDS.iter().any(is) {
+            return (Told::Command, stays);
+        } else if WITH_VALUE.iter().any(is) {
+            arguments.next();
+        }
+    }
+    (Told::Nothing, stays)
+}
 
 /// Options of shells whose value is an argument of its own.
 fn takes_value(option: &str) -> bool {
@@ -154,13 +238,49 @@ fn is_command_flag(option: &str) -> bool {
 
 /// The file name of a path; of a Windows path too, without `.exe`.
 pub(crate) fn file_name(path: &str) -> &str {
-    let path = match path.as_bytes().get(1) {
-        Some(b':') => path.rfind('\\').map_or(path, |at| &path[at + 1..]),
+    let bytes = path.as_bytes();
+    let end = match is_whole(path) {
+        true => memchr::memrchr2(b'/', b'\\', bytes),
         // On Unix a backslash is a character like others.
-        _ => path,
+        false => memchr::memrchr(b'/', bytes),
     };
-    let file = memchr::memrchr(b'/', path.as_bytes()).map_or(path, |at| &path[at + 1..]);
-    file.strip_suffix(".exe").unwrap_or(file)
+    let file = end.map_or(path, |at| &path[at + 1..]);
+    match file.len().checked_sub(".exe".len()).and_then(|at| file.split_at_checked(at)) {
+        Some((name, ending)) if ending.eq_ignore_ascii_case(".exe") => name,
+        _ => file,
+    }
+}
+
+/// The name of the program at a path: macOS runs Python as an application,
+/// `…/Python.app/Contents/MacOS/Python`.
+pub(crate) fn program_name(path: &str) -> &str {
+    match file_name(path) {
+        "Python" => "python",
+        name => name,
+    }
+}
+
+/// Where a path last has this part, which is written with slashes; one of Windows may have backslashes.
+pub(crate) fn part_of_path(path: &str, part: &str) -> Option<usize> {
+    match is_whole(path) {
+        true => path.replace('\\', "/").rfind(part),
+        false => path.rfind(part),
+    }
+}
+
+/// Whether a path has this part.
+pub(crate) fn path_has(path: &str, part: &str) -> bool {
+    part_of_path(path, part).is_some()
+}
+
+/// The path of something in that whole folder, with the separators that the folder's own system has.
+pub(crate) fn in_folder(folder: &str, names: &[&str]) -> Option<String> {
+    let separator = match folder {
+        folder if is_whole(folder) => "\\",
+        folder if folder.starts_with('/') => "/",
+        _ => return None,
+    };
+    Some([&[folder], names].concat().join(separator))
 }
 
 /// The file name without the extension of a script.
@@ -184,7 +304,9 @@ fn title(argv: &[String]) -> Option<&str> {
 pub(crate) fn is_interpreter(file: &str) -> bool {
     const KNOWN: [&str; 9] =
         ["node", "nodejs", "python", "pypy", "ruby", "perl", "php", "bun", "deno"];
-    SHELLS.contains(&file) || KNOWN.iter().any(|name| is_version_of(file, name))
+    SHELLS.contains(&file)
+        || file.eq_ignore_ascii_case("powershell")
+        || KNOWN.iter().any(|name| is_version_of(file, name))
 }
 
 /// What an interpreter of that name was told to run: the first argument that is no option, or
@@ -192,6 +314,10 @@ pub(crate) fn is_interpreter(file: &str) -> bool {
 fn script<'a>(interpreter: &str, arguments: &'a [String]) -> Option<&'a str> {
     if !is_interpreter(interpreter) {
         return None;
+    }
+    if interpreter.eq_ignore_ascii_case("powershell") || interpreter == "pwsh" {
+        let (Told::File(file), _) = powershell(interpreter, arguments) else { return None };
+        return Some(file).filter(|file| !file.is_empty());
     }
     if SHELLS.contains(&interpreter) {
         // Of `bash <(…)` it is /dev/fd/63: a number is nobody's name.
@@ -241,4 +367,75 @@ fn shell_script(arguments: &[String]) -> Option<&str> {
 fn is_version_of(file: &str, name: &str) -> bool {
     file.strip_prefix(name)
         .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::process;
+    use super::*;
+
+    #[test]
+    fn shells_of_windows_that_somebody_types_into() {
+        for (exe, line, prompts) in [
+            ("cmd", "", true),
+            ("CMD", "/d /k prompt.bat", true),
+            ("cmd", "/V:ON /Q", true),
+            ("cmd", "/d /s /c node", false),
+            ("cmd", "/D/S/C node", false),
+            ("cmd", "/cnode", false),
+            ("cmd", "/r node", false),
+            ("PowerShell", "", true),
+            ("powershell", "-NoLogo -ex Bypass -wd x", true),
+            ("powershell", "-noexit -file a.ps1", true),
+            ("powershell", "-nop a.ps1", false),
+            ("powershell", "-v 2 -ec AAAA", false),
+            ("pwsh", "-NoProfile -wo ~", true),
+            ("pwsh", "a.ps1 -noexit", false),
+            ("bash", "--login -i", true),
+            ("bash", "a.sh", false),
+            ("node", "", false),
+        ] {
+            let argv: Vec<&str> = std::iter::once(exe).chain(line.split_whitespace()).collect();
+            let process = process(10, 1, &format!(r"C:\x\{exe}.EXE"), &argv);
+            assert_eq!(Program::of(&process).prompts_on_windows(), prompts, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn what_powershell_runs_is_its_script() {
+        for (exe, line, script) in [
+            ("powershell", r"-NoP -File C:\ci\run.ps1 -File x", Some("run.ps1")),
+            ("powershell", "run.ps1", None),
+            ("powershell", "-Command run.ps1", None),
+            ("powershell", "-File", None),
+            ("pwsh", "-ep Bypass run.ps1", Some("run.ps1")),
+        ] {
+            let argv: Vec<&str> = std::iter::once(exe).chain(line.split_whitespace()).collect();
+            let process = process(10, 1, &format!(r"C:\x\{exe}.exe"), &argv);
+            assert_eq!(Program::of(&process).script, script, "{argv:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_files() {
+        for (path, name) in [
+            ("/usr/bin/node", "node"),
+            (r"/home/me/a\b", r"a\b"),
+            (r"a\b", r"a\b"),
+            (r"C:\x\node.exe", "node"),
+            (r"C:/x\Node.EXE", "Node"),
+            (r"\\server\share\node.exe", "node"),
+            (".exe", ""),
+            ("é.exe", "é"),
+            ("ééé", "ééé"),
+            ("", ""),
+        ] {
+            assert_eq!(file_name(path), name, "{path}");
+        }
+        assert_eq!(in_folder(r"C:\sdk", &["bin", "adb"]).as_deref(), Some(r"C:\sdk\bin\adb"));
+        assert_eq!(in_folder("/sdk", &["adb"]).as_deref(), Some("/sdk/adb"));
+        assert_eq!(in_folder("sdk", &["adb"]), None);
+        assert!(path_has(r"C:\x\pm2\lib\Daemon.js", "/pm2/lib/"));
+        assert!(!path_has(r"/x\pm2\lib\Daemon.js", "/pm2/lib/"));
+    }
 }

@@ -2,15 +2,23 @@
 //! somebody told them to, and start nothing again by themselves.
 
 use super::door::door;
-use super::program::{Program, file_name};
+use super::program::{Program, file_name, path_has};
 use crate::process::{Process, ProcessState};
+use crate::windows::path::is_whole;
 
 /// Whether a person types into this shell: it has a terminal and was given neither a script nor
 /// a command (`bash -ic 'npm start'` has one). A script piped into it (`curl … | bash`) looks
-/// the same from outside.
+/// the same from outside. On Windows no terminal is told, and the arguments decide alone.
 pub fn is_interactive_shell(process: &Process) -> bool {
     let program = Program::of(process);
-    process.terminal.is_some() && program.shell().is_some() && program.shell_waits_for_input()
+    match process.exe.as_deref().is_some_and(is_whole) {
+        true => !process.argv.is_empty() && program.prompts_on_windows(),
+        false => {
+            process.terminal.is_some()
+                && program.shell().is_some()
+                && program.shell_waits_for_input()
+        }
+    }
 }
 
 /// Whether the story of who started a process ends here: a place where somebody sits, the
@@ -28,7 +36,7 @@ fn is_seat(process: &Process) -> bool {
     let program = Program::of(process);
     let any = |names: &[&str]| program.names().any(|name| names.contains(&name));
     any(&LOGINS)
-        || any(&TERMINALS)
+        || program.names().any(|name| is_terminal_program(name) || is_desktop_program(name))
         || crate::origin::agent::name_of(process).is_some()
         || editor(process).is_some()
 }
@@ -36,24 +44,34 @@ fn is_seat(process: &Process) -> bool {
 /// The editor this is, by the name people call it.
 pub(super) fn editor(process: &Process) -> Option<&'static str> {
     let program = Program::of(process);
-    let named = program
-        .names()
-        .find_map(|name| EDITORS.iter().find(|(own, _)| *own == name).map(|(_, editor)| *editor));
+    let named = program.names().find_map(|name| {
+        // macOS has `Code Helper (Plugin)`, Windows `Code.exe` and `idea64.exe`.
+        let name = name.split(" Helper").next().unwrap_or(name);
+        let name = name.strip_suffix("64").unwrap_or(name);
+        let known = EDITORS.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        known.map(|(_, editor)| *editor)
+    });
     // Remote halves and runtimes of editors go by general names from telling places.
     let exe = process.exe.as_deref().unwrap_or_default();
     let runtime = matches!(file_name(exe), "node" | "java");
-    let placed = || EDITOR_PLACES.iter().find(|(place, _)| exe.contains(place));
+    let placed = || EDITOR_PLACES.iter().find(|(place, _)| path_has(exe, place));
     named.or_else(|| runtime.then(placed)?.map(|(_, editor)| *editor))
 }
 
 /// Whether a program of this file name is a terminal.
 pub(super) fn is_terminal_program(file: &str) -> bool {
-    TERMINALS.contains(&file)
+    TERMINALS.iter().any(|name| name.eq_ignore_ascii_case(file))
+}
+
+/// Whether it is what starts a desktop's applications.
+pub(crate) fn is_desktop(process: &Process) -> bool {
+    Program::of(process).names().any(is_desktop_program)
 }
 
 /// Whether a program of this file name is what starts a desktop's applications.
-pub(super) fn is_desktop(file: &str) -> bool {
-    const DESKTOPS: [&str; 10] = [
+pub(super) fn is_desktop_program(file: &str) -> bool {
+    const DESKTOPS: [&str; 11] = [
+        "explorer",
         "gnome-shell",
         "gnome-session-binary",
         "plasmashell",
@@ -65,12 +83,22 @@ pub(super) fn is_desktop(file: &str) -> bool {
         "sway",
         "Hyprland",
     ];
-    DESKTOPS.contains(&file)
+    DESKTOPS.iter().any(|name| name.eq_ignore_ascii_case(file))
 }
 
 const LOGINS: [&str; 5] = ["login", "agetty", "getty", "mingetty", "sulogin"];
 
-const TERMINALS: [&str; 34] = [
+const TERMINALS: [&str; 44] = [
+    "WindowsTerminal",
+    "OpenConsole",
+    "conhost",
+    "winpty-agent",
+    "mintty",
+    "ConEmu",
+    "ConEmu64",
+    "ConEmuC",
+    "ConEmuC64",
+    "FluentTerminal.App",
     "dtach",
     "abduco",
     "ttyd",

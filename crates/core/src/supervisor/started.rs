@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::program::{Program, file_name};
 use super::session::{self, is_interactive_shell};
 use super::{is_service_manager, managers, unit_of};
+use crate::known::System;
 use crate::origin::agent;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
@@ -101,7 +102,7 @@ fn place(ancestor: &Process, pid: u32, snapshot: &Snapshot) -> Option<StartedBy>
             named(StarterKind::Screen, &screen_session(ancestor, mark("STY")))
         }
         file if session::is_terminal_program(file) => named(StarterKind::Terminal, file),
-        file if session::is_desktop(file) => named(StarterKind::Desktop, file),
+        file if session::is_desktop_program(file) => named(StarterKind::Desktop, file),
         _ => None,
     }
 }
@@ -123,7 +124,11 @@ fn left(process: &Process, ancestors: &[&Process], snapshot: &Snapshot) -> Optio
     if let Some(ci) = CI_MARKS.iter().find(|(name, _)| mark(name).is_some()) {
         return gone(StarterKind::Ci, ci.1);
     }
-    if !is_orphan(process, ancestors) {
+    let nobody = match System::of(snapshot.source) {
+        System::Windows => 0,
+        System::Linux | System::Mac => 1,
+    };
+    if !is_orphan(process, ancestors, nobody) {
         return None;
     }
     // A manager's daemon has nobody above it by design, and what it runs is not left over.
@@ -133,7 +138,7 @@ fn left(process: &Process, ancestors: &[&Process], snapshot: &Snapshot) -> Optio
     }
     let runner = mark("npm_config_user_agent").and_then(|agent| agent.split('/').next());
     let script = mark("npm_lifecycle_event").map(|_| runner.unwrap_or("npm"));
-    let runs = |name: &str| ancestors.iter().any(|ancestor| Program::of(ancestor).is(name));
+    let runs = |name: &str| ancestors.iter().any(|ancestor| goes_by(ancestor, name));
     match script {
         Some(script) if !runs(script) => gone(StarterKind::Orphan, script),
         // Somebody's daemon does so too: that its session's first process is gone is all there is.
@@ -145,13 +150,19 @@ fn left(process: &Process, ancestors: &[&Process], snapshot: &Snapshot) -> Optio
     }
 }
 
-/// Whether the first process, or the user's systemd, has inherited it.
-fn is_orphan(process: &Process, ancestors: &[&Process]) -> bool {
+/// Whether it goes by this name. npm writes it over its arguments, which on Windows stay
+/// `node …\npm-cli.js`.
+fn goes_by(process: &Process, name: &str) -> bool {
+    Program::of(process).names().any(|own| own.strip_suffix("-cli").unwrap_or(own) == name)
+}
+
+/// Whether the first process, or the user's systemd, has inherited it; on Windows nobody has.
+fn is_orphan(process: &Process, ancestors: &[&Process], nobody: u32) -> bool {
     let top = ancestors.iter().rev().find(|ancestor| ancestor.id.pid != 1);
     let manager = |process: &Process| is_service_manager(process);
     match top {
-        Some(top) if !manager(top) => top.ppid == 1,
-        _ => process.ppid == 1 || ancestors.first().is_some_and(|parent| manager(parent)),
+        Some(top) if !manager(top) => top.ppid == nobody,
+        _ => process.ppid == nobody || ancestors.first().is_some_and(|parent| manager(parent)),
     }
 }
 

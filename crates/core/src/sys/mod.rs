@@ -35,7 +35,7 @@ pub(crate) mod specimens;
 mod start;
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 mod succession;
-#[cfg(any(target_os = "linux", target_os = "macos"))]
+#[cfg(any(target_os = "linux", target_os = "macos", windows))]
 pub(crate) mod work_tree;
 
 #[cfg(target_os = "linux")]

@@ -5,17 +5,17 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
 use rustix::fs::FileType;
 
 use crate::host::WorkTrees;
+#[cfg(target_os = "linux")]
 use crate::sys::at_once::{self, Unsure};
 
 /// The work trees of all these directories. Where that is not known at once a thread of its own
@@ -23,11 +23,15 @@ use crate::sys::at_once::{self, Unsure};
 /// when the program ends.
 pub(crate) fn of_all(directories: &[String], limit: Duration) -> WorkTrees {
     let homes = Homes::known();
-    known_at_once(directories, &homes).unwrap_or_else(|Unsure| {
-        ask_all(directories, limit, move |directory| work_tree(directory, &homes))
-    })
+    #[cfg(target_os = "linux")]
+    if let Ok(known) = known_at_once(directories, &homes) {
+        return known;
+    }
+    ask_all(directories, limit, move |directory| work_tree(directory, &homes).map(as_it_is_called))
 }
 
+/// What the kernel has at hand, as only Linux tells.
+#[cfg(target_os = "linux")]
 fn known_at_once(directories: &[String], homes: &Homes) -> Result<WorkTrees, Unsure> {
     let mut answer = WorkTrees::default();
     for directory in directories {
@@ -39,6 +43,16 @@ fn known_at_once(directories: &[String], homes: &Homes) -> Result<WorkTrees, Uns
         }
     }
     Ok(answer)
+}
+
+/// One name of each directory, for comparisons: Windows' own paths say in any case, and over junctions,
+/// where a process works.
+fn as_it_is_called(tree: PathBuf) -> PathBuf {
+    #[cfg(windows)]
+    if let Some(real) = tree.canonicalize().ok().as_deref().and_then(Path::to_str) {
+        return PathBuf::from(&*crate::windows::path::plain(real));
+    }
+    tree
 }
 
 /// What the kernel adds to a directory that is gone (d_path in fs/d_path.c).
@@ -87,7 +101,8 @@ struct Homes(Option<PathBuf>);
 
 impl Homes {
     fn known() -> Self {
-        Self(std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()))
+        let variable = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        Self(std::env::var_os(variable).map(PathBuf::from).filter(|home| home.is_absolute()))
     }
 
     fn contains(&self, place: &Path) -> bool {
@@ -96,8 +111,15 @@ impl Homes {
             || place == Path::new("/root")
             || parent == Some(Path::new("/home"))
             || parent == Some(Path::new("/Users"))
+            || cfg!(windows) && parent.is_some_and(is_users)
             || self.0.as_deref() == Some(place)
     }
+}
+
+/// Whether this is `C:\Users`, on whatever drive.
+fn is_users(place: &Path) -> bool {
+    let at_root = place.parent().is_some_and(|drive| drive.parent().is_none());
+    at_root && place.file_name().is_some_and(|name| name.eq_ignore_ascii_case("Users"))
 }
 
 /// What a `.git` makes of the directory it is in.
@@ -109,13 +131,13 @@ enum Kind {
     Part,
 }
 
-fn work_tree(directory: &str, homes: &Homes) -> Option<PathBuf> {
-    let mut directory = Path::new(directory);
+fn work_tree(text: &str, homes: &Homes) -> Option<PathBuf> {
+    let mut directory = Path::new(text);
     // The kernel's mark of a directory that is gone is also a name that a directory may have.
-    if let Some(gone) = directory.as_os_str().as_bytes().strip_suffix(GONE.as_bytes())
+    if let Some(gone) = text.strip_suffix(GONE)
         && directory.symlink_metadata().is_err()
     {
-        directory = Path::new(OsStr::from_bytes(gone));
+        directory = Path::new(gone);
     }
     let Ok(tree) = tree_above(directory, homes, |place| Ok::<_, Infallible>(kind(place)));
     tree
@@ -141,6 +163,7 @@ fn tree_above<E>(
 }
 
 /// As [`kind`], of what the kernel has at hand. A file would have to be read.
+#[cfg(target_os = "linux")]
 fn kind_at_once(place: &Path) -> Result<Option<Kind>, Unsure> {
     let git = place.join(".git");
     match at_once::kind(&git)? {
@@ -162,7 +185,7 @@ fn kind(place: &Path) -> Option<Kind> {
     }
     let text = first_bytes(&git)?;
     let repository = text.strip_prefix(b"gitdir:")?.trim_ascii();
-    Some(kind_of_link(Path::new(OsStr::from_bytes(repository))))
+    Some(kind_of_link(Path::new(&*String::from_utf8_lossy(repository))))
 }
 
 /// A linked work tree's repository is `…/worktrees/NAME`, a submodule's `…/modules/NAME`, where
@@ -179,8 +202,14 @@ fn kind_of_link(repository: &Path) -> Kind {
 
 /// The beginning of a file, one page at most. Not waiting for a FIFO that has taken its place.
 fn first_bytes(path: &Path) -> Option<Vec<u8>> {
-    let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
-    let file: File = OpenOptions::new().read(true).custom_flags(nonblock).open(path).ok()?;
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?,
+    );
+    let file = options.open(path).ok()?;
     let mut bytes = Vec::new();
     file.take(4096).read_to_end(&mut bytes).ok()?;
     Some(bytes)
@@ -216,7 +245,7 @@ mod tests {
         fn tree(&self, directory: &str) -> Option<String> {
             let home = Homes(Some(self.0.join("home")));
             let tree = work_tree(self.0.join(directory).to_str().unwrap(), &home)?;
-            Some(tree.strip_prefix(&self.0).unwrap().to_str().unwrap().to_owned())
+            Some(tree.strip_prefix(&self.0).unwrap().to_str().unwrap().replace('\\', "/"))
         }
     }
 
@@ -281,6 +310,12 @@ mod tests {
             ("/home/me/shop", false),
             ("/home", false),
             ("/srv", false),
+            #[cfg(windows)]
+            (r"D:\users\me", true),
+            #[cfg(windows)]
+            (r"C:\Users\me\shop", false),
+            #[cfg(windows)]
+            (r"C:\", true),
         ] {
             assert_eq!(homes.contains(Path::new(place)), home, "{place}");
         }
@@ -315,6 +350,7 @@ mod tests {
         assert_eq!(answer.found.into_keys().collect::<Vec<_>>(), ["/a"]);
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn what_is_known_at_once_is_the_same() {
         let place = Place::new("work-tree-at-once");
@@ -344,7 +380,8 @@ mod tests {
         let wanted = [place.directory("none"), place.directory("a/b"), "relative".to_owned()];
         let answer = of_all(&wanted, Duration::from_secs(60));
         assert_eq!(answer.late, None);
-        let a = place.directory("a");
+        let a = as_it_is_called(PathBuf::from(place.directory("a")));
+        let a = a.to_str().unwrap().to_owned();
         assert_eq!(answer.found.into_iter().collect::<Vec<_>>(), [(wanted[1].clone(), a)]);
         assert_eq!(of_all(&[], Duration::ZERO), WorkTrees::default());
     }

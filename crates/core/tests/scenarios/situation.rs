@@ -19,7 +19,7 @@ use proc_core::socket::{HeldBy, Holder, Holders, LocalAddress, Protocol, Socket,
 use proc_core::supervisor::{container_of, unit_of};
 use proc_core::target::parse;
 use proc_core::unit::UnitFacts;
-use proc_core::windows::WindowsFacts;
+use proc_core::windows::{WindowsFacts, path};
 use serde::Deserialize;
 
 /// The situation part of a scenario file.
@@ -388,9 +388,12 @@ impl Situation {
             .flat_map(|process| process.directory.iter().chain(process.marks.values()).cloned());
         named
             .filter_map(|directory| {
-                let above = Path::new(&directory).ancestors().map(Path::to_string_lossy);
-                let project = above.map(String::from).find(|it| self.projects.contains(it))?;
-                Some((directory, project))
+                let is_above = |project: &&String| match path::is_whole(project) {
+                    true => path::is_within(&directory, project),
+                    false => Path::new(&directory).starts_with(project),
+                };
+                let project = self.projects.iter().filter(is_above).max_by_key(|it| it.len())?;
+                Some((directory.clone(), project.clone()))
             })
             .collect()
     }

@@ -3,7 +3,6 @@
 //! yet seen running.
 
 mod act;
-pub(crate) mod at_once;
 mod engine;
 mod ffi;
 mod holders;

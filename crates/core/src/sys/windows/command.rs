@@ -1,5 +1,6 @@
 //! Runs a command of the system with an end: no input, no window, and not for longer than it may take.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
@@ -12,6 +13,7 @@ use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::SystemInformation::GetSystemDirectoryW;
 use windows_sys::Win32::System::Threading::{CREATE_NO_WINDOW, WaitForMultipleObjects};
 
+use super::beginning::found;
 use super::console::Interrupt;
 use crate::decode::windows::{from_utf16, from_utf16_bytes};
 use crate::host::{Hindrance, Ran};
@@ -60,7 +62,11 @@ pub(super) fn run_for(
         let error = std::io::ErrorKind::InvalidInput.into();
         return (End::Unstarted(error), Vec::new(), Vec::new());
     };
-    let child = Command::new(of_system(program))
+    // A manager's own command is often a script by an ending that is not told.
+    let file = of_system(program)
+        .or_else(|| found(program.as_ref()).ok())
+        .unwrap_or_else(|| program.into());
+    let child = Command::new(file)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -125,7 +131,7 @@ fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
 
 /// The program of that name in the system's own directory, where there is one: no other of its name
 /// can take its place.
-fn of_system(program: &str) -> PathBuf {
+fn of_system(program: &str) -> Option<OsString> {
     let mut buffer = [0_u16; 512];
     let room = u32::try_from(buffer.len()).unwrap_or(0);
     // SAFETY: the buffer has that many units.
@@ -133,10 +139,7 @@ fn of_system(program: &str) -> PathBuf {
     let plain = !program.contains(['\\', '/', ':']);
     let name = if program.contains('.') { program.to_owned() } else { format!("{program}.exe") };
     let path = buffer.get(..length).map(|path| PathBuf::from(from_utf16(path)).join(name));
-    match path {
-        Some(path) if plain && length > 0 && path.is_file() => path,
-        _ => program.into(),
-    }
+    path.filter(|path| plain && length > 0 && path.is_file()).map(PathBuf::into_os_string)
 }
 
 fn not_run(program: &str, error: &std::io::Error) -> Ran {

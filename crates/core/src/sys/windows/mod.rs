@@ -37,7 +37,7 @@ use crate::addr::Transport;
 use crate::bind::{Attempt, BindResult};
 use crate::doctor::Circumstances;
 use crate::engine::{ContainerFacts, EngineAnswer, EngineWish};
-use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken};
+use crate::host::{ActError, Enclosure, Host, Pinned, Ran, Watch, Woken, WorkTrees};
 use crate::process::{Process, ProcessId};
 use crate::snapshot::{Scope, Snapshot};
 use crate::socket::{Holder, Socket};
@@ -161,6 +161,10 @@ impl Host for LiveHost {
 
     fn environment(&self, pid: u32) -> Option<Vec<u8>> {
         process::environment(pid)
+    }
+
+    fn work_trees(&self, directories: &[String], limit: Duration) -> WorkTrees {
+        super::work_tree::of_all(directories, limit)
     }
 
     fn children(&self, pids: &[u32]) -> BTreeMap<u32, Vec<Process>> {
