@@ -639,6 +639,20 @@ pub(crate) mod tests {
                 "cargo-watch",
                 Some(true),
             ),
+            (
+                NODE,
+                &["node", "/x/node_modules/.pnpm/tsx@4.7/node_modules/tsx/dist/cli.mjs", "watch"],
+                Watcher,
+                "tsx",
+                Some(true),
+            ),
+            (
+                NODE,
+                &["node", "/x/node_modules/npm-run-all/bin/run-p/index.js", "web", "api"],
+                ProcessManager,
+                "run-p",
+                Some(false),
+            ),
             ("/usr/bin/entr", &["entr", "-r", "node", "a.js"], Watcher, "entr", Some(true)),
             ("/home/me/go/bin/air", &["air"], Watcher, "air", Some(true)),
             (

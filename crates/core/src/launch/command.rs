@@ -703,6 +703,7 @@ fn deno(rest: &[Word]) -> Option<Interpreted> {
 /// `vite/bin/vite.js` and `next/dist/bin/next`, or the file's in `.bin`.
 fn script_name(path: &str) -> String {
     let name = command_name(path);
+    let path = path.replace("node_modules\\", "node_modules/");
     let mut parts = path.rsplit("node_modules/").next().unwrap_or("").split(['/', '\\']);
     if !path.contains("node_modules/") {
         return name.to_owned();

@@ -8,7 +8,7 @@ use super::{Nature, NatureKind};
 pub(super) fn agent(subject: &Subject<'_>) -> Option<Nature> {
     AGENTS
         .iter()
-        .find(|(program, ..)| *program == subject.file)
+        .find(|(program, ..)| subject.goes_by(program))
         .map(|(_, name, advice)| Nature::new(NatureKind::Agent, *name).advice(*advice))
 }
 

@@ -22,7 +22,7 @@ pub(super) fn database(subject: &Subject<'_>) -> Option<Nature> {
         );
     }
     let family = FAMILIES.iter().find(|family| {
-        family.programs.contains(&subject.file)
+        subject.is(family.programs)
             || subject.class.is_some_and(|class| family.classes.iter().any(|own| runs(class, own)))
     })?;
     if let Some(word) = family.only_with
@@ -181,7 +181,8 @@ const FAMILIES: &[Family] = &[
     server("MongoDB's router", &["mongos"], DUMP, TERM),
     server(
         "Redis",
-        &["redis-server"],
+        // The latter is Windows' own.
+        &["redis-server", "memurai"],
         DUMP,
         "on SIGTERM it saves first, if it is set up to save; never forced",
     ),

@@ -19,7 +19,10 @@ fn an_editor(name: impl Into<String>) -> Nature {
 const FORWARD: &str = "close the forward in its Ports panel, or the session there that opened the port; never end the editor";
 
 fn editor(subject: &Subject<'_>) -> Option<Nature> {
-    const CODE: [(&str, &str); 13] = [
+    const CODE: [(&str, &str); 15] = [
+        ("Visual Studio Code", "VS Code"),
+        ("Visual Studio Code - Insiders", "VS Code"),
+        ("Code - Insiders", "VS Code"),
         ("code", "VS Code"),
         ("code-insiders", "VS Code"),
         ("code-oss", "VS Code"),
@@ -28,7 +31,6 @@ fn editor(subject: &Subject<'_>) -> Option<Nature> {
         ("codium", "VSCodium"),
         ("vscodium", "VSCodium"),
         ("cursor", "Cursor"),
-        ("Cursor", "Cursor"),
         ("windsurf", "Windsurf"),
         ("trae", "Trae"),
         ("kiro", "Kiro"),
@@ -42,14 +44,7 @@ fn editor(subject: &Subject<'_>) -> Option<Nature> {
         ("/.windsurf-server/", "Windsurf's remote server"),
         ("/code-server/", "code-server"),
     ];
-    // macOS: `Code Helper (Plugin)`, `Cursor Helper`.
-    let helper = subject.file.split(" Helper").next().filter(|name| *name != subject.file);
-    let code = CODE.iter().find(|(file, _)| *file == subject.file).map(|(_, name)| *name);
-    let code = code.or_else(|| {
-        helper.and_then(|app| {
-            CODE.iter().find(|(file, _)| file.eq_ignore_ascii_case(app)).map(|(_, name)| *name)
-        })
-    });
+    let code = CODE.iter().find(|(file, _)| subject.is_application(file)).map(|(_, name)| *name);
     // Programs started from its terminals have executables of their own.
     let server = SERVERS.iter().find(|(place, _)| {
         subject.exe_has(place)
@@ -86,7 +81,8 @@ fn editor(subject: &Subject<'_>) -> Option<Nature> {
     ];
     // Emacs is often `emacs-gtk` or `emacs-29.1`.
     let file = if subject.file.starts_with("emacs-") { "emacs" } else { subject.file };
-    let (_, name) = OTHERS.iter().find(|(program, _)| *program == file)?;
+    let (_, name) =
+        OTHERS.iter().find(|(program, _)| *program == file || subject.goes_by(program))?;
     Some(an_editor(*name).advice("close what opened the port inside of it"))
 }
 
@@ -166,7 +162,15 @@ fn language_server(subject: &Subject<'_>) -> Option<Nature> {
 }
 
 fn browser(subject: &Subject<'_>) -> Option<Nature> {
-    const BROWSERS: [(&str, &str); 22] = [
+    const BROWSERS: [(&str, &str); 28] = [
+        ("Microsoft Edge", "Edge"),
+        ("Brave Browser", "Brave"),
+        ("vivaldi", "Vivaldi"),
+        ("Arc", "Arc"),
+        ("ms-teams", "Teams"),
+        ("Postman", "Postman"),
+        ("Insomnia", "Insomnia"),
+        ("zoom.us", "Zoom"),
         ("firefox", "Firefox"),
         ("firefox-bin", "Firefox"),
         ("firefox-esr", "Firefox"),
@@ -174,7 +178,6 @@ fn browser(subject: &Subject<'_>) -> Option<Nature> {
         ("chrome", "Chrome"),
         ("google-chrome", "Chrome"),
         ("Google Chrome", "Chrome"),
-        ("Google Chrome Helper", "Chrome"),
         ("chromium", "Chromium"),
         ("chromium-browser", "Chromium"),
         ("chrome-headless-shell", "headless Chrome"),
@@ -187,10 +190,9 @@ fn browser(subject: &Subject<'_>) -> Option<Nature> {
         ("electron", "an Electron application"),
         ("slack", "Slack"),
         ("discord", "Discord"),
-        ("Discord", "Discord"),
         ("spotify", "Spotify"),
     ];
-    let (_, name) = BROWSERS.iter().find(|(file, _)| *file == subject.file)?;
+    let (_, name) = BROWSERS.iter().find(|(file, _)| subject.is_application(file))?;
     let named = |name: String| Nature::new(NatureKind::Browser, name);
     // A test or a scraper drives it: nobody looks at it.
     let headless = name.starts_with("headless")

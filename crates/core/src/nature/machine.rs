@@ -43,7 +43,7 @@ pub(super) fn machine(subject: &Subject<'_>) -> Option<Nature> {
     ];
     PROGRAMS
         .iter()
-        .find(|(program, ..)| *program == subject.file)
+        .find(|(program, ..)| subject.goes_by(program))
         .map(|(_, name, advice)| guest(*name).advice(*advice))
 }
 

@@ -6,6 +6,7 @@ use crate::process::Process;
 use crate::snapshot::Snapshot;
 use crate::socket::Socket;
 use crate::supervisor::{Program, file_name, path_has, program_name};
+use crate::windows::path::is_whole;
 
 /// A process and the names that count.
 pub(super) struct Subject<'a> {
@@ -25,18 +26,39 @@ impl<'a> Subject<'a> {
     pub fn new(process: &'a Process, snapshot: &'a Snapshot) -> Self {
         let program = Program::of(process);
         let file = trusted_name(process);
-        let script = program.script.and_then(|script| {
-            let arguments = process.argv.iter().skip(1);
-            arguments.map(String::as_str).find(|word| file_name(word).starts_with(script))
-        });
+        let script = program.script_path();
         let class =
             matches!(file, "java" | "javaw").then(|| java::main_class(&process.argv)).flatten();
         Self { process, snapshot, file, script, class, title: program.title }
     }
 
+    /// Whether its executable has this name: in any case on Windows and of an application of macOS, as
+    /// their file systems do.
+    pub fn goes_by(&self, name: &str) -> bool {
+        self.is_called(self.file, name)
+    }
+
+    /// Whether it is that application, or a helper of it on macOS: `Slack Helper (Renderer)`. Some go by
+    /// the name of what they are made with.
+    pub fn is_application(&self, name: &str) -> bool {
+        let app = match self.file {
+            "Electron" => self.bundle().unwrap_or(self.file),
+            file => file.split(" Helper").next().unwrap_or(file),
+        };
+        self.is_called(app, name)
+    }
+
+    fn is_called(&self, file: &str, name: &str) -> bool {
+        file == name || (file.eq_ignore_ascii_case(name) && self.ignores_case())
+    }
+
+    fn ignores_case(&self) -> bool {
+        self.process.exe.as_deref().is_some_and(is_whole) || self.bundle().is_some()
+    }
+
     /// Whether its executable has one of these names.
     pub fn is(&self, names: &[&str]) -> bool {
-        names.contains(&self.file)
+        names.iter().any(|name| self.goes_by(name))
     }
 
     /// The arguments after the program.
@@ -71,6 +93,13 @@ impl<'a> Subject<'a> {
                 .find_map(|e| file.strip_suffix(e))
                 .unwrap_or(file),
         )
+    }
+
+    /// The application that its executable is of, as macOS has them: `Slack` of
+    /// `/Applications/Slack.app/Contents/MacOS/Slack`.
+    pub fn bundle(&self) -> Option<&'a str> {
+        let (bundle, _) = self.process.exe.as_deref()?.split_once(".app/Contents/MacOS/")?;
+        Some(file_name(bundle))
     }
 
     /// Whether the script's path has this part.

@@ -676,3 +676,55 @@ proptest! {
         }
     }
 }
+
+/// Programs as they are called on Windows and on macOS, whatever their case.
+#[test]
+fn programs_of_other_desktops_are_known() {
+    let there = |exe: &str, line: &str, source: Source| {
+        let argv: Vec<&str> = std::iter::once(exe).chain(line.split_whitespace()).collect();
+        let process = process(50, 1, exe, &argv);
+        let mut machine = machine_with(from_ref(&process), &[3000]);
+        machine.source = source;
+        nature_of(&process, &machine)
+    };
+    let windows = |exe: &str, line: &str| there(exe, line, Source::ExtendedTable);
+    for (exe, line, name) in [
+        (r"C:\Users\me\AppData\Local\Programs\Microsoft VS Code\Code.exe", "", "VS Code"),
+        (r"C:\VS\Code - Insiders.exe", "", "VS Code"),
+        (r"C:\x\Windsurf.exe", "", "Windsurf"),
+        (r"C:\x\Kiro.exe", "", "Kiro"),
+        (r"C:\x\VSCodium.exe", "", "VSCodium"),
+        (r"C:\x\Zed.exe", "", "Zed"),
+        (r"C:\JetBrains\Rider\bin\rider64.exe", "", "Rider"),
+        (r"C:\Android\Android Studio\bin\studio64.exe", "", "Android Studio"),
+        (r"C:\x\MSEDGE.EXE", "", "Edge"),
+        (r"C:\x\vivaldi.exe", "", "Vivaldi"),
+        (r"C:\x\Slack.exe", "", "Slack"),
+        (r"C:\x\ms-teams.exe", "", "Teams"),
+        (r"C:\x\Postman.exe", "", "Postman"),
+        (r"C:\x\MySQLd.exe", "", "MySQL"),
+        (r"C:\Program Files\Memurai\memurai.exe", "", "Redis"),
+    ] {
+        let nature = windows(exe, line).unwrap_or_else(|| panic!("{exe}"));
+        assert_eq!((nature.name.as_str(), nature.never_forced.is_some()), (name, true), "{exe}");
+    }
+    for exe in
+        [r"C:\x\studio64.exe", r"C:\x\coder.exe", r"C:\x\node.exe", "/usr/bin/Code", "/x/sLACK"]
+    {
+        assert_eq!(windows(exe, ""), None, "{exe}");
+    }
+    for (exe, name) in [
+        ("/Applications/Visual Studio Code.app/Contents/MacOS/Electron", "VS Code"),
+        ("/Applications/Visual Studio Code.app/Contents/MacOS/Code", "VS Code"),
+        ("/Applications/VSCodium.app/Contents/MacOS/Electron", "VSCodium"),
+        ("/Applications/Brave Browser.app/Contents/MacOS/Brave Browser", "Brave"),
+        (
+            "/Applications/Slack.app/Contents/Frameworks/Slack Helper.app/Contents/MacOS/Slack Helper",
+            "Slack",
+        ),
+        ("/Applications/zoom.us.app/Contents/MacOS/zoom.us", "Zoom"),
+    ] {
+        let nature = there(exe, "", Source::PcbList).unwrap_or_else(|| panic!("{exe}"));
+        assert_eq!((nature.name.as_str(), nature.never_forced.is_some()), (name, true), "{exe}");
+    }
+}

@@ -274,6 +274,6 @@ fn simple(subject: &Subject<'_>) -> Option<Nature> {
     ];
     PROGRAMS
         .iter()
-        .find(|(program, ..)| *program == subject.file)
+        .find(|(program, ..)| subject.goes_by(program))
         .map(|(_, name, advice)| named(*name).advice(*advice))
 }

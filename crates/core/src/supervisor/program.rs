@@ -70,7 +70,7 @@ impl<'a> Program<'a> {
     pub fn has_option(&self, option: &str) -> bool {
         self.arguments
             .iter()
-            .take_while(|argument| self.script.is_none_or(|script| stem(argument) != script))
+            .take_while(|argument| self.script.is_none_or(|script| script_name(argument) != script))
             .any(|argument| argument.starts_with(option))
     }
 
@@ -87,7 +87,7 @@ impl<'a> Program<'a> {
     /// The argument that names what an interpreter runs, as typed.
     pub fn script_path(&self) -> Option<&'a str> {
         let script = self.script?;
-        self.arguments.iter().map(String::as_str).find(|argument| stem(argument) == script)
+        self.arguments.iter().map(String::as_str).find(|argument| script_name(argument) == script)
     }
 
     /// The shell it is, by its own name.
@@ -283,6 +283,27 @@ pub(crate) fn in_folder(folder: &str, names: &[&str]) -> Option<String> {
     Some([&[folder], names].concat().join(separator))
 }
 
+/// What a script is called: its file's name without an extension. Inside of `node_modules` many go by a
+/// name that all have, and the package's, or that of a folder in its `bin`, says more: `tsx/dist/cli.mjs`,
+/// `npm-run-all/bin/run-p/index.js`. So they are started by pnpm, and by npm on Windows; elsewhere npm has
+/// links of their names.
+fn script_name(path: &str) -> &str {
+    const EVERYBODYS: [&str; 4] = ["cli", "index", "bin", "main"];
+    let stem = stem(path);
+    if !EVERYBODYS.contains(&stem) {
+        return stem;
+    }
+    let Some(at) = part_of_path(path, "/node_modules/") else { return stem };
+    let separators: &[char] = if is_whole(path) { &['/', '\\'] } else { &['/'] };
+    let parts: Vec<&str> = path[at + "/node_modules/".len()..].split(separators).collect();
+    match parts[..] {
+        [scope, ..] if scope.starts_with('@') => stem,
+        [_, "bin", command, _] => command,
+        [package, _, ..] => package,
+        _ => stem,
+    }
+}
+
 /// The file name without the extension of a script.
 fn stem(path: &str) -> &str {
     let file = file_name(path);
@@ -342,7 +363,7 @@ fn script<'a>(interpreter: &str, arguments: &'a [String]) -> Option<&'a str> {
                 arguments.next();
             }
             option if option.starts_with('-') => {}
-            path => return Some(stem(path)),
+            path => return Some(script_name(path)),
         }
     }
     None
@@ -435,6 +456,17 @@ mod tests {
         assert_eq!(in_folder(r"C:\sdk", &["bin", "adb"]).as_deref(), Some(r"C:\sdk\bin\adb"));
         assert_eq!(in_folder("/sdk", &["adb"]).as_deref(), Some("/sdk/adb"));
         assert_eq!(in_folder("sdk", &["adb"]), None);
+        for (path, name) in [
+            ("/x/node_modules/tsx/dist/cli.mjs", "tsx"),
+            (r"C:\x\node_modules\npm-run-all\bin\run-p\index.js", "run-p"),
+            ("/x/node_modules/@expo/cli/build/bin/cli", "cli"),
+            ("/x/node_modules/index.js", "index"),
+            ("/x/node_modules/wrangler/lib/server/index.js", "wrangler"),
+            ("/srv/shop/dist/main.js", "main"),
+            ("/x/node_modules/vite/bin/vite.js", "vite"),
+        ] {
+            assert_eq!(script_name(path), name, "{path}");
+        }
         assert!(path_has(r"C:\x\pm2\lib\Daemon.js", "/pm2/lib/"));
         assert!(!path_has(r"/x\pm2\lib\Daemon.js", "/pm2/lib/"));
     }

@@ -136,7 +136,11 @@ const TERMINALS: [&str; 44] = [
 ];
 
 /// Editors by their programs.
-const EDITORS: [(&str, &str); 25] = [
+const EDITORS: [(&str, &str); 29] = [
+    ("Code - Insiders", "VS Code"),
+    ("kiro", "Kiro"),
+    ("trae", "Trae"),
+    ("devenv", "Visual Studio"),
     ("code-server", "code-server"),
     ("openvscode-server", "VS Code"),
     ("code", "VS Code"),
