@@ -5,6 +5,7 @@ use super::managers;
 use super::program::{Program, file_name};
 use crate::engine::machine::{self, Machine};
 use crate::process::Process;
+use crate::windows::path::is_whole;
 
 /// Why this process must not be stopped without `--force`, in words; `None` for ordinary ones.
 ///
@@ -26,6 +27,10 @@ pub fn door(process: &Process) -> Option<&'static str> {
         return Some(EXTENSION);
     }
     let by_name = match exe {
+        // Its file systems ignore case, and a program is called as it was started.
+        Some(file) if process.exe.as_deref().is_some_and(is_whole) => {
+            reason(file).or_else(|| reason(&file.to_ascii_lowercase()))
+        }
         Some(file) => reason(file),
         None => reason(&process.name).or_else(|| cut_name_reason(&process.name)),
     };
@@ -67,7 +72,11 @@ fn is_part_of_windows(exe: &str) -> bool {
         return false;
     }
     let path = exe.to_ascii_lowercase();
-    let Some((_, file)) = path.split_once(r":\windows\system32\") else { return false };
+    let Some((_, place)) = path.split_once(r":\windows\") else { return false };
+    if place == "explorer.exe" {
+        return true;
+    }
+    let Some(file) = place.strip_prefix(r"system32\") else { return false };
     file.strip_suffix(".exe").is_some_and(|file| FILES.contains(&file))
 }
 
@@ -302,10 +311,14 @@ mod tests {
             r"C:\Program Files\Docker\Docker\resources\com.docker.backend.exe",
             r"C:\Windows\System32\services.exe",
             r"D:\WINDOWS\system32\svchost.exe",
+            r"C:\Windows\explorer.exe",
+            r"C:\Windows\System32\OpenSSH\SSHD.EXE",
         ] {
             assert!(door(&process(50, 1, exe, &["anything"])).is_some(), "{exe}");
         }
-        for exe in [r"C:\src\services.exe", r"C:\Windows\System32\x\services.exe"] {
+        for exe in
+            [r"C:\src\explorer.exe", r"C:\src\services.exe", r"C:\Windows\System32\x\services.exe"]
+        {
             assert_eq!(door(&process(50, 4, exe, &["services"])), None, "{exe}");
         }
         for exe in ["/usr/bin/node", "/home/me/sshd-test", "/usr/bin/systemd-run", "/x/sshd/web"] {

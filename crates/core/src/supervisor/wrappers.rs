@@ -62,11 +62,26 @@ pub(super) fn waiting_role(program: Program<'_>) -> Role {
         None => {
             RUN_ONCE.iter().any(|name| program.is(name))
                 || program.has(MAVEN)
+                || runs_what_it_built(program)
                 || waits_for_its_command(program)
                 || program.is("cmd") && cmd_text(program).is_some_and(|text| runs_once(&text))
         }
     };
     if once { Role::Wrapper } else { Role::Parent }
+}
+
+/// Whether it builds a program, runs it and waits for it: `go run .`, `dotnet run`. Where a system lets one
+/// become another program, cargo does.
+fn runs_what_it_built(program: Program<'_>) -> bool {
+    const RUNS: [(&str, &[&str]); 5] = [
+        ("go", &["run"]),
+        ("dotnet", &["run"]),
+        ("cargo", &["run", "r"]),
+        ("bun", &["run", "x"]),
+        ("deno", &["task"]),
+    ];
+    let runs = |words: &[&str]| program.first_argument().is_some_and(|word| words.contains(&word));
+    RUNS.iter().any(|(name, words)| program.file.eq_ignore_ascii_case(name) && runs(words))
 }
 
 /// This very program, where it waits for the command that it was given: on Windows nothing becomes
