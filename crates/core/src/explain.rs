@@ -18,7 +18,7 @@ use crate::engine::{self, ContainerFacts};
 use crate::known::System;
 use crate::origin::{Agent, NotMine, Theirs};
 use crate::process::{Process, ProcessState};
-use crate::snapshot::{Gap, Namespace, Silence, Snapshot, Source};
+use crate::snapshot::{Gap, Namespace, Silence, Snapshot};
 use crate::socket::{HeldBy, Holders, Socket, TcpState};
 use crate::supervisor::{
     StartedBy, StarterKind, activation, container_proxy, is_mac, is_service_manager,
@@ -48,7 +48,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
             halted(cause, snapshot),
             windows::carried(cause, endpoint, snapshot)
         ),
-        CauseKind::SharedListener if is_windows(snapshot) => {
+        CauseKind::SharedListener if snapshot.is_windows() => {
             windows::shared(cause, &port, snapshot)
         }
         CauseKind::SharedListener => shared(cause, &port, snapshot),
@@ -93,7 +93,7 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Container => container(cause, &port, snapshot),
         CauseKind::SocketActivation => socket_activation(cause, &port, snapshot),
         CauseKind::Kernel if snapshot.policy.wsl => windows::another_distribution(&port),
-        CauseKind::Kernel if is_windows(snapshot) => windows::kernel(endpoint, &port, snapshot),
+        CauseKind::Kernel if snapshot.is_windows() => windows::kernel(endpoint, &port, snapshot),
         CauseKind::Kernel => {
             format!("{port} is held by the kernel itself{}", kernel_guess(endpoint))
         }
@@ -108,11 +108,13 @@ pub fn cause(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> String 
         CauseKind::Reserved if is_mac(snapshot) => format!(
             "{port} is kept by macOS for a program of its own: it answers \"address already in use\" though nobody has it, to root too"
         ),
-        CauseKind::Reserved if is_windows(snapshot) => windows::excluded(endpoint, &port, snapshot),
+        CauseKind::Reserved if snapshot.is_windows() => {
+            windows::excluded(endpoint, &port, snapshot)
+        }
         CauseKind::Reserved => format!("{port} is reserved by the system"),
         CauseKind::NotLocal => not_local(endpoint, snapshot),
         CauseKind::NoPortsLeft => "no ephemeral port is left".to_owned(),
-        CauseKind::Unexplained if is_windows(snapshot) => format!(
+        CauseKind::Unexplained if snapshot.is_windows() => format!(
             "Windows refuses {port}, and neither a socket nor an excluded range explains it; a security program may forbid it"
         ),
         CauseKind::Unexplained if snapshot.policy.wsl && is_mirrored(snapshot) => {
@@ -692,7 +694,7 @@ pub fn gap(gap: &Gap, snapshot: &Snapshot) -> (String, Option<String>) {
         Gap::NoSockets { protocol, error } => {
             (format!("{protocol} sockets could not be read ({error})"), None)
         }
-        Gap::NoBoundSockets if is_windows(snapshot) => (
+        Gap::NoBoundSockets if snapshot.is_windows() => (
             "sockets that are bound without listening are not listed by this Windows".to_owned(),
             Some("Windows 10 version 1809 or newer".to_owned()),
         ),
@@ -1022,7 +1024,7 @@ fn state_names<'a>(sockets: impl Iterator<Item = &'a Socket>) -> String {
 }
 
 fn user_of(uid: u32, snapshot: &Snapshot) -> String {
-    if uid == 0 && !is_windows(snapshot) {
+    if uid == 0 && !snapshot.is_windows() {
         return "root".to_owned();
     }
     if uid == snapshot.asker.uid {
@@ -1095,7 +1097,7 @@ fn kernel_guess(endpoint: &Endpoint) -> &'static str {
 
 /// Where ports are that the kernel gives to no connection by itself.
 pub(crate) fn kept_from_connections(endpoint: &Endpoint, snapshot: &Snapshot) -> String {
-    match is_windows(snapshot) {
+    match snapshot.is_windows() {
         // An administered range is kept from draws, and not from binds that name their port.
         true => format!(
             "that `netsh interface ipv4 add excludedportrange protocol=tcp startport={} numberofports=1` sets aside",
@@ -1121,13 +1123,9 @@ pub(crate) fn cannot_be_closed(cause: &Cause, snapshot: &Snapshot) -> Option<&'s
     }
 }
 
-pub(crate) fn is_windows(snapshot: &Snapshot) -> bool {
-    snapshot.source == Source::ExtendedTable
-}
-
 /// What shows or does more on that system.
 fn more_rights(snapshot: &Snapshot) -> &'static str {
-    if is_windows(snapshot) { "an elevated terminal" } else { "sudo" }
+    if snapshot.is_windows() { "an elevated terminal" } else { "sudo" }
 }
 
 /// A command for somebody with more rights: with sudo before it, or where to type it.

@@ -28,7 +28,7 @@ use crate::report::{
 };
 pub use crate::sight::LookOptions;
 use crate::sight::{Sight, look_at_ports};
-use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, Source, States};
+use crate::snapshot::{Gap, Scope, Snapshot, SocketScope, States};
 use crate::socket::{HeldBy, Holders, LocalAddress, Protocol, Socket, TcpState};
 use crate::supervisor::{started_by, supervisor_of};
 use crate::target::Target;
@@ -596,7 +596,7 @@ pub fn socket_report(socket: &Socket, snapshot: &Snapshot) -> SocketReport {
         state: socket.state,
         v6only: socket.v6only,
         // Windows has none: there it is a number of ours.
-        inode: socket.inode.filter(|_| snapshot.source != Source::ExtendedTable),
+        inode: socket.inode.filter(|_| !snapshot.is_windows()),
         uid: socket.uid,
         reuse_addr: socket.reuse_addr,
         reuse_port: socket.reuse_port,

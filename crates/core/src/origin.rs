@@ -13,7 +13,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ContainerFacts;
-use crate::known::System;
 use crate::process::{Process, SupervisorKind};
 use crate::snapshot::Snapshot;
 use crate::supervisor::supervisor_of;
@@ -222,7 +221,7 @@ fn is_of_the_askers_job(holder: &Line<'_>, asker: &Line<'_>, snapshot: &Snapshot
     let own = snapshot.asker.pid;
     let session = snapshot.processes.get(&own).and_then(|process| process.session);
     // Windows has none that a process could leave.
-    let has_sessions = System::of(snapshot.source) != System::Windows;
+    let has_sessions = !snapshot.is_windows();
     holder.pid() == own
         || holder.has_pid(own)
         || asker

@@ -19,7 +19,7 @@ use crate::nature::{NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::remedy::{http_sys, published};
 use crate::report::RefusalReason;
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::Snapshot;
 use crate::socket::{Holder, Protocol, Socket};
 use crate::supervisor::{
     Proof, could_restart, is_mac, socket_unit_supervisor, supervisor_of, unit_guard,
@@ -255,7 +255,7 @@ pub(crate) fn plan_port_again(
         causes.retain(|cause| cause.kind.is_live() || is_remains_kind(cause.kind));
         causes.retain(|cause| cause.kind != CauseKind::Unexplained);
     }
-    let on_windows = snapshot.source == Source::ExtendedTable;
+    let on_windows = snapshot.is_windows();
     let mut plan = Plan { notes, tcp_only, on_windows, ..Plan::default() };
     let mut sockets: Vec<&Socket> = Vec::new();
     for cause in &causes {
@@ -310,10 +310,7 @@ fn obstacle(
                 (0, None) => String::new(),
                 (_, None) => {
                     let command = limits.command(&[endpoint.to_string()]);
-                    format!(
-                        ": {}",
-                        explain::with_more_rights(&command, explain::is_windows(snapshot))
-                    )
+                    format!(": {}", explain::with_more_rights(&command, snapshot.is_windows()))
                 }
             };
             Refusal::Denied(why(RefusalReason::Hidden, format!("{}{cure}", what())))
@@ -386,7 +383,7 @@ fn outgoing_obstacle(
         let text = format!("{never}, and that program is not stopped for it");
         Refusal::Helpless(why(&text))
     } else if !snapshot.asker.may_destroy {
-        let on_windows = explain::is_windows(snapshot);
+        let on_windows = snapshot.is_windows();
         let rights = if on_windows { "more rights" } else { "root" };
         let command = explain::with_more_rights(&command, on_windows);
         let text = format!("to close it, and not that program, takes {rights}: {command}");
@@ -411,7 +408,7 @@ pub(crate) fn plan_processes_again(
     limits: &Limits,
     proven: &[ProcessId],
 ) -> Result<Plan, Refusal> {
-    let mut plan = Plan { on_windows: snapshot.source == Source::ExtendedTable, ..Plan::default() };
+    let mut plan = Plan { on_windows: snapshot.is_windows(), ..Plan::default() };
     let named = Scene { wanted: Part::Target, ..Scene::of(pids, &[], snapshot, limits, proven) };
     plan.add_wanted(&named)?;
     plan.add_tree(snapshot, limits)?;
@@ -644,14 +641,11 @@ fn restarters(victims: &[Victim], snapshot: &Snapshot) -> Vec<u32> {
     pids
 }
 
-/// Whether a manager runs it, or whatever runs it is known to start it again: these take their
+/// Whether that is a manager, or known to start again what it runs: these take their
 /// time (circus looks every second, a unit's RestartSec is often two).
-fn is_managed(victim: &Victim, snapshot: &Snapshot) -> bool {
-    let by = supervisor_of(victim.id.pid, snapshot);
-    by.is_some_and(|by| {
-        by.restarts == Some(true)
-            || (by.kind == SupervisorKind::ProcessManager && by.restarts != Some(false))
-    })
+fn is_managed(by: &Supervisor) -> bool {
+    by.restarts == Some(true)
+        || (by.kind == SupervisorKind::ProcessManager && by.restarts != Some(false))
 }
 
 impl Plan {
@@ -753,12 +747,12 @@ impl Plan {
         /// `docker run`, a container's own policy; and whoever does so does it at once.
         const LEVER: Duration = Duration::from_millis(500);
         self.restarters = restarters(&self.victims, snapshot);
-        let supervisors =
-            self.victims.iter().filter_map(|victim| supervisor_of(victim.id.pid, snapshot));
-        self.stops = supervisors
-            .filter_map(|by| Some((by.pid?, typed(by.stop.as_ref()?, &by, snapshot))))
-            .collect();
-        let managed = self.victims.iter().any(|victim| is_managed(victim, snapshot));
+        let pids = self.victims.iter().map(|victim| victim.id.pid);
+        let supervisors: Vec<Supervisor> =
+            pids.filter_map(|pid| supervisor_of(pid, snapshot)).collect();
+        let stop = |by: &Supervisor| Some((by.pid?, typed(by.stop.as_ref()?, by, snapshot)));
+        self.stops = supervisors.iter().filter_map(stop).collect();
+        let managed = supervisors.iter().any(is_managed);
         self.watch = match (self.restarters.is_empty(), managed) {
             (false, true) => MANAGER,
             (false, false) => SCRIPT,

@@ -95,9 +95,8 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
     // Whoever runs the machine put it there, and would again.
     let of_agent = || nature().is_some_and(|nature| nature.kind == NatureKind::Agent);
     // Windows has no question that every program hears.
-    let ends_unasked = || {
-        explain::is_windows(snapshot) && nature().is_none_or(|nature| nature.never_forced.is_none())
-    };
+    let ends_unasked =
+        || snapshot.is_windows() && nature().is_none_or(|nature| nature.never_forced.is_none());
     let mut all = Vec::new();
     match cause.kind {
         CauseKind::Listener
@@ -192,25 +191,24 @@ pub fn remedies(cause: &Cause, endpoint: &Endpoint, snapshot: &Snapshot) -> Vec<
                 },
             ));
         }
-        CauseKind::Closing if explain::cannot_be_closed(cause, snapshot).is_some() => {
-            all.push(remedy(
-                Action::ClearRemains,
-                proc(&["proc", "free", &target]),
-                false,
-                "waits until the kernel gives up on them: nobody can end them here",
-            ));
+        CauseKind::Closing => {
+            let (needs_root, explain) = match explain::cannot_be_closed(cause, snapshot) {
+                Some(_) => {
+                    (false, "waits until the kernel gives up on them: nobody can end them here")
+                }
+                None => (
+                    !snapshot.asker.may_destroy,
+                    "destroys them, or waits until the kernel gives up on them",
+                ),
+            };
+            let argv = proc(&["proc", "free", &target]);
+            all.push(remedy(Action::ClearRemains, argv, needs_root, explain));
         }
-        CauseKind::Closing => all.push(remedy(
-            Action::ClearRemains,
-            proc(&["proc", "free", &target]),
-            !snapshot.asker.may_destroy,
-            "destroys them, or waits until the kernel gives up on them",
-        )),
         CauseKind::HiddenHolder | CauseKind::Unexplained => {
             // Who may ask the engine need not see its proxy.
             all.extend(published(endpoint, snapshot).filter(|_| cause.kind != CauseKind::Unexplained));
             // Windows shows its sockets to everybody.
-            let shown = explain::is_windows(snapshot) && cause.kind == CauseKind::Unexplained;
+            let shown = snapshot.is_windows() && cause.kind == CauseKind::Unexplained;
             if !snapshot.asker.sees_all && snapshot.asker.uid != 0 && !shown {
                 let (argv, explain) = match System::of(snapshot.source) {
                     System::Windows => {

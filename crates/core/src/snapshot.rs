@@ -420,6 +420,11 @@ impl Snapshot {
             .then(|| self.processes.values().filter(|process| process.ppid == pid).collect())
     }
 
+    /// Whether it is of a Windows; a recording may be of another machine.
+    pub fn is_windows(&self) -> bool {
+        self.source == Source::ExtendedTable
+    }
+
     /// A mark that a process itself has.
     pub fn mark(&self, pid: u32, name: &str) -> Option<&str> {
         self.marks.get(&pid)?.get(name).map(String::as_str)

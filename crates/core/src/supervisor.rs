@@ -32,7 +32,8 @@ pub(crate) use unit::{home, home_of_group, user_of_manager};
 
 use family::Family;
 pub(crate) use program::{
-    Program, file_name, in_folder, is_interpreter, part_of_path, path_has, program_name,
+    Program, file_name, in_folder, in_node_modules, is_interpreter, part_of_path, path_has,
+    program_name,
 };
 use unit::unit_supervisor;
 

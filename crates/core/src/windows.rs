@@ -18,7 +18,7 @@ use crate::bind::{Attempt, BindResult};
 use crate::decode::windows::{ExcludedRange, HttpQueue, PortProxy, QueueProcess};
 use crate::host::{Host, MANAGER_LIMIT};
 use crate::process::{Process, Supervisor, SupervisorKind};
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 
 /// The kernel's process: HTTP.sys, file sharing and other servers of the kernel.
@@ -95,7 +95,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// HTTP.sys where the kernel listens, forwarded ports where the service that forwards them listens,
 /// distributions where a relay of WSL does.
 pub(crate) fn learn(host: &dyn Host, snapshot: &mut Snapshot, pids: &[u32]) {
-    if snapshot.source != Source::ExtendedTable {
+    if !snapshot.is_windows() {
         return;
     }
     let kernel = |socket: &Socket| socket.holders == Holders::Kernel && socket.is_server();
@@ -139,7 +139,7 @@ pub(crate) fn learn_refusals<'a>(
         snapshot.windows.networking = host.windows(&wish, MANAGER_LIMIT).networking;
     }
     let denied = attempts.any(|attempt| attempt.plain == BindResult::Denied);
-    if snapshot.source == Source::ExtendedTable && denied {
+    if snapshot.is_windows() && denied {
         let wish = WindowsWish { excluded: true, ..WindowsWish::default() };
         snapshot.windows.excluded = host.windows(&wish, LIMIT).excluded;
     }
@@ -381,6 +381,7 @@ mod tests {
 
     use super::*;
     use crate::process::ProcessId;
+    use crate::snapshot::Source;
     use crate::socket::{HeldBy, Holder, LocalAddress, Protocol, TcpState};
 
     fn process(pid: u32, exe: &str) -> Process {

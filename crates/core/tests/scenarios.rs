@@ -948,38 +948,15 @@ fn sentences_keep_their_tone() {
 }
 
 /// What a person of that system does not have: a sentence with one of these was written for another.
-const fn foreign_words(system: System) -> &'static [&'static str] {
+fn foreign_words(system: System) -> Vec<&'static str> {
+    const LINUX: &[&str] =
+        &["net.ipv4", "setcap", "CAP_", "systemctl", "/proc", "control group", "journalctl"];
+    const WINDOWS: &[&str] = &["netsh", "elevated"];
+    let unix = ["sudo", "SIG", "root", "Ctrl-Z", "SO_REUSEPORT", "descriptor", "/dev/", "/etc/"];
     match system {
-        System::Linux => &["Run as administrator", "elevated", "launchctl", "netsh"],
-        System::Mac => &[
-            "net.ipv4",
-            "setcap",
-            "CAP_",
-            "systemctl",
-            "/proc",
-            "control group",
-            "netsh",
-            "journalctl",
-            "elevated",
-        ],
-        System::Windows => &[
-            "net.ipv4",
-            "setcap",
-            "CAP_",
-            "systemctl",
-            "/proc",
-            "control group",
-            "sudo",
-            "SIG",
-            "root",
-            "journalctl",
-            "Ctrl-Z",
-            "launchctl",
-            "SO_REUSEPORT",
-            "descriptor",
-            "/dev/",
-            "/etc/",
-        ],
+        System::Linux => [WINDOWS, &["Run as administrator", "launchctl"]].concat(),
+        System::Mac => [LINUX, WINDOWS].concat(),
+        System::Windows => [LINUX, &unix, &["launchctl"]].concat(),
     }
 }
 

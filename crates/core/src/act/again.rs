@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::run::{Again, End, Released, Run};
 use crate::addr::Endpoint;
-use crate::explain;
 use crate::host::{Pinned, Watch, Woken};
 use crate::learn::{Learn, learn};
 use crate::look::LookOptions;
@@ -184,7 +183,7 @@ impl Run<'_> {
             (Some(command), _) => format!("; what stops it for good: {command}"),
             (None, Some(parent)) => {
                 // Most programs of Windows cannot be asked.
-                let verb = if explain::is_windows(snapshot) { "kill" } else { "stop" };
+                let verb = if snapshot.is_windows() { "kill" } else { "stop" };
                 format!("; stop that first: proc {verb} pid:{}", parent.id.pid)
             }
             (None, None) => String::new(),

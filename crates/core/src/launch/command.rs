@@ -11,6 +11,7 @@ use super::Around;
 use super::program::{Program, Then};
 use super::table::{PROGRAMS, interpreter};
 use super::words::{TextWord, simple_commands};
+use crate::supervisor::in_node_modules;
 
 /// Where a word stands: an argument of the command line, or some bytes of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -703,18 +704,13 @@ fn deno(rest: &[Word]) -> Option<Interpreted> {
 /// `vite/bin/vite.js` and `next/dist/bin/next`, or the file's in `.bin`.
 fn script_name(path: &str) -> String {
     let name = command_name(path);
-    let path = path.replace("node_modules\\", "node_modules/");
-    let mut parts = path.rsplit("node_modules/").next().unwrap_or("").split(['/', '\\']);
-    if !path.contains("node_modules/") {
-        return name.to_owned();
-    }
-    match parts.next() {
-        Some(".bin") | None => name.to_owned(),
-        Some(scope) if scope.starts_with('@') => match parts.next() {
-            Some(package) => bin_of(&format!("{scope}/{package}"), name),
-            None => name.to_owned(),
+    match in_node_modules(path).as_deref().unwrap_or_default() {
+        [] | [".bin", ..] => name.to_owned(),
+        [scope, rest @ ..] if scope.starts_with('@') => match rest {
+            [package, ..] => bin_of(&format!("{scope}/{package}"), name),
+            [] => name.to_owned(),
         },
-        Some(package) => bin_of(package, name),
+        [package, ..] => bin_of(package, name),
     }
 }
 

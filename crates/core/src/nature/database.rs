@@ -3,7 +3,6 @@
 
 use super::subject::Subject;
 use super::{Nature, NatureKind};
-use crate::snapshot::Source;
 use crate::supervisor::file_name;
 
 /// A database, by program or by Java class.
@@ -66,7 +65,7 @@ fn postgres(subject: &Subject<'_>) -> Nature {
     let titled = subject.title.is_some_and(|title| title.starts_with("postgres:"));
     let above = subject.ancestor(&["postgres", "postmaster", "edb-postgres"]);
     let nature = match (above, titled) {
-        (None, false) if subject.snapshot.source == Source::ExtendedTable => {
+        (None, false) if subject.snapshot.is_windows() => {
             return Nature::new(NatureKind::Database, "PostgreSQL")
                 .never_forced(POSTGRES)
                 .stop(pg_ctl(subject))
@@ -113,7 +112,7 @@ fn erlang(subject: &Subject<'_>) -> Option<Nature> {
     } else {
         return None;
     };
-    let on_windows = subject.snapshot.source == Source::ExtendedTable;
+    let on_windows = subject.snapshot.is_windows();
     let advice = match (name, on_windows) {
         ("RabbitMQ", false) => "SIGTERM stops it in order, as rabbitmqctl stop does; never forced",
         ("RabbitMQ", true) => "rabbitmqctl stop stops it in order; never forced",

@@ -66,10 +66,9 @@ fn places<'a>(line: &Line<'a>, snapshot: &'a Snapshot) -> impl Iterator<Item = C
     if left && let Some(marks) = line.marks(snapshot).next() {
         for name in PLACES {
             let Some(value) = marks.get(*name) else { continue };
-            let value = value
-                .strip_suffix("package.json")
-                .map_or(&**value, |folder| folder.strip_suffix(['/', '\\']).unwrap_or(value));
-            places.push(Cow::Borrowed(value));
+            let file = ["/package.json", r"\package.json"];
+            let folder = file.iter().find_map(|file| value.strip_suffix(file));
+            places.push(Cow::Borrowed(folder.unwrap_or(value)));
         }
     }
     places.into_iter()

@@ -6,7 +6,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::known::System;
 use crate::origin::line::Line;
 use crate::snapshot::Snapshot;
 
@@ -137,7 +136,7 @@ struct Pane<'a> {
 }
 
 fn pane<'a>(line: &Line<'_>, snapshot: &'a Snapshot) -> Option<Pane<'a>> {
-    let on_windows = System::of(snapshot.source) == System::Windows;
+    let on_windows = snapshot.is_windows();
     // The marks of one environment belong together; one multiplexer in another leaves both there,
     // and TMUX_PANE of the outer one in a screen inside of it cannot be told from the reverse.
     line.marks(snapshot).find_map(|marks| {

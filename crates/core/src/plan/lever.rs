@@ -5,11 +5,10 @@ use super::kin::Kin;
 use super::refusal::{Refusal, Why, all_mine, check, guard, named};
 use super::{Limits, Part, is_stopped_by};
 use crate::engine::{ContainerFacts, facts_of};
-use crate::explain;
 use crate::nature::{Nature, NatureKind, nature_of};
 use crate::process::{Process, ProcessId, Supervisor, SupervisorKind};
 use crate::report::RefusalReason;
-use crate::snapshot::{Snapshot, Source};
+use crate::snapshot::Snapshot;
 use crate::socket::{Holders, Socket};
 use crate::supervisor::{
     Proof, below_manager, container_proxy, could_restart, door, is_service_manager, proof_of,
@@ -267,8 +266,7 @@ impl<'a> Scene<'a> {
     fn own_command(&self, process: &Process) -> Option<Lever> {
         let Nature { kind, name, stop, .. } = nature_of(process, self.snapshot)?;
         let own_user = process.uid == Some(self.snapshot.asker.uid);
-        let signalled =
-            kind == NatureKind::Database && self.snapshot.source != Source::ExtendedTable;
+        let signalled = kind == NatureKind::Database && !self.snapshot.is_windows();
         let argv = stop.filter(|_| !signalled && own_user)?;
         Some(self.lever(
             process,
@@ -472,7 +470,7 @@ pub(super) fn again(
                 && (why_not.is_some() || by.restarts == Some(true)) =>
         {
             // Most programs of Windows cannot be asked.
-            let verb = if explain::is_windows(snapshot) { "kill" } else { "stop" };
+            let verb = if snapshot.is_windows() { "kill" } else { "stop" };
             format!("; what stops it for good: proc {verb} pid:{pid}")
         }
         _ => String::new(),

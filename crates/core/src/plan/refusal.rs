@@ -203,7 +203,7 @@ pub(super) fn permitted(
     };
     let own = || format!("pid:{}", process.id.pid);
     let command = limits.command(&[limits.target.clone().unwrap_or_else(own)]);
-    let command = explain::with_more_rights(&command, explain::is_windows(snapshot));
+    let command = explain::with_more_rights(&command, snapshot.is_windows());
     let explain = match snapshot.source {
         Source::ExtendedTable => format!("{} belongs to {whose}: {command}", named(process)),
         _ => format!("{} belongs to {whose}; as root: {command}", named(process)),

@@ -4,7 +4,6 @@
 pub(super) use super::program::file_name;
 use super::program::{Program, path_has};
 use super::{Role, words};
-use crate::known::System;
 use crate::marks::PM2_PROGRAM;
 use crate::process::{Process, Supervisor, SupervisorKind};
 use crate::snapshot::Snapshot;
@@ -359,7 +358,7 @@ fn own_command(process: &Process, program: Program<'_>) -> Option<Vec<String>> {
 fn as_owner(argv: Vec<String>, manager: &Process, snapshot: &Snapshot) -> Vec<String> {
     let asker = snapshot.asker.uid;
     let owner = manager.uid.filter(|&uid| uid != asker && uid != 0);
-    let Some(owner) = owner.filter(|_| System::of(snapshot.source) != System::Windows) else {
+    let Some(owner) = owner.filter(|_| !snapshot.is_windows()) else {
         return argv;
     };
     let mut whole = match (&manager.user, asker) {

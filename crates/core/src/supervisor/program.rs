@@ -283,6 +283,13 @@ pub(crate) fn in_folder(folder: &str, names: &[&str]) -> Option<String> {
     Some([&[folder], names].concat().join(separator))
 }
 
+/// The folders and the file of a path below the innermost `node_modules` that it is in.
+pub(crate) fn in_node_modules(path: &str) -> Option<Vec<&str>> {
+    let mut parts: Vec<&str> = path.split(['/', '\\']).collect();
+    let at = parts.iter().rposition(|part| *part == "node_modules")?;
+    Some(parts.split_off(at + 1))
+}
+
 /// What a script is called: its file's name without an extension. Inside of `node_modules` many go by a
 /// name that all have, and the package's, or that of a folder in its `bin`, says more: `tsx/dist/cli.mjs`,
 /// `npm-run-all/bin/run-p/index.js`. So they are started by pnpm, and by npm on Windows; elsewhere npm has
@@ -293,13 +300,10 @@ fn script_name(path: &str) -> &str {
     if !EVERYBODYS.contains(&stem) {
         return stem;
     }
-    let Some(at) = part_of_path(path, "/node_modules/") else { return stem };
-    let separators: &[char] = if is_whole(path) { &['/', '\\'] } else { &['/'] };
-    let parts: Vec<&str> = path[at + "/node_modules/".len()..].split(separators).collect();
-    match parts[..] {
+    match in_node_modules(path).as_deref().unwrap_or_default() {
         [scope, ..] if scope.starts_with('@') => stem,
-        [_, "bin", command, _] => command,
-        [package, _, ..] => package,
+        &[_, "bin", command, _] => command,
+        &[package, _, ..] => package,
         _ => stem,
     }
 }
@@ -458,6 +462,7 @@ mod tests {
         assert_eq!(in_folder("sdk", &["adb"]), None);
         for (path, name) in [
             ("/x/node_modules/tsx/dist/cli.mjs", "tsx"),
+            ("node_modules/tsx/dist/cli.mjs", "tsx"),
             (r"C:\x\node_modules\npm-run-all\bin\run-p\index.js", "run-p"),
             ("/x/node_modules/@expo/cli/build/bin/cli", "cli"),
             ("/x/node_modules/index.js", "index"),
